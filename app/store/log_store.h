@@ -1,0 +1,96 @@
+// app/store/log_store.h: the records of one session, as columns in chunks of 64 K rows.
+//
+// Rows are appended by one writer and never change. A full chunk is compressed and written to the
+// session's database (table log_chunk) in the writer's transaction; the open chunk is written too,
+// at least once a second, so that kill -9 loses at most the last second. Readers take a snapshot
+// and keep it as long as they like, on any thread.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/columns/column.h"
+#include "app/types.h"
+
+namespace app::store {
+
+class Database;
+
+// Columns of a stored chunk, in this order. Their names and types in KQL are log_schema()'s.
+enum class LogColumn : uint8_t {
+  timestamp,    // datetime, null where the record has no time
+  level,        // string, dictionary: level_names
+  source,       // string, dictionary: Source::name
+  host,         // string, dictionary
+  process,      // string, dictionary
+  pid,          // long, null where none
+  template_id,  // long, null where none
+  message,      // string, slices
+  raw,          // string, slices
+  line,         // long
+  file,         // string, dictionary: Source::path
+  properties,   // dynamic
+  n_lines,      // long
+  source_id,    // long
+};
+constexpr size_t n_log_columns = 14;
+const columns::Schema& log_schema();
+
+struct ChunkInfo {
+  RowId first_row = 0;
+  size_t n_rows = 0;
+  Ticks min_time = no_time, max_time = no_time;  // of rows that have one; no_time: none has
+  uint32_t levels = 0;                           // bit l set: some row has Level l
+};
+
+// One row, copied out.
+struct LogRow {
+  RowId row = no_row;
+  Ticks time = no_time;
+  Level level = Level::none;
+  uint32_t source = 0;
+  uint64_t line = 0;
+  uint32_t n_lines = 1;
+  uint32_t template_id = no_template;
+  int64_t pid = -1;
+  std::string raw, message, host, process, properties;
+};
+
+class LogSnapshot {
+ public:
+  virtual ~LogSnapshot() = default;
+  virtual RowId n_rows() const = 0;
+  virtual size_t n_chunks() const = 0;
+  virtual ChunkInfo info(size_t chunk) const = 0;
+  // Decodes on first use and keeps recently used chunks within a memory budget. Any thread.
+  virtual std::shared_ptr<const columns::Chunk> chunk(size_t chunk) const = 0;
+  virtual const std::vector<Source>& sources() const = 0;
+  virtual const std::vector<Template>& templates() const = 0;  // as of this snapshot; may be empty
+
+  size_t chunk_of(RowId row) const;                // row must be < n_rows()
+  LogRow row(RowId row) const;                     // throws Error{invalid_input} past the end
+  LineRef line_ref(RowId row, uint32_t line_in_record = 0) const;  // that physical line's text
+  // The row that holds a physical line of a source, or none.
+  std::optional<RowId> find_line(uint32_t source, uint64_t line) const;
+};
+
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+  virtual uint32_t add_source(const Source& source) = 0;      // gives the id; source.id is ignored
+  virtual void update_source(const Source& source) = 0;       // by id
+  virtual RowId append(std::span<const Record> records) = 0;  // row id of the first
+  virtual void set_templates(std::vector<Template> templates) = 0;
+  virtual void flush() = 0;  // everything appended so far is durable when this returns
+  virtual std::shared_ptr<const LogSnapshot> snapshot() const = 0;
+};
+
+// Opens the records of a stored session (an empty one where it has none yet). One writer a session.
+std::unique_ptr<LogStore> open_log_store(Database& database, int64_t session_id);
+// A store that keeps everything in memory only: `sigmactl query`, tests.
+std::unique_ptr<LogStore> make_memory_log_store();
+
+}  // namespace app::store

@@ -1,0 +1,90 @@
+// engine/generate/generation.h: the engine's front door: load a model, generate text from it.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace engine {
+
+class Tokenizer;
+class Grammar;
+struct SigmaConfig;
+
+struct SamplingOptions {
+  float temperature = 0;          // 0: greedy
+  int top_k = 0;                  // 0: off
+  float top_p = 1;                // 1: off
+  float min_p = 0;                // 0: off
+  float repetition_penalty = 1;   // 1: off
+  int repetition_window = 64;     // tokens looked back
+  uint64_t seed = 0;              // the same seed gives the same text, whatever the thread count
+};
+
+struct GenerateOptions {
+  SamplingOptions sampling;
+  int max_tokens = 256;
+  std::vector<std::string> stop;      // generation ends before the first of these
+  const Grammar* grammar = nullptr;   // null: free text
+};
+
+enum class FinishReason { end_of_text, stop_string, max_tokens, cancelled, context_full };
+const char* finish_reason_name(FinishReason reason);  // "end_of_text", ...
+
+struct Generation {
+  std::string text;                // without the stop string; always valid UTF-8
+  std::vector<int32_t> tokens;
+  int prompt_tokens = 0;           // of the prompt, reused ones included
+  int reused_tokens = 0;           // found in the cache, not computed again
+  double prefill_seconds = 0, first_token_seconds = 0, decode_seconds = 0;
+  FinishReason finish_reason = FinishReason::end_of_text;
+};
+
+struct ChatMessage {
+  std::string role;                // system, user, assistant
+  std::string content;
+};
+
+struct LoadOptions {
+  int n_threads = 0;               // 0: one for each core
+  std::function<void(const char* stage, double fraction)> on_progress;  // called on this thread
+};
+
+// A model file and what it needs to run; immutable after load, shared by sessions.
+class LanguageModel {
+ public:
+  // GGUF file or HF folder (config.json + safetensors). Throws Error{invalid_input} on a damaged
+  // file, Error{unsupported} on another architecture, Error{cancelled} within 100 ms of a stop.
+  static std::shared_ptr<LanguageModel> load(const std::string& path, const LoadOptions& options = {},
+                                             std::stop_token stop = {});
+  virtual ~LanguageModel() = default;
+  virtual const SigmaConfig& config() const = 0;
+  virtual const Tokenizer& tokenizer() const = 0;   // throws Error{unsupported} where the file has none
+  virtual std::string name() const = 0;
+  virtual int n_ctx_trained() const = 0;
+  // The text that the model was trained to see for these messages, ending where it should answer.
+  virtual std::string apply_chat_template(std::span<const ChatMessage> messages) const = 0;
+  virtual std::vector<int32_t> tokenize(std::string_view text, bool parse_special) const = 0;
+};
+
+// One conversation: a KV cache and a position. Not thread-safe; one thread at a time.
+class GenerationSession {
+ public:
+  // Throws Error{out_of_memory} naming the bytes of the cache.
+  static std::unique_ptr<GenerationSession> create(std::shared_ptr<LanguageModel> model, int n_ctx);
+  virtual ~GenerationSession() = default;
+  virtual int n_ctx() const = 0;
+  // Continues the prompt. on_text gets each new piece of valid UTF-8 once, in order. Prefills only
+  // what differs from the tokens already in the cache. A stop request ends it within 100 ms, also in
+  // prefill, and gives what there is with finish_reason cancelled. on_prefill reports 0..1.
+  virtual Generation generate(std::span<const int32_t> prompt, const GenerateOptions& options,
+                              const std::function<void(std::string_view)>& on_text = {},
+                              std::stop_token stop = {},
+                              const std::function<void(double)>& on_prefill = {}) = 0;
+};
+
+}  // namespace engine

@@ -1,0 +1,15 @@
+#include "tools/ctl/command.h"
+
+namespace ctl {
+
+// Each is defined in the file of its name.
+
+std::function<void()> chosen(Program& program, std::function<int()> run) {
+  return [&program, run = std::move(run)] { program.run = run; };
+}
+
+void add_commands(Program& program) {
+  (void)program;
+}
+
+}  // namespace ctl
