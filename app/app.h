@@ -1,0 +1,114 @@
+// app/app.h: the one door of app/ for ui/. Owns the store, the jobs and the model.
+//
+// Every method returns at once and is called from one thread (the UI's): work goes to a job, and
+// when a view changed App calls on_change from whichever thread changed it. Views are immutable;
+// the pointer is never null. Nothing here throws but the constructor: what goes wrong is said in
+// the view it belongs to and as a job's error.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/settings.h"
+#include "app/types.h"
+#include "app/views.h"
+
+namespace app {
+
+struct AppOptions {
+  std::string data_folder;            // empty: the user's (XDG_DATA_HOME/sigmadesk)
+  std::string assets_folder;          // empty: found beside the program or where it was installed
+  std::function<void()> on_change;    // wakes the UI; may be called from any thread
+  bool open_sample = true;            // on a data folder without sessions, open the sample incident
+  bool load_model = true;             // load the last or the default model in the background
+};
+
+// What the model would be sent, for "What the model will see".
+struct PromptPreview {
+  struct Part {
+    std::string name, text;           // "system", "findings", "E3", "question"
+    int n_tokens = 0;                 // estimated where no model is loaded
+  };
+  std::vector<Part> parts;
+  std::vector<std::string> left_out;
+  int n_tokens = 0, n_ctx = 0;
+  int n_masked_secrets = 0;
+};
+
+class App {
+ public:
+  // Throws Error{busy} where another instance holds the data folder, Error{io} where it cannot be
+  // written, Error{invalid_input} where the database is damaged; each says what to do.
+  explicit App(AppOptions options);
+  ~App();  // cancels what runs, writes what is unsaved
+
+  // --- views
+  std::shared_ptr<const SessionsView> sessions() const;
+  std::shared_ptr<const IncidentView> incident() const;
+  std::shared_ptr<const LogsView> logs() const;
+  std::shared_ptr<const KqlView> kql() const;
+  std::shared_ptr<const ConfigsView> configs() const;
+  std::shared_ptr<const TasksView> tasks() const;
+  std::shared_ptr<const ModelsView> models() const;
+  std::shared_ptr<const StatusView> status() const;
+  const Settings& settings() const;
+  const std::string& data_folder() const;
+
+  // --- sessions
+  void new_session();
+  void open_sample();
+  void open_session(int64_t id);
+  void rename_session(int64_t id, const std::string& title);
+  void pin_session(int64_t id, bool pinned);
+  void archive_session(int64_t id, bool archived);
+  void tag_session(int64_t id, const std::vector<std::string>& tags);
+  void duplicate_session(int64_t id);
+  void delete_session(int64_t id);
+  void undo_delete_session();
+  void search_sessions(const std::string& text);   // tag: file: has:evidence before:
+  void export_session(int64_t id, const std::string& path);
+  void import_session(const std::string& path);
+
+  // --- logs: into the current session; findings follow by themselves
+  void ingest_paths(const std::vector<std::string>& paths);
+  void ingest_text(const std::string& name, std::string text);
+  void set_filter(const LogFilter& filter);
+
+  // --- questions
+  void ask(const std::string& question);
+  void stop_answer();
+  void set_draft(const std::string& text);
+  PromptPreview preview_prompt(const std::string& question) const;
+  void export_report(const std::string& path, bool mask_secrets);  // .md, .html or .json
+
+  // --- KQL over the current session
+  void run_query(const std::string& text);
+  void check_query(const std::string& text);       // diagnostics only, at once
+  void stop_query();
+
+  // --- configs, tasks
+  void review_config_paths(const std::vector<std::string>& paths);
+  void review_config_text(const std::string& name, const std::string& text,
+                          const std::string& kind = {});
+  void score_predictions(const std::string& task, const std::string& data_path,
+                         const std::string& predictions_path);
+  void show_run(int64_t run);
+
+  // --- models
+  void refresh_models();
+  void load_model(const std::string& path);
+  void stop_loading();
+  void unload_model();
+  void add_model_file(const std::string& path);    // links it into the models folder
+
+  // --- all
+  void cancel_job(int64_t id);
+  void change_settings(const Settings& settings);  // saved at once
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace app
