@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the libFuzzer targets with clang, ASan and UBSan and runs each over its seed corpus for a share of the given
+# seconds (default 60). A crash fails, and its input is kept beside the build for a new seed.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+seconds=${1:-60}
+build=$root/build-fuzz
+command -v clang++ > /dev/null || { echo "fuzz: clang++ is missing; run tools/setup" >&2; exit 1; }
+cmake -S "$root" --preset fuzz > "$build.log" 2>&1 || { tail -n 20 "$build.log"; exit 1; }
+mapfile -t targets < <(sed -nE 's/^ *sigma_fuzz\(([a-z0-9_]+).*/\1/p' "$root/tests/fuzz/tests.cmake")
+[ ${#targets[@]} -gt 0 ] || { echo "fuzz: no target is listed in tests/fuzz/tests.cmake" >&2; exit 1; }
+cmake --build "$build" --target "${targets[@]}" >> "$build.log" 2>&1 || { grep -E 'error' "$build.log" | head -n 20; exit 1; }
+each=$((seconds / ${#targets[@]}))
+[ "$each" -ge 2 ] || each=2
+status=0
+for target in "${targets[@]}"; do
+  seeds=$root/tests/fuzz/corpus/${target%_fuzz}
+  mkdir -p "$build/found/$target"
+  if "$build/$target" "$build/found/$target" "$seeds" -max_total_time="$each" -rss_limit_mb=4096 -timeout=20 \
+      -artifact_prefix="$build/$target-" > "$build/$target.log" 2>&1; then
+    echo "fuzz: $target: $(grep -oE 'Done [0-9]+ runs' "$build/$target.log" | tail -n 1) in ${each} s, no finding"
+  else
+    tail -n 30 "$build/$target.log"
+    echo "fuzz: $target FAILED; its input is build-fuzz/$target-*"
+    status=1
+  fi
+done
+exit $status
