@@ -39,6 +39,11 @@ enum class LogColumn : uint8_t {
 constexpr size_t n_log_columns = 14;
 const columns::Schema& log_schema();
 
+// A set of columns, one bit each: column_bit(LogColumn::timestamp) | column_bit(LogColumn::level).
+using LogColumnSet = uint32_t;
+constexpr LogColumnSet column_bit(LogColumn column) { return 1u << static_cast<int>(column); }
+constexpr LogColumnSet all_log_columns = (1u << n_log_columns) - 1;
+
 struct ChunkInfo {
   RowId first_row = 0;
   size_t n_rows = 0;
@@ -67,9 +72,17 @@ class LogSnapshot {
   virtual ChunkInfo info(size_t chunk) const = 0;
   // Decodes on first use and keeps recently used chunks within a memory budget. Any thread.
   virtual std::shared_ptr<const columns::Chunk> chunk(size_t chunk) const = 0;
+  // The same with at least the wanted columns decoded; the others may be empty (n_rows() 0) at
+  // their usual place. What a scan should call: time and level of 10 million rows fit the budget,
+  // their text does not.
+  virtual std::shared_ptr<const columns::Chunk> partial_chunk(size_t chunk,
+                                                              LogColumnSet wanted) const;
   virtual const std::vector<Source>& sources() const = 0;
   virtual const std::vector<Template>& templates() const = 0;  // as of this snapshot; may be empty
+  // False where the chunk certainly has no part of this line; costs no decoding.
+  virtual bool may_hold_line(size_t chunk, uint32_t source, uint64_t line) const;
 
+  // Chunks hold up to columns::chunk_rows rows; those with very long lines hold fewer.
   size_t chunk_of(RowId row) const;                // row must be < n_rows()
   LogRow row(RowId row) const;                     // throws Error{invalid_input} past the end
   LineRef line_ref(RowId row, uint32_t line_in_record = 0) const;  // that physical line's text
@@ -88,9 +101,19 @@ class LogStore {
   virtual std::shared_ptr<const LogSnapshot> snapshot() const = 0;
 };
 
-// Opens the records of a stored session (an empty one where it has none yet). One writer a session.
-std::unique_ptr<LogStore> open_log_store(Database& database, int64_t session_id);
-// A store that keeps everything in memory only: `sigmactl query`, tests.
-std::unique_ptr<LogStore> make_memory_log_store();
+struct LogStoreOptions {
+  uint64_t cache_bytes = 512ull << 20;  // decoded chunks kept for reading
+  int flush_interval_ms = 400;          // the longest that an appended row waits to be written
+  int zstd_level = 1;
+};
+
+// Opens the records of a stored session (an empty one where it has none yet). One writer a session:
+// a second one throws Error{busy}. Compression and writing happen on a thread of the store; what
+// fails there (a full disk) is thrown by the next append() or flush(). The store and its snapshots
+// must not outlive the database. Where the database is read-only, append() throws.
+std::unique_ptr<LogStore> open_log_store(Database& database, int64_t session_id,
+                                         const LogStoreOptions& options = {});
+// A store that keeps everything in memory only, full chunks compressed: `sigmactl query`, tests.
+std::unique_ptr<LogStore> make_memory_log_store(const LogStoreOptions& options = {});
 
 }  // namespace app::store
