@@ -1,0 +1,136 @@
+// engine/backend/backend.h: the operations that a decoder-only transformer needs, on some device.
+// Activations are f32 rows, one row a token, in the backend's memory (`float*` below). Several
+// steps that always follow each other are one operation, so that a backend can do them in one pass
+// (a norm before a product, SiLU behind it, the residual addition).
+//
+// A backend runs one operation at a time: callers on several threads take turns (SigmaModel holds
+// the lock). Operations may be queued; download() and wait() see their results. A stop asked for by
+// set_stop() ends an operation early, its output is then unspecified; check with stopped().
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "engine/tensor.h"
+
+namespace engine {
+
+// Memory on a backend, freed with its last owner.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  std::byte* data() const { return data_; }  // an address of the backend, not always the host's
+  size_t size_bytes() const { return size_bytes_; }
+  float* floats() const { return reinterpret_cast<float*>(data_); }
+
+ protected:
+  std::byte* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+// A weight matrix in the layout that the backend's kernels want: y = W x.
+class Matrix {
+ public:
+  virtual ~Matrix() = default;
+  int n_in() const { return n_in_; }
+  int n_out() const { return n_out_; }
+  size_t size_bytes() const { return size_bytes_; }  // of the backend's copy
+
+ protected:
+  int n_in_ = 0, n_out_ = 0;
+  size_t size_bytes_ = 0;
+};
+
+enum class CacheType { f32, f16, q8_0 };
+const char* cache_type_name(CacheType type);  // "f32", "f16", "q8_0"
+
+struct AttentionShape {
+  int n_heads_q = 0, n_heads_k = 0, n_heads_v = 0;  // n_heads_q a multiple of both others
+  int head_dim_k = 0, head_dim_v = 0;
+  int selective_v_top_k = 0;  // 0: every V row
+};
+
+// Keys and values of one layer, each head's tokens in one stream; the layout inside is the
+// backend's own. Borrowed from a KvCache.
+struct KvLayer {
+  std::byte* k = nullptr;
+  std::byte* v = nullptr;
+  CacheType k_type = CacheType::f16, v_type = CacheType::f16;
+  int n_ctx = 0;  // tokens there is room for
+};
+
+// Angle of pair i at position p is p * frequencies[i] (head_dim_k / 2 of them, host memory).
+struct Rope {
+  std::span<const float> frequencies;
+  bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + d/2)
+};
+
+// One product of several that share their input.
+struct Projection {
+  const Matrix* weights = nullptr;
+  float* y = nullptr;  // (n_tokens, n_out)
+};
+
+// rms_norm of each row before a product: x / sqrt(mean(x*x) + eps) * weights. Off where null.
+struct Norm {
+  const float* weights = nullptr;
+  float eps = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu avx512, 2 threads"
+
+  // Throws Error{out_of_memory} naming `what` and the bytes asked for.
+  virtual std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) = 0;
+  virtual void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) = 0;
+  virtual void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) = 0;
+  virtual void wait() = 0;
+
+  // Copies weights {n_in, n_out} of any DType. Throws Error{cancelled} soon after a stop.
+  virtual std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) = 0;
+  // The host does not read this part of a mapped file again: its pages may go.
+  virtual void release_source(const Tensor& weights) = 0;
+
+  virtual void set_stop(std::stop_token stop) = 0;
+  virtual bool stopped() const = 0;
+
+  // x[t] = row tokens[t] of the table {dim, n_vocab}, host memory; every id was checked.
+  virtual void embed(const Tensor& table, std::span<const int32_t> tokens, float* x) = 0;
+  // y_i = W_i norm(x) for each projection.
+  virtual void matmul(std::span<const Projection> projections, const float* x, Norm norm,
+                      int n_tokens) = 0;
+  // y += W x
+  virtual void matmul_add(const Matrix& weights, const float* x, float* y, int n_tokens) = 0;
+  // y = silu(W_gate norm(x)) * (W_up norm(x))
+  virtual void gated_matmul(const Matrix& gate, const Matrix& up, const float* x, Norm norm,
+                            float* y, int n_tokens) = 0;
+
+  // Bytes of one layer's K or V cache for n_ctx tokens; nothing of it need be initialised.
+  virtual size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const = 0;
+  virtual size_t v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const = 0;
+  // Rotates q (n_tokens, n_heads_q, head_dim_k) in place and k (n_tokens, n_heads_k, head_dim_k) on
+  // its way into the cache; v (n_tokens, n_heads_v, head_dim_v) goes as it is. Positions are
+  // first_position, first_position + 1, ...
+  virtual void rope_and_store(const AttentionShape& shape, const Rope& rope, float* q,
+                              const float* k, const float* v, const KvLayer& cache,
+                              int first_position, int n_tokens) = 0;
+  // out (n_tokens, n_heads_q, head_dim_v): causal attention of the tokens at first_position.. over
+  // the cache, which holds them already. Scores are q.k / sqrt(head_dim_k).
+  virtual void attention(const AttentionShape& shape, const float* q, const KvLayer& cache,
+                         float* out, int first_position, int n_tokens) = 0;
+};
+
+struct CpuOptions {
+  int n_threads = 0;  // 0: one for each core
+  std::string isa;    // "avx512", "avx2", "plain"; empty: the widest that this processor has
+};
+
+// Throws Error{invalid_input} on an instruction set that the processor lacks.
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options = {});
+
+}  // namespace engine

@@ -1,0 +1,74 @@
+// engine/model/sigma.h: a DiffQKV decoder (arXiv:2501.13629): weights on a backend and the forward
+// pass over them. GQA models of the Llama family are the case of equal head counts without
+// augmented Q.
+//
+//   auto file = ModelFile::open(path);
+//   auto model = SigmaModel::load(*file, make_cpu_backend());
+//   KvCache cache(model->config(), 4096, model->backend());
+//   std::vector<float> logits(model->config().n_vocab);
+//   forward(*model, cache, tokens, LogitsWanted::last, logits);
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/model/kv_cache.h"
+#include "engine/model/sigma_config.h"
+
+namespace engine {
+
+class ModelFile;
+
+struct SigmaWeights;  // sigma_weights.h
+
+class SigmaModel {
+ public:
+  // Reads GGUF (`llama`, `sigma`) and HF folders; sigma_weights.h lists names and keys. Keeps the
+  // file: the embedding table is read from its map. on_progress gets 0..1 on this thread. Throws
+  // Error{unsupported} naming the architecture, Error{invalid_input} naming the key or tensor that
+  // is wrong, Error{out_of_memory}, Error{cancelled} within 100 ms of a stop.
+  static std::shared_ptr<const SigmaModel> load(
+      std::shared_ptr<const ModelFile> file, std::unique_ptr<Backend> backend,
+      const std::function<void(double)>& on_progress = {}, std::stop_token stop = {});
+  ~SigmaModel();
+
+  const SigmaConfig& config() const { return config_; }
+  Backend& backend() const { return *backend_; }
+  const ModelFile& file() const { return *file_; }
+  // f32 for models of f32 weights, whose results then depend on nothing but f32 sums; else f16.
+  CacheTypes default_cache_types() const;
+  uint64_t weight_bytes() const;         // of the backend's copy
+  uint64_t bytes_per_token() const;      // of weights that one decoded token reads
+
+ private:
+  SigmaModel();
+  friend class ForwardPass;
+
+  SigmaConfig config_;
+  std::shared_ptr<const ModelFile> file_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<SigmaWeights> weights_;
+  struct Workspace;
+  mutable std::mutex mutex_;  // one forward pass at a time: backend and workspace are shared
+  mutable std::unique_ptr<Workspace> workspace_;
+};
+
+enum class LogitsWanted { none, last, all };
+
+// Appends tokens to the cache. logits: n_vocab numbers for `last`, n_vocab for each token for `all`.
+// Long input runs in blocks, so memory does not grow with it. on_progress gets the tokens done,
+// once a block. Safe from any thread; a second call on the same model waits.
+// Throws Error{invalid_input} where a token is outside the vocabulary or the cache is too small,
+// before anything is computed. A stop throws Error{cancelled} within 100 ms; the cache then holds
+// the blocks that were complete.
+void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
+             LogitsWanted wanted, std::span<float> logits, std::stop_token stop = {},
+             const std::function<void(size_t n_done)>& on_progress = {});
+
+}  // namespace engine
