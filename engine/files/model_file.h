@@ -82,6 +82,16 @@ class ModelFile {
   std::vector<std::string_view> keys() const;                      // in the file's order
   std::string show_value(std::string_view key, size_t max_chars = 80) const;  // for people
 
+  // A value as GGUF encodes it (type number, is it an array, elements, bytes), for copying into
+  // another file. Nothing where the key is absent.
+  struct RawValue {
+    uint32_t type = 0;
+    bool is_array = false;
+    uint64_t n = 1;
+    std::span<const std::byte> bytes;
+  };
+  std::optional<RawValue> raw(std::string_view key) const;
+
   // The bytes that the map holds; for hashing and prefetching. HF: one span a shard.
   virtual std::vector<std::span<const std::byte>> mapped() const = 0;
 
