@@ -3,13 +3,14 @@
 namespace ctl {
 
 // Each is defined in the file of its name.
+void add_completion(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
   return [&program, run = std::move(run)] { program.run = run; };
 }
 
 void add_commands(Program& program) {
-  (void)program;
+  add_completion(program);
 }
 
 }  // namespace ctl
