@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/kql/query.h"
+#include "app/log_filter.h"
 #include "app/logs/histogram.h"
 #include "app/store/log_store.h"
 #include "app/store/run_store.h"
@@ -51,31 +52,6 @@ struct IncidentView {
   std::string draft;                              // the question being typed, as last saved
   std::string notice;                             // one line: "stored sample, not generated now"
   std::string error;                              // why the last question failed, with the next step
-};
-
-// One condition on log rows.
-struct FilterChip {
-  enum class Kind : uint8_t { text, regex, level, template_id, host, process, source, time_range };
-  Kind kind = Kind::text;
-  std::string value;                   // level: its name; template_id: its number
-  Ticks begin = no_time, end = no_time;  // time_range: begin <= time < end
-  bool exclude = false, enabled = true;
-  uint64_t n_hits = 0;                 // rows that this chip alone matches; set by App
-};
-struct LogFilter {
-  std::vector<FilterChip> chips;
-  bool any = false;                    // false: all enabled chips must hold; true: one is enough
-};
-
-struct FacetValue {
-  std::string value;
-  uint64_t count = 0;                  // under the current filter
-};
-struct Facet {
-  std::string name;                    // Level, Host, Process, Source
-  FilterChip::Kind kind = FilterChip::Kind::text;
-  std::vector<FacetValue> values;      // up to 50, most frequent first
-  uint64_t n_others = 0;               // rows with further values
 };
 
 struct LogsView {
@@ -127,8 +103,9 @@ struct TasksView {
     std::string task, title, input_format;              // input_format: what its files hold
   };
   std::vector<Card> cards;
-  std::vector<store::TaskRun> runs;                     // newest first, without samples
-  std::shared_ptr<const store::TaskRun> shown;          // with samples; null: none chosen
+  std::vector<store::TaskRun> runs;                     // newest first
+  std::shared_ptr<const store::TaskRun> shown;          // null: none chosen
+  std::shared_ptr<const std::vector<store::TaskSample>> samples;  // of the shown run
   bool running = false;
   std::string error;
 };

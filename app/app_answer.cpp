@@ -1,0 +1,356 @@
+// The model and its answers.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "app/app_state.h"
+#include "app/diagnosis/evidence.h"
+#include "app/diagnosis/prompt.h"
+#include "app/diagnosis/report.h"
+#include "app/models/catalog.h"
+#include "app/system.h"
+#include "engine/base/error.h"
+#include "engine/base/log.h"
+#include "engine/model/sigma_config.h"
+
+namespace app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto stream_interval = std::chrono::milliseconds(40);
+constexpr auto measure_interval = std::chrono::seconds(2);
+
+}  // namespace
+
+// --- questions
+
+void App::ask(const std::string& question) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session || question.empty()) return;
+  s.guard("Asking", [&] {
+    Message message;
+    message.role = "user";
+    message.text = question;
+    message.time = store::now_ticks();
+    message.id = s.sessions->save_message(session->id, message);
+    {
+      const std::lock_guard lock(session->mutex);
+      session->messages.push_back(message);
+      session->answering = true;
+      session->error.clear();
+      session->streaming_text.clear();
+      session->streaming_stage = "waiting for the model";
+    }
+    s.publish_incident(*session);
+    s.jobs->start(
+        "model", "answer", "Answering", [&s, session, question](Job& job) { s.answer(session, question, job); },
+        [&s, session](const std::string& error) {
+          {
+            const std::lock_guard lock(session->mutex);
+            session->answering = false;
+            session->error = error;
+          }
+          s.publish_incident(*session);
+        });
+  });
+}
+
+void App::stop_answer() { state_->jobs->cancel_kind("answer"); }
+
+void App::State::answer(const SessionPtr& session, const std::string& question, Job& job) {
+  const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+  diagnosis::Diagnosis diagnosis;
+  std::vector<Anomaly> anomalies;
+  {
+    const std::lock_guard lock(session->mutex);
+    diagnosis.checks.findings = session->findings;
+    diagnosis.checks.checks = session->checks;
+    anomalies = session->anomalies;
+    session->streaming_stage = "gathering evidence";
+  }
+  publish_incident(*session);
+  diagnosis.question = question;
+  diagnosis.evidence = diagnosis::gather_evidence(diagnosis.checks.findings, *log, question, anomalies);
+  diagnosis.answer = diagnosis::compose_answer(question, diagnosis.checks.findings, diagnosis.evidence, *log);
+
+  Answer answer = diagnosis.answer;
+  if (model && generation) {
+    Clock::time_point shown;
+    diagnosis::AskOptions ask;
+    ask.max_tokens = settings.max_answer_tokens;
+    ask.temperature = settings.temperature;
+    ask.seed = settings.seed;
+    ask.stop = job.stop();
+    ask.on_text = [&](std::string_view piece) {
+      {
+        const std::lock_guard lock(session->mutex);
+        session->streaming_text += piece;
+        session->streaming_stage = "writing";
+      }
+      if (Clock::now() - shown < stream_interval) return;
+      shown = Clock::now();
+      publish_incident(*session);
+    };
+    {
+      const std::lock_guard lock(session->mutex);
+      session->streaming_stage = "reading the evidence";
+    }
+    publish_incident(*session);
+    diagnosis::ModelAnswer said = diagnosis::ask_model(diagnosis, *log, *model, *generation, ask);
+    answer = std::move(said.answer);
+    const std::lock_guard lock(model_mutex);
+    context_used = answer.prompt_tokens + answer.generated_tokens;
+    tokens_per_second = answer.tokens_per_second;
+    first_token_ms = answer.first_token_ms;
+  }
+
+  Message reply;
+  reply.role = "assistant";
+  reply.text = answer.text;
+  reply.time = store::now_ticks();
+  reply.answer = std::move(answer);
+  reply.id = sessions->save_message(session->id, reply, &diagnosis.evidence);
+  {
+    const std::lock_guard lock(session->mutex);
+    session->messages.push_back(std::move(reply));
+    session->evidence = std::move(diagnosis.evidence);
+    session->answering = false;
+    session->streaming_text.clear();
+    session->streaming_stage.clear();
+  }
+  publish_incident(*session);
+}
+
+PromptPreview App::preview_prompt(const std::string& question) const {
+  State& s = *state_;
+  PromptPreview preview;
+  const SessionPtr session = s.current;
+  if (!session) return preview;
+  std::shared_ptr<engine::LanguageModel> model;
+  {
+    const std::lock_guard lock(s.model_mutex);
+    model = s.model;
+    preview.n_ctx = s.n_ctx > 0 ? s.n_ctx : s.settings.n_ctx;
+  }
+  std::vector<Finding> findings;
+  std::vector<Anomaly> anomalies;
+  {
+    const std::lock_guard lock(session->mutex);
+    findings = session->findings;
+    anomalies = session->anomalies;
+  }
+  const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+  const auto count = [&](std::string_view text) {
+    return model ? static_cast<int>(model->tokenize(text, false).size()) : diagnosis::estimate_tokens(text);
+  };
+  try {
+    const std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *log, question, anomalies);
+    const int budget = preview.n_ctx - s.settings.max_answer_tokens;
+    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count);
+    for (const diagnosis::PromptPart& part : prompt.parts) {
+      if (!part.left_out) preview.parts.push_back({part.name, part.text, part.n_tokens});
+    }
+    preview.left_out = prompt.left_out;
+    preview.n_tokens = prompt.n_tokens;
+    for (const diagnosis::Redaction& r : prompt.redactions) preview.n_masked_secrets += static_cast<int>(r.n_times);
+  } catch (const engine::Error& e) {
+    preview.left_out.push_back(e.what());
+  }
+  return preview;
+}
+
+void App::export_report(const std::string& path, bool mask_secrets) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session) return;
+  const std::string extension = std::filesystem::path(path).extension().string();
+  const diagnosis::ReportFormat format = extension == ".html"   ? diagnosis::ReportFormat::html
+                                         : extension == ".json" ? diagnosis::ReportFormat::json
+                                                                : diagnosis::ReportFormat::markdown;
+  s.jobs->start("work", "export", "Writing " + path, [session, path, format, mask_secrets](Job&) {
+    const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+    diagnosis::ReportInput input;
+    std::vector<Finding> findings;
+    std::vector<CheckResult> checks;
+    std::vector<Evidence> evidence;
+    Answer answer;
+    {
+      const std::lock_guard lock(session->mutex);
+      findings = session->findings;
+      checks = session->checks;
+      evidence = session->evidence;
+      input.title = session->title;
+      for (const Message& message : session->messages) {
+        if (message.role == "user") input.question = message.text;
+        if (message.answer) answer = *message.answer;
+      }
+    }
+    input.created = store::now_ticks();
+    input.sources = log->sources();
+    input.findings = findings;
+    input.checks = checks;
+    input.evidence = evidence;
+    if (!answer.text.empty()) input.answer = &answer;
+    input.program_version = SIGMA_VERSION;
+    diagnosis::ReportOptions report_options;
+    report_options.redact = mask_secrets;
+    write_whole_file(path, diagnosis::make_report(input, format, report_options));
+  });
+}
+
+// --- models
+
+std::vector<std::string> App::State::model_folders() const {
+  return {data_folder + "/models",
+          (std::filesystem::path(assets_folder) / "../models").lexically_normal().string()};
+}
+
+void App::State::publish_models() {
+  ModelsView view;
+  view.models = models::list_models(model_folders());
+  view.folder = data_folder + "/models";
+  view.free_memory_bytes = models::free_memory_bytes();
+  {
+    const std::lock_guard lock(model_mutex);
+    view.loaded_path = model ? model_path : "";
+    view.loading_path = loading_path;
+    view.loading_stage = loading_stage;
+    view.loading_fraction = loading_fraction;
+    view.n_ctx = n_ctx > 0 ? n_ctx : settings.n_ctx;
+    view.error = model_error;
+  }
+  set(models_view, std::move(view));
+}
+
+void App::refresh_models() {
+  state_->guard("Looking for models", [&] { state_->publish_models(); });
+}
+
+void App::load_model(const std::string& path) {
+  stop_loading();
+  state_->start_loading(path);
+}
+
+void App::State::start_loading(const std::string& path) {
+  {
+    const std::lock_guard lock(model_mutex);
+    loading_path = path;
+    loading_stage = "open";
+    loading_fraction = 0;
+    model_error.clear();
+  }
+  publish_models();
+  const int wanted_ctx = settings.n_ctx;
+  const int n_threads = settings.n_threads;
+  jobs->start(
+      "model", "model", "Loading " + std::filesystem::path(path).filename().string(),
+      [this, path, wanted_ctx, n_threads](Job& job) {
+        engine::LoadOptions load;
+        load.n_threads = n_threads;
+        load.on_progress = [&](const char* stage, double fraction) {
+          {
+            const std::lock_guard lock(model_mutex);
+            loading_stage = stage;
+            loading_fraction = fraction;
+          }
+          job.progress(fraction, stage);
+        };
+        // The old model leaves before the new one comes: both might not fit.
+        {
+          const std::lock_guard lock(model_mutex);
+          generation.reset();
+          model.reset();
+          model_path.clear();
+        }
+        try {
+          std::shared_ptr<engine::LanguageModel> loaded = engine::LanguageModel::load(path, load, job.stop());
+          const int ctx = std::min(wanted_ctx, loaded->n_ctx_trained() > 0 ? loaded->n_ctx_trained() : wanted_ctx);
+          std::unique_ptr<engine::GenerationSession> session = engine::GenerationSession::create(loaded, ctx);
+          const std::lock_guard lock(model_mutex);
+          model = std::move(loaded);
+          generation = std::move(session);
+          model_path = path;
+          n_ctx = ctx;
+        } catch (...) {
+          {
+            const std::lock_guard lock(model_mutex);
+            loading_path.clear();
+          }
+          publish_models();
+          throw;
+        }
+        {
+          const std::lock_guard lock(model_mutex);
+          loading_path.clear();
+        }
+        publish_models();
+      },
+      [this](const std::string& message) {
+        {
+          const std::lock_guard lock(model_mutex);
+          loading_path.clear();
+          model_error = message;
+        }
+        publish_models();
+      });
+  settings.model_path = path;
+  guard("Saving the settings", [&] { sessions->set_setting("settings", to_json(settings)); });
+}
+
+void App::stop_loading() { state_->jobs->cancel_kind("model"); }
+
+void App::unload_model() {
+  State& s = *state_;
+  s.jobs->start("model", "model", "Unloading the model", [&s](Job&) {
+    {
+      const std::lock_guard lock(s.model_mutex);
+      s.generation.reset();
+      s.model.reset();
+      s.model_path.clear();
+      s.tokens_per_second = s.first_token_ms = 0;
+      s.context_used = 0;
+    }
+    s.publish_models();
+  });
+}
+
+void App::add_model_file(const std::string& path) {
+  State& s = *state_;
+  s.guard("Adding the model", [&] {
+    const std::filesystem::path folder = s.data_folder + "/models";
+    const std::filesystem::path target = folder / std::filesystem::path(path).filename();
+    std::filesystem::create_directories(folder);
+    if (!std::filesystem::exists(target)) {
+      std::filesystem::create_symlink(std::filesystem::absolute(path), target);
+    }
+    s.publish_models();
+  });
+}
+
+std::shared_ptr<const StatusView> App::status() const {
+  State& s = *state_;
+  auto view = std::make_shared<StatusView>();
+  view->jobs = s.jobs->views();
+  {
+    const std::lock_guard lock(s.model_mutex);
+    view->model = s.model ? s.model->name() : "";
+    view->device = s.model ? "CPU" : "";
+    view->context_used = s.context_used;
+    view->context_total = s.n_ctx;
+    view->tokens_per_second = s.tokens_per_second;
+    view->first_token_ms = s.first_token_ms;
+  }
+  // Asked for every frame, while these two cost a look into /proc.
+  if (Clock::now() - s.measured > measure_interval) {
+    s.measured = Clock::now();
+    s.free_memory_bytes = models::free_memory_bytes();
+    s.n_connections = count_internet_sockets();
+  }
+  view->free_memory_bytes = s.free_memory_bytes;
+  view->n_connections = s.n_connections;
+  return view;
+}
+
+}  // namespace app

@@ -1,0 +1,167 @@
+// The current session's log: ingest, checks, filter, the sample.
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "app/app_state.h"
+#include "app/ingest.h"
+#include "app/logs/anomalies.h"
+#include "engine/base/error.h"
+#include "engine/base/log.h"
+
+namespace app {
+namespace {
+
+constexpr const char* untitled = "New incident";
+constexpr const char* sample_title = "Sample: disk full on db-2";
+constexpr const char* sample_notice = "stored sample: findings come from the checks, the answer was written from them without a model";
+
+std::string thousands(uint64_t n) {
+  std::string text = std::to_string(n);
+  for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+std::string file_name(const std::string& path) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  return name.empty() ? path : name;
+}
+
+}  // namespace
+
+std::string sample_folder(const std::string& assets_folder) { return assets_folder + "/sample"; }
+
+void App::ingest_paths(const std::vector<std::string>& paths) {
+  if (!paths.empty()) state_->ingest(paths, {}, {});
+}
+
+void App::ingest_text(const std::string& name, std::string text) {
+  if (!text.empty()) state_->ingest({}, name, std::move(text));
+}
+
+void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text) {
+  const SessionPtr session = current;
+  if (!session) return;
+  const std::string shown = paths.empty() ? name : file_name(paths.front());
+  {
+    const std::lock_guard lock(session->mutex);
+    session->error.clear();
+    if (session->title == untitled) session->title = shown;
+  }
+  guard("Naming the session", [&] { sessions->rename(session->id, session->title); });
+  publish_sessions();
+
+  IngestOptions ingest_options;
+  ingest_options.utc_offset_minutes = settings.time_zone == "UTC" ? 0 : utc_offset_minutes(settings.time_zone);
+  auto work = [this, session, paths = std::move(paths), name, text = std::move(text),
+               ingest_options](Job& job) mutable {
+    const auto on_progress = [&](const IngestProgress& p) {
+      const double fraction = p.n_bytes_total == 0
+                                  ? -1
+                                  : static_cast<double>(p.n_bytes_done) / static_cast<double>(p.n_bytes_total);
+      job.progress(fraction, "reading", thousands(p.n_lines) + " lines");
+    };
+    const IngestSummary summary =
+        paths.empty() ? app::ingest_text(*session->log, std::move(text), name, formats, ingest_options, on_progress, job.stop())
+                      : app::ingest(*session->log, paths, formats, ingest_options, on_progress, job.stop());
+    {
+      const std::lock_guard lock(session->mutex);
+      session->anomalies = summary.anomalies;
+    }
+    publish_logs(*session);
+    run_checks(session, job);
+    start_filter(session);
+  };
+  jobs->start("ingest", "ingest", "Reading " + shown, std::move(work), [this, session](const std::string& message) {
+    {
+      const std::lock_guard lock(session->mutex);
+      session->error = message;
+      session->checks_running = false;
+    }
+    publish_incident(*session);
+  });
+}
+
+void App::State::run_checks(const SessionPtr& session, Job& job) {
+  std::vector<Anomaly> anomalies;
+  {
+    const std::lock_guard lock(session->mutex);
+    session->checks_running = true;
+    anomalies = session->anomalies;
+  }
+  publish_incident(*session);
+  diagnosis::CheckOptions check_options;
+  check_options.stop = job.stop();
+  check_options.on_progress = [&](double fraction) { job.progress(fraction, "checks"); };
+  const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+  diagnosis::ChecksResult result = diagnosis::run_checks(*log, anomalies, checks, check_options);
+  sessions->save_findings(session->id, result.findings, result.checks, anomalies);
+  const std::vector<Evidence> evidence = diagnosis::gather_evidence(result.findings, *log, {}, anomalies);
+  {
+    const std::lock_guard lock(session->mutex);
+    session->findings = std::move(result.findings);
+    session->checks = std::move(result.checks);
+    session->evidence = evidence;
+    session->checks_running = false;
+  }
+  publish_incident(*session);
+  changed();
+}
+
+void App::set_filter(const LogFilter& filter) {
+  const SessionPtr session = state_->current;
+  if (!session) return;
+  {
+    const std::lock_guard lock(session->mutex);
+    session->filter = filter;
+  }
+  state_->start_filter(session);
+}
+
+void App::State::start_filter(const SessionPtr& session) {
+  {
+    const std::lock_guard lock(session->mutex);
+    session->filtering = true;
+    session->filter_error.clear();
+  }
+  publish_logs(*session);
+  if (is_current(*session)) jobs->cancel_kind("filter");
+  jobs->start(
+      "filter", "filter", "Filtering",
+      [this, session](Job& job) {
+        LogFilter filter;
+        {
+          const std::lock_guard lock(session->mutex);
+          filter = session->filter;
+        }
+        FilterResult result = apply_filter(*session->log->snapshot(), filter, job.stop(),
+                                           [&](double fraction) { job.progress(fraction); });
+        {
+          const std::lock_guard lock(session->mutex);
+          session->filtered = std::move(result);
+          session->filtering = false;
+        }
+        publish_logs(*session);
+      },
+      [this, session](const std::string& message) {
+        {
+          const std::lock_guard lock(session->mutex);
+          session->filter_error = message;
+          session->filtering = false;
+        }
+        publish_logs(*session);
+      });
+}
+
+void App::State::open_sample() {
+  new_session(sample_title);
+  {
+    const std::lock_guard lock(current->mutex);
+    current->notice = sample_notice;
+  }
+  sessions->set_state(current->id, "notice", sample_notice);
+  const std::string folder = sample_folder(assets_folder);
+  ingest({folder + "/logs"}, {}, {});
+}
+
+}  // namespace app

@@ -1,0 +1,153 @@
+// app/app_state.h: what App owns; private to app/app*.cpp.
+//
+// Threads: public methods of App come from the UI's thread; jobs run on these lanes:
+//   ingest   reads logs, runs checks, writes the log          (one log writer)
+//   filter   log filters and histograms
+//   model    loads and unloads models, writes answers         (the one thread that owns the model)
+//   query    KQL
+//   work     configs, tasks, files
+// A session's facts are guarded by its mutex; a view is built from them and swapped in whole.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "app/app.h"
+#include "app/diagnosis/checks.h"
+#include "app/diagnosis/diagnose.h"
+#include "app/jobs.h"
+#include "app/logs/format.h"
+#include "app/store/database.h"
+#include "app/store/log_store.h"
+#include "app/store/run_store.h"
+#include "app/store/session_store.h"
+#include "engine/generate/generation.h"
+
+namespace app {
+
+// A session that is open: shown, or still worked on by a job.
+struct OpenSession {
+  int64_t id = 0;
+  std::unique_ptr<store::LogStore> log;
+
+  std::mutex mutex;  // guards all below
+  std::string title;
+  std::vector<Finding> findings;
+  std::vector<CheckResult> checks;
+  std::vector<Anomaly> anomalies;
+  std::vector<Evidence> evidence;
+  std::vector<Message> messages;
+  std::string draft, notice, error;
+  std::string streaming_text, streaming_stage;
+  bool answering = false, checks_running = false;
+  LogFilter filter;
+  FilterResult filtered;
+  bool filtering = false;
+  std::string filter_error;
+  KqlView kql;
+  RowId kql_rows = 0;  // rows of the log when the result was made
+  std::vector<ConfigReview> reviews;
+  bool reviewing = false;
+};
+using SessionPtr = std::shared_ptr<OpenSession>;
+
+struct App::State {
+  explicit State(AppOptions chosen);
+
+  // --- fixed after construction
+  AppOptions options;
+  std::string data_folder, assets_folder;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<store::SessionStore> sessions;
+  std::unique_ptr<store::RunStore> runs;
+  logs::FormatSet formats;
+  diagnosis::CheckSet checks;
+
+  // --- UI thread only
+  Settings settings;
+  SessionPtr current;
+  std::string session_search;
+  int64_t last_deleted = 0;
+  std::map<int64_t, std::weak_ptr<OpenSession>> open;
+  std::chrono::steady_clock::time_point measured;  // when the next two were
+  uint64_t free_memory_bytes = 0;
+  int n_connections = 0;
+
+  // --- the model; written on the model lane, read under model_mutex
+  std::mutex model_mutex;
+  std::shared_ptr<engine::LanguageModel> model;
+  std::unique_ptr<engine::GenerationSession> generation;  // model lane only
+  std::string model_path, loading_path, loading_stage, model_error;
+  double loading_fraction = -1;
+  int n_ctx = 0, context_used = 0;
+  double tokens_per_second = 0, first_token_ms = 0;
+
+  // --- views, swapped under view_mutex
+  mutable std::mutex view_mutex;
+  std::shared_ptr<const SessionsView> sessions_view = std::make_shared<SessionsView>();
+  std::shared_ptr<const IncidentView> incident_view;
+  std::shared_ptr<const LogsView> logs_view;
+  std::shared_ptr<const KqlView> kql_view = std::make_shared<KqlView>();
+  std::shared_ptr<const ConfigsView> configs_view = std::make_shared<ConfigsView>();
+  std::shared_ptr<const TasksView> tasks_view = std::make_shared<TasksView>();
+  std::shared_ptr<const ModelsView> models_view = std::make_shared<ModelsView>();
+  int64_t current_id = 0;  // of the session whose views are shown
+
+  // Last, so that its threads end before anything they use.
+  std::unique_ptr<JobRunner> jobs;
+
+  // --- app.cpp
+  template <typename View>
+  std::shared_ptr<const View> get(const std::shared_ptr<const View>& slot) const {
+    const std::lock_guard lock(view_mutex);
+    return slot;
+  }
+  template <typename View>
+  void set(std::shared_ptr<const View>& slot, View&& view) {
+    auto next = std::make_shared<const std::decay_t<View>>(std::forward<View>(view));
+    {
+      const std::lock_guard lock(view_mutex);
+      slot = std::move(next);
+    }
+    changed();
+  }
+  void changed() const { options.on_change(); }
+  bool is_current(const OpenSession& session) const;
+  void publish_sessions();
+  void publish_incident(OpenSession& session);
+  void publish_logs(OpenSession& session);
+  void publish_all(OpenSession& session);
+  SessionPtr open_session(int64_t id);
+  SessionPtr show_session(int64_t id);
+  void new_session(const std::string& title);
+  // What goes wrong in a call from the UI is logged and shown as the session's error.
+  void guard(const char* what, const std::function<void()>& work);
+
+  // --- app_logs.cpp
+  void ingest(std::vector<std::string> paths, std::string name, std::string text);
+  void run_checks(const SessionPtr& session, Job& job);
+  void start_filter(const SessionPtr& session);
+  void open_sample();
+
+  // --- app_answer.cpp
+  void answer(const SessionPtr& session, const std::string& question, Job& job);
+  void publish_models();
+  void start_loading(const std::string& path);
+  std::vector<std::string> model_folders() const;  // the user's first, then the packaged one
+
+  // --- app_tools.cpp
+  void publish_kql(OpenSession& session);
+  void publish_configs(OpenSession& session);
+  void keep_review(OpenSession& session, ConfigReview review);
+  void publish_tasks(const std::string& error = {});
+  bool scoring = false;           // UI thread and work lane, under view_mutex
+  int64_t shown_run = 0;
+};
+
+std::string sample_folder(const std::string& assets_folder);
+
+}  // namespace app

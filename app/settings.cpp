@@ -1,0 +1,116 @@
+#include "app/settings.h"
+
+#include <sys/stat.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "engine/base/error.h"
+
+namespace app {
+namespace {
+
+using nlohmann::json;
+
+// One row a setting, so that writing and reading cannot disagree.
+template <typename S, typename Visit>
+void visit_settings(S& s, const Visit& visit) {
+  visit("theme", s.theme, 0.0, 0.0);
+  visit("ui_scale", s.ui_scale, 0.75, 3.0);
+  visit("font_size", s.font_size, 8.0, 40.0);
+  visit("compact_rows", s.compact_rows, 0.0, 0.0);
+  visit("wrap_lines", s.wrap_lines, 0.0, 0.0);
+  visit("reduce_motion", s.reduce_motion, 0.0, 0.0);
+  visit("time_zone", s.time_zone, 0.0, 0.0);
+  visit("log_memory_mb", s.log_memory_mb, 32.0, 1e6);
+  visit("model_path", s.model_path, 0.0, 0.0);
+  visit("n_ctx", s.n_ctx, 256.0, 1048576.0);
+  visit("n_threads", s.n_threads, 0.0, 1024.0);
+  visit("temperature", s.temperature, 0.0, 5.0);
+  visit("max_answer_tokens", s.max_answer_tokens, 1.0, 65536.0);
+  visit("seed", s.seed, 0.0, 1.8e19);
+  visit("mask_secrets", s.mask_secrets, 0.0, 0.0);
+  visit("sidebar_width", s.sidebar_width, 120.0, 1000.0);
+  visit("sidebar_open", s.sidebar_open, 0.0, 0.0);
+  visit("window_width", s.window_width, 320.0, 32768.0);
+  visit("window_height", s.window_height, 240.0, 32768.0);
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
+}  // namespace
+
+std::string to_json(const Settings& settings) {
+  json out = json::object();
+  visit_settings(settings, [&](const char* name, const auto& value, double, double) { out[name] = value; });
+  return out.dump(2);
+}
+
+Settings settings_from_json(const std::string& text, std::vector<std::string>* notes) {
+  Settings settings;
+  const auto note = [&](const std::string& what) {
+    if (notes != nullptr) notes->push_back(what);
+  };
+  const json in = json::parse(text, nullptr, false);
+  if (!in.is_object()) {
+    note("the settings are not a JSON object; the defaults are used");
+    return settings;
+  }
+  visit_settings(settings, [&](const char* name, auto& value, double low, double high) {
+    using T = std::decay_t<decltype(value)>;
+    const auto found = in.find(name);
+    if (found == in.end()) return;
+    const auto refuse = [&] { note(engine::format("setting \"%s\" has a bad value; the default is used", name)); };
+    if constexpr (std::is_same_v<T, std::string>) {
+      found->is_string() ? (void)(value = found->get<std::string>()) : refuse();
+    } else if constexpr (std::is_same_v<T, bool>) {
+      found->is_boolean() ? (void)(value = found->get<bool>()) : refuse();
+    } else {
+      if (!found->is_number()) return refuse();
+      const double number = found->get<double>();
+      if (!std::isfinite(number) || number < low || number > high) return refuse();
+      value = found->get<T>();
+    }
+  });
+  return settings;
+}
+
+std::string default_data_folder() {
+  if (const char* own = std::getenv("SIGMADESK_DATA"); own != nullptr && *own != '\0') return own;
+  if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg != nullptr && *xdg == '/') {
+    return std::string(xdg) + "/sigmadesk";
+  }
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') {
+    engine::fail(engine::ErrorKind::not_found,
+                 "HOME is not set, so there is no place for sessions; give --data-folder FOLDER");
+  }
+  return std::string(home) + "/.local/share/sigmadesk";
+}
+
+std::string find_assets_folder() {
+  if (const char* own = std::getenv("SIGMADESK_ASSETS"); own != nullptr && *own != '\0') {
+    if (is_folder(own)) return own;
+    engine::fail(engine::ErrorKind::not_found, "SIGMADESK_ASSETS is %s, which is not a folder", own);
+  }
+  std::error_code ignored;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::filesystem::path beside = program.parent_path();
+  std::string tried;
+  for (const std::filesystem::path& place :
+       {beside / "../share/sigmadesk/assets", beside / "assets", std::filesystem::path(SIGMA_SOURCE_ASSETS)}) {
+    if (is_folder(place / "log_formats")) return place.lexically_normal().string();
+    tried += "\n  " + place.lexically_normal().string();
+  }
+  engine::fail(engine::ErrorKind::not_found,
+               "the program's data files (log formats, checks) were not found; install the package again or "
+               "set SIGMADESK_ASSETS. Looked in:%s", tried.c_str());
+}
+
+}  // namespace app

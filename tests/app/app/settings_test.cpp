@@ -1,0 +1,35 @@
+#include "app/settings.h"
+
+#include <doctest/doctest.h>
+
+using namespace app;
+
+TEST_CASE("settings: what is written is read back") {
+  Settings settings;
+  settings.theme = "light";
+  settings.ui_scale = 1.5f;
+  settings.seed = 42;
+  settings.sidebar_open = false;
+  std::vector<std::string> notes;
+  const Settings back = settings_from_json(to_json(settings), &notes);
+  CHECK(back.theme == "light");
+  CHECK(back.ui_scale == doctest::Approx(1.5));
+  CHECK(back.seed == 42);
+  CHECK_FALSE(back.sidebar_open);
+  CHECK(notes.empty());
+}
+
+TEST_CASE("settings: a bad value falls back to its default and is said") {
+  std::vector<std::string> notes;
+  const Settings settings = settings_from_json(R"({"ui_scale": 900, "n_ctx": "big", "theme": "dark"})", &notes);
+  CHECK(settings.ui_scale == Settings{}.ui_scale);
+  CHECK(settings.n_ctx == Settings{}.n_ctx);
+  CHECK(settings.theme == "dark");
+  CHECK(notes.size() == 2);
+}
+
+TEST_CASE("settings: text that is not JSON gives the defaults") {
+  std::vector<std::string> notes;
+  CHECK(settings_from_json("{cut", &notes).theme == Settings{}.theme);
+  CHECK(notes.size() == 1);
+}
