@@ -68,6 +68,10 @@ class Column {
   bool is_dictionary() const { return dictionary_ != nullptr; }
   const std::shared_ptr<const Dictionary>& dictionary() const { return dictionary_; }
   const std::vector<uint32_t>& codes() const { return codes_; }
+  // Slices (text without a dictionary): row i is length[i] bytes of bytes() from begin[i].
+  const std::shared_ptr<const std::string>& bytes() const { return bytes_; }  // null: no rows yet
+  const std::vector<uint32_t>& begins() const { return begin_; }
+  const std::vector<uint32_t>& lengths() const { return length_; }
   size_t size_bytes() const;  // of what this column holds, shared parts included
 
   // The rows whose indices are given, in that order (an index may repeat); UINT32_MAX gives null.
