@@ -20,7 +20,7 @@ constexpr std::string_view hyphenated[] = {
     "parse-kv", "top-nested", "top-hitters", "sample-distinct", "graph-match", "graph-to-table",
     "graph-mark-components", "graph-shortest-paths", "graph-merge", "graph-where-nodes",
     "graph-where-edges", "macro-expand", "assert-schema", "granny-asc", "granny-desc",
-    "materialized-view-combine", "execute-and-cache", "partition-by"};
+    "materialized-view-combine", "execute-and-cache", "partitioned-by"};
 
 constexpr std::string_view typed_words[] = {
     "bool", "boolean", "date", "datetime", "decimal", "double", "guid", "int", "int32", "int64",
