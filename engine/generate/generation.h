@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/tokenizer/chat_template.h"  // ChatMessage
+
 namespace engine {
 
 class Tokenizer;
@@ -42,11 +44,6 @@ struct Generation {
   int reused_tokens = 0;           // found in the cache, not computed again
   double prefill_seconds = 0, first_token_seconds = 0, decode_seconds = 0;
   FinishReason finish_reason = FinishReason::end_of_text;
-};
-
-struct ChatMessage {
-  std::string role;                // system, user, assistant
-  std::string content;
 };
 
 struct LoadOptions {
