@@ -4,6 +4,7 @@ namespace ctl {
 
 // Each is defined in the file of its name.
 void add_completion(Program& program);
+void add_tokenize_command(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
   return [&program, run = std::move(run)] { program.run = run; };
@@ -11,6 +12,7 @@ std::function<void()> chosen(Program& program, std::function<int()> run) {
 
 void add_commands(Program& program) {
   add_completion(program);
+  add_tokenize_command(program);
 }
 
 }  // namespace ctl
