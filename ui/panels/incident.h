@@ -1,0 +1,34 @@
+// ui/panels/incident.h: the conversation, the evidence and what the checks found, side by side.
+// Facts come first: findings show as soon as code found them, the model's prose is marked until it
+// is verified, and every claim links to its line.
+#pragma once
+#include <map>
+#include <string>
+
+#include "app/app.h"
+#include "ui/ui.h"
+
+namespace ui {
+
+struct IncidentPanel {
+  std::string input;              // the question being typed
+  int64_t session = -1;           // whose draft that is
+  int input_generation = 0;       // changes when code replaces the text
+  bool focus_input = false;
+  float evidence_width = 340, checks_width = 360;   // design pixels
+  bool follow = true;             // keep the end of the conversation in sight
+  std::map<int64_t, float> heights;                 // of messages drawn, at heights_width
+  float heights_width = 0;
+  size_t n_messages_seen = 0;
+  bool show_all_checks = false;
+  bool preview_wanted = false;
+  app::PromptPreview preview;
+  std::string pasted;             // more than 20 lines pasted into the question: becomes a log
+};
+void draw(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,
+          const app::ModelsView& models, app::App& app, Ui& ui);
+
+// Puts text into the question, behind what is there.
+void add_to_question(IncidentPanel& panel, const std::string& text);
+
+}  // namespace ui

@@ -1,0 +1,21 @@
+// ui/panels/sidebar.h: the sessions, by day, with search, pin, rename, delete and undo.
+#pragma once
+#include <string>
+
+#include "app/app.h"
+#include "ui/ui.h"
+
+namespace ui {
+
+struct SidebarPanel {
+  std::string search;
+  int64_t renaming = 0;         // session whose title is being edited
+  std::string new_title;
+  bool focus_rename = false, focus_search = false;
+  bool show_archived = false;
+};
+// today: midnight of the day shown as "Today".
+void draw(SidebarPanel& panel, const app::SessionsView& view, const app::StatusView& status,
+          app::App& app, Ui& ui, app::Ticks today);
+
+}  // namespace ui

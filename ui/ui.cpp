@@ -1,0 +1,102 @@
+#include "ui/ui.h"
+
+#include <algorithm>
+
+#include "imgui_internal.h"
+
+namespace ui {
+
+void Ui::begin_frame() {
+  now = ImGui::GetTime();
+  redraw_within = 1e9;
+  probes.clear();
+  list_focus = Where::app;
+  // A command that nobody took is dropped after the frame in which it could be taken.
+  if (command_ != Command::none && ++command_age_ > 1) command_ = Command::none;
+  if (command_ == Command::none) command_age_ = 0;
+  std::erase_if(toasts, [&](const Toast& t) { return t.until <= now; });
+  for (const Toast& t : toasts) animate(t.until - now + 0.01);
+  if (flash_share(flashed_row) > 0) animate(reduce_motion ? 0.25 : 0.03);
+}
+
+bool Ui::take(Command command) {
+  if (command_ != command || command == Command::none) return false;
+  command_ = Command::none;
+  return true;
+}
+
+void Ui::flash(app::RowId row) {
+  flashed_row = row;
+  flashed_at = now;
+  animate(0);
+}
+
+float Ui::flash_share(app::RowId row) const {
+  if (row == app::no_row || row != flashed_row) return 0;
+  const double age = now - flashed_at;
+  if (age >= 1) return 0;
+  return reduce_motion ? 1.f : float(1 - age * age);
+}
+
+void Ui::toast(std::string text, std::function<void()> undo) {
+  const double life = undo ? 10 : 4;
+  if (toasts.size() >= 4) toasts.erase(toasts.begin());
+  toasts.push_back({std::move(text), now + life, std::move(undo)});
+  animate(0);
+}
+
+void Ui::copy(std::string_view text) {
+  copied = text;
+  ImGui::SetClipboardText(copied.c_str());
+}
+
+void Ui::probe(const char* kind, std::string_view text, ImVec2 min, ImVec2 max, app::RowId row) {
+  if (!recording) return;
+  probes.push_back({kind, std::string(text), min, max, row});
+}
+
+ImFont* font_of(const Ui& ui, Face face) {
+  ImFont* font = face == Face::bold   ? ui.fonts.bold()
+                 : face == Face::mono ? ui.fonts.mono()
+                                      : ui.fonts.regular();
+  return font != nullptr ? font : ImGui::GetFont();
+}
+
+WithFace::WithFace(const Ui& ui, Face face) {
+#if IMGUI_VERSION_NUM >= 19200
+  ImGui::PushFont(font_of(ui, face), 0.f);
+#else
+  ImGui::PushFont(font_of(ui, face));
+#endif
+}
+
+WithFace::~WithFace() { ImGui::PopFont(); }
+
+float text_width(const Ui& ui, std::string_view text, Face face) {
+  if (text.empty()) return 0;
+  return font_of(ui, face)
+      ->CalcTextSizeA(ImGui::GetFontSize(), 1e9f, 0, text.data(), text.data() + text.size())
+      .x;
+}
+
+std::string fit_text(const Ui& ui, std::string_view text, float width, Face face) {
+  if (text_width(ui, text, face) <= width) return std::string(text);
+  const float room = width - text_width(ui, "…", face);
+  const char* end = nullptr;
+  font_of(ui, face)->CalcTextSizeA(ImGui::GetFontSize(), std::max(room, 0.f), 0, text.data(),
+                                   text.data() + text.size(), &end);
+  if (end == nullptr || end < text.data()) end = text.data();
+  return std::string(text.substr(0, size_t(end - text.data()))) + "…";
+}
+
+void draw_text(Ui& ui, ImDrawList& list, ImVec2 position, ImU32 color, std::string_view text,
+               Face face) {
+  if (text.empty()) return;
+  ui.fonts.note_text(text);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  list.AddText(font_of(ui, face), ImGui::GetFontSize(), position, color, begin, end);
+  if (ImGui::GetCurrentContext()->LogEnabled) ImGui::LogRenderedText(&position, begin, end);
+}
+
+}  // namespace ui

@@ -1,0 +1,122 @@
+// ui/ui.h: what all panels and widgets share within a frame: theme, fonts, commands, links, toasts,
+// the selected text, and a record of what was drawn where for tests and the automation log.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/types.h"
+#include "imgui.h"
+#include "ui/fonts.h"
+#include "ui/keys.h"
+#include "ui/theme.h"
+
+namespace ui {
+
+enum class Screen { incident, logs, kql, configs, tasks, models, settings };
+constexpr int n_screens = 7;
+
+// One place that links lead to and Alt+Left returns to.
+struct Place {
+  Screen screen = Screen::incident;
+  app::RowId row = app::no_row;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// Something worth finding again on screen: drawn text of a kind, with its rectangle in pixels.
+struct Probe {
+  std::string kind, text;   // "citation", "L1203"
+  ImVec2 min, max;
+  app::RowId row = app::no_row;
+};
+
+// What a right-click menu or a chip asked for; the shell carries it out.
+struct Request {
+  enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen } kind;
+  std::string text;
+  app::RowId row = app::no_row;
+  Screen screen = Screen::incident;
+};
+
+struct Toast {
+  std::string text;
+  double until = 0;
+  std::function<void()> undo;   // empty: nothing to undo
+};
+
+// The selected part of one block of text.
+struct TextSelection {
+  ImGuiID owner = 0;
+  size_t anchor = 0, caret = 0;
+  std::string text;             // as it would be copied
+};
+
+class Ui {
+ public:
+  explicit Ui(Fonts& shared_fonts) : fonts(shared_fonts) {}
+
+  // Call first in a frame, after ImGui::NewFrame.
+  void begin_frame();
+
+  // --- commands: given by a key, the palette or a button, taken by who carries them out
+  void give(Command command) { command_ = command; }
+  bool take(Command command);
+  Command command() const { return command_; }
+
+  // --- links
+  void jump_to(app::RowId row) { ask({Request::Kind::jump, {}, row, Screen::logs}); }
+  void ask(Request request) { requests.push_back(std::move(request)); }
+  void flash(app::RowId row);
+  float flash_share(app::RowId row) const;   // 1 just now .. 0 after one second
+
+  void toast(std::string text, std::function<void()> undo = {});
+  // Draw again within this time even if nothing happens.
+  void animate(double seconds) { if (seconds < redraw_within) redraw_within = seconds; }
+  void copy(std::string_view text);
+
+  void probe(const char* kind, std::string_view text, ImVec2 min, ImVec2 max,
+             app::RowId row = app::no_row);
+
+  Theme theme;
+  Fonts& fonts;
+  double now = 0;               // seconds, ImGui's clock
+  bool reduce_motion = false, compact_rows = false;
+  std::vector<Request> requests;
+  std::vector<Toast> toasts;
+  TextSelection selection;
+  app::RowId flashed_row = app::no_row;
+  double flashed_at = -10;
+  double redraw_within = 1e9;   // reset each frame
+  bool recording = false;       // probes are kept only then
+  std::vector<Probe> probes;
+  Where list_focus = Where::app;  // the screen whose list has the keyboard
+  std::string copied;           // last text given to the clipboard
+
+ private:
+  Command command_ = Command::none;
+  int command_age_ = 0;
+};
+
+enum class Face { regular, bold, mono };
+ImFont* font_of(const Ui& ui, Face face);
+
+// Pushes a face at the current size for the life of the object; a null font is left alone.
+class WithFace {
+ public:
+  WithFace(const Ui& ui, Face face);
+  ~WithFace();
+  WithFace(const WithFace&) = delete;
+  WithFace& operator=(const WithFace&) = delete;
+};
+
+// Width of text in a face at the current size.
+float text_width(const Ui& ui, std::string_view text, Face face = Face::regular);
+// The longest beginning that fits, with "…" where something was cut.
+std::string fit_text(const Ui& ui, std::string_view text, float width, Face face = Face::regular);
+// Draws on a list; also noted for glyphs and by ImGui's log, which tests read.
+void draw_text(Ui& ui, ImDrawList& list, ImVec2 position, ImU32 color, std::string_view text,
+               Face face = Face::regular);
+
+}  // namespace ui

@@ -1,0 +1,28 @@
+// ui/widgets/histogram.h: records over time, stacked by level. Drag selects a range, the wheel
+// zooms, a double click shows all. Draws counts only; it does not count.
+#pragma once
+#include <optional>
+
+#include "app/logs/histogram.h"
+#include "ui/ui.h"
+
+namespace ui {
+
+struct HistogramState {
+  app::Ticks view_begin = app::no_time, view_end = app::no_time;   // no_time: all of it
+  bool dragging = false;
+  float drag_from = 0;
+};
+
+struct HistogramResult {
+  bool selected = false;                 // a drag ended: the range begins and ends here
+  app::Ticks begin = app::no_time, end = app::no_time;
+  bool cleared = false;                  // double click: no range
+};
+
+// marked_*: the range that is selected now, no_time for none. at: the time of the current line.
+HistogramResult histogram(Ui& ui, const char* id, HistogramState& state,
+                          const app::logs::Histogram& counts, app::Ticks marked_begin,
+                          app::Ticks marked_end, app::Ticks at, ImVec2 size);
+
+}  // namespace ui
