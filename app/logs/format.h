@@ -8,7 +8,10 @@
 //     "weight": 1.0,                      optional; tie-break between formats that fit as well
 //     "levels": {"crit": "CRITICAL"},     optional; on top of the usual words and numbers
 //     "level_from": "status",             optional; level from an HTTP status field
-//     "keys": {"time": ["ts"], ...},      json, logfmt: key names, on top of the usual ones
+//     "inner": true,                      optional; the message is a line of another format (CRI, docker)
+//     "keys": {"time": ["ts"], ...},      json, logfmt: key names of time, level, message, host, process,
+//                                         pid, best first; "log.level" is level inside the object log
+//     "required": ["PRIORITY"],           json, logfmt: keys that must be there, optional
 //     "samples": [{"line": "...", "time": "2026-01-31T10:20:30.0000000Z", "level": "ERROR",
 //                  "host": "", "process": "", "pid": 1, "message": "..."}]    tested
 //   }
@@ -19,6 +22,8 @@
 //   word          no blanks, up to the literal that follows           int    digits, optional sign
 //   text          up to the literal that follows, blanks too          hex    hexadecimal digits
 //   rest          everything that is left, may be empty               quoted "..." with \" inside
+//   age           5m12s, 3d                     here     {message:here}: from here to the end of the
+//                                                        line, which the next fields read too
 // time, level, host, process, pid and message are fields of Record (message is of kind rest, pid of
 // kind int); `header` and `_` are thrown away; any other name goes to Record::properties.
 #pragma once
@@ -44,6 +49,7 @@ struct Fields {
   // Further fields; json: the value is JSON text already (json, logfmt numbers), else plain text.
   struct Extra { std::string_view name, value; bool json = false; };
   std::vector<Extra> extra;
+  double detail = 0;      // how much the fit says about the line
   std::string owned[4];   // unescaped text, where a view cannot be a slice of the line
 
   void clear();
@@ -59,6 +65,8 @@ class Format {
 
   std::string name, title;
   double weight = 1.0;
+  bool has_time = false;  // some pattern of it reads a time
+  bool inner = false;     // its message is a log line of another format
   struct Sample {
     std::string line, time, level, host, process, message;
     int64_t pid = -1;
