@@ -64,7 +64,7 @@ struct KvLayer {
 
 // Angle of pair i at position p is p * frequencies[i] (head_dim_k / 2 of them, host memory).
 struct Rope {
-  std::span<const float> frequencies;
+  std::span<const double> frequencies;
   bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + d/2)
 };
 

@@ -1,0 +1,92 @@
+#include "engine/backend/host_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "engine/base/error.h"
+
+namespace engine {
+namespace {
+
+constexpr size_t huge_page = size_t(2) << 20;
+constexpr uint64_t unknown = uint64_t(1) << 62;
+
+class HostMemory : public Buffer {
+ public:
+  HostMemory(void* data, size_t size_bytes, size_t mapped) : mapped_(mapped) {
+    data_ = static_cast<std::byte*>(data);
+    size_bytes_ = size_bytes;
+  }
+  ~HostMemory() override {
+    if (mapped_) munmap(data_, mapped_);
+    else std::free(data_);
+  }
+
+ private:
+  size_t mapped_;  // 0: from the C library's heap
+};
+
+uint64_t first_number(const char* path) {
+  std::ifstream in(path);
+  uint64_t value = unknown;
+  if (!(in >> value)) return unknown;  // missing, or "max"
+  return value;
+}
+
+[[noreturn]] void no_memory(size_t size_bytes, const std::string& what, uint64_t free_bytes) {
+  fail(ErrorKind::out_of_memory,
+       "%s needs %.1f MB (%zu bytes) and %.1f MB are free; close other programs or choose a smaller "
+       "model or context",
+       what.c_str(), double(size_bytes) / 1e6, size_bytes, double(free_bytes) / 1e6);
+}
+
+}  // namespace
+
+uint64_t free_memory_bytes() {
+  uint64_t free_bytes = unknown;
+  std::ifstream in("/proc/meminfo");
+  std::string key, unit;
+  uint64_t kilobytes = 0;
+  while (in >> key >> kilobytes) {
+    if (key == "MemAvailable:") {
+      free_bytes = kilobytes * 1024;
+      break;
+    }
+    std::getline(in, unit);
+  }
+  const uint64_t limit = first_number("/sys/fs/cgroup/memory.max");
+  const uint64_t used = first_number("/sys/fs/cgroup/memory.current");
+  if (limit < unknown && used < unknown) free_bytes = std::min(free_bytes, limit - std::min(limit, used));
+  return free_bytes;
+}
+
+std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::string& what) {
+  if (size_bytes < huge_page) {
+    const size_t rounded = std::max<size_t>(64, (size_bytes + 63) / 64 * 64);
+    void* data = std::aligned_alloc(64, rounded);
+    if (!data) no_memory(size_bytes, what, free_memory_bytes());
+    std::fill_n(static_cast<char*>(data), rounded, char(0));
+    return std::make_unique<HostMemory>(data, size_bytes, 0);
+  }
+  const uint64_t free_bytes = free_memory_bytes();
+  if (size_bytes > free_bytes) no_memory(size_bytes, what, free_bytes);
+  const size_t mapped = (size_bytes + huge_page - 1) / huge_page * huge_page;
+  void* data = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) no_memory(size_bytes, what, free_bytes);
+  madvise(data, mapped, MADV_HUGEPAGE);  // a hint: ordinary pages are right too
+  return std::make_unique<HostMemory>(data, size_bytes, mapped);
+}
+
+void release_mapped_pages(const std::byte* data, size_t size_bytes) {
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + size_bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace engine

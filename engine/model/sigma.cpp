@@ -1,0 +1,208 @@
+#include "engine/model/sigma.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/base/error.h"
+#include "engine/base/log.h"
+#include "engine/files/model_file.h"
+#include "engine/model/sigma_weights.h"
+
+namespace engine {
+namespace {
+
+// Tokens that go through the layers together: enough that a weight read from memory serves many,
+// few enough that activations stay in the caches.
+constexpr int block_tokens = 512;
+constexpr int block_logits = 24;  // rows of logits computed at once where all are wanted
+
+// The backend obeys a stop token only while a pass runs.
+class StopScope {
+ public:
+  StopScope(Backend& backend, std::stop_token stop) : backend_(backend) { backend_.set_stop(std::move(stop)); }
+  ~StopScope() { backend_.set_stop({}); }
+  StopScope(const StopScope&) = delete;
+  StopScope& operator=(const StopScope&) = delete;
+
+ private:
+  Backend& backend_;
+};
+
+}  // namespace
+
+// Activations of one block, in the backend's memory.
+struct SigmaModel::Workspace {
+  int n_tokens = 0;
+  std::unique_ptr<Buffer> x, q, augmented, augmented_q, k, v, attention, ffn, logits;
+
+  Workspace(const SigmaConfig& c, Backend& backend, int n) : n_tokens(n) {
+    const auto rows = [&](int64_t width, const char* what) {
+      return backend.allocate(size_t(n) * size_t(width) * 4, what);
+    };
+    x = rows(c.dim, "activations");
+    q = rows(int64_t(c.n_heads_q) * c.head_dim_k, "activations (queries)");
+    if (c.augmented_q_dim > 0) {
+      augmented = rows(c.augmented_q_dim, "activations (augmented queries)");
+      augmented_q = rows(int64_t(c.n_heads_q) * c.head_dim_k, "activations (queries)");
+    }
+    k = rows(int64_t(c.n_heads_k) * c.head_dim_k, "activations (keys)");
+    v = rows(int64_t(c.n_heads_v) * c.head_dim_v, "activations (values)");
+    attention = rows(int64_t(c.n_heads_q) * c.head_dim_v, "activations (attention)");
+    ffn = rows(c.ffn_dim, "activations (feed-forward)");
+    logits = backend.allocate(size_t(std::min(n, block_logits)) * size_t(c.n_vocab) * 4, "logits");
+  }
+};
+
+SigmaModel::SigmaModel() = default;
+SigmaModel::~SigmaModel() = default;
+
+std::shared_ptr<const SigmaModel> SigmaModel::load(std::shared_ptr<const ModelFile> file,
+                                                   std::unique_ptr<Backend> backend,
+                                                   const std::function<void(double)>& on_progress,
+                                                   std::stop_token stop) {
+  std::shared_ptr<SigmaModel> model(new SigmaModel);
+  model->config_ = read_sigma_config(*file);
+  model->file_ = std::move(file);
+  model->backend_ = std::move(backend);
+  const StopScope scope(*model->backend_, std::move(stop));
+  model->weights_ = std::make_unique<SigmaWeights>(
+      load_sigma_weights(*model->file_, model->config_, *model->backend_, on_progress));
+  log_info("loaded %s: %.1f MB of weights on %s", model->file_->path().c_str(),
+           double(model->weights_->size_bytes) / 1e6, model->backend_->name().c_str());
+  return model;
+}
+
+CacheTypes SigmaModel::default_cache_types() const {
+  return weights_->all_f32 ? CacheTypes{CacheType::f32, CacheType::f32} : CacheTypes{};
+}
+
+uint64_t SigmaModel::weight_bytes() const { return weights_->size_bytes; }
+
+// All but the embedding table, which is read from the file's map and is no part of size_bytes.
+uint64_t SigmaModel::bytes_per_token() const { return weights_->size_bytes; }
+
+class ForwardPass {
+ public:
+  ForwardPass(const SigmaModel& model, KvCache& cache)
+      : c_(model.config_), weights_(*model.weights_), backend_(*model.backend_), cache_(cache) {}
+
+  // One block through all layers; its keys and values are in the cache afterwards, but not counted.
+  // Returns how many rows at the end of x the last layer was finished for.
+  int run_layers(SigmaModel::Workspace& w, std::span<const int32_t> tokens, LogitsWanted wanted) {
+    const int n = int(tokens.size());
+    backend_.embed(weights_.embedding, tokens, w.x->floats());
+    for (int layer = 0; layer < c_.n_layers; ++layer) {
+      const bool last = layer + 1 == c_.n_layers;
+      const int n_needed = !last || wanted == LogitsWanted::all ? n : wanted == LogitsWanted::last ? 1 : 0;
+      run_layer(w, layer, n, n_needed);
+      if (backend_.stopped()) fail(ErrorKind::cancelled, "the computation was cancelled");
+    }
+    return wanted == LogitsWanted::all ? n : wanted == LogitsWanted::last ? 1 : 0;
+  }
+
+  void logits(SigmaModel::Workspace& w, int first_row, int n_rows, float* out) {
+    const int64_t width = c_.n_vocab;
+    const int at_once = std::min(w.n_tokens, block_logits);
+    for (int row = 0; row < n_rows; row += at_once) {
+      const int n = std::min(at_once, n_rows - row);
+      const Projection head[] = {{weights_.head.get(), w.logits->floats()}};
+      backend_.matmul(head, w.x->floats() + int64_t(first_row + row) * c_.dim, norm(*weights_.final_norm), n);
+      if (backend_.stopped()) fail(ErrorKind::cancelled, "the computation was cancelled");
+      const std::span<float> to(out + row * width, size_t(n * width));
+      backend_.download(std::as_writable_bytes(to), *w.logits, 0);
+    }
+  }
+
+ private:
+  Norm norm(const Buffer& weights) const { return {weights.floats(), c_.rms_norm_eps}; }
+
+  // Only the last n_needed tokens are wanted from this layer; keys and values are stored for all.
+  void run_layer(SigmaModel::Workspace& w, int index, int n, int n_needed) {
+    const SigmaLayer& layer = weights_.layers[size_t(index)];
+    const AttentionShape shape{c_.n_heads_q, c_.n_heads_k, c_.n_heads_v,
+                               c_.head_dim_k, c_.head_dim_v, c_.selective_v_top_k};
+    const int position = cache_.n_tokens();
+    float* x = w.x->floats();
+
+    const Projection qkv[] = {{layer.q.get(), w.q->floats()}, {layer.k.get(), w.k->floats()}, {layer.v.get(), w.v->floats()}};
+    backend_.matmul(qkv, x, norm(*layer.attention_norm), n);
+    float* q = augment(w, layer, n);
+    backend_.rope_and_store(shape, {weights_.rope_frequencies, c_.rope_interleaved}, q, w.k->floats(),
+                            w.v->floats(), cache_.layer(index), position, n);
+    if (n_needed == 0) return;
+
+    const int skip = n - n_needed;
+    x += int64_t(skip) * c_.dim;
+    q += int64_t(skip) * c_.n_heads_q * c_.head_dim_k;
+    backend_.attention(shape, q, cache_.layer(index), w.attention->floats(), position + skip, n_needed);
+    backend_.matmul_add(*layer.output, w.attention->floats(), x, n_needed);
+    backend_.gated_matmul(*layer.gate, *layer.up, x, norm(*layer.ffn_norm), w.ffn->floats(), n_needed);
+    backend_.matmul_add(*layer.down, w.ffn->floats(), x, n_needed);
+  }
+
+  // q = W_down(silu(W_gate q) * (W_up q)), plus q itself in the residual form.
+  float* augment(SigmaModel::Workspace& w, const SigmaLayer& layer, int n) {
+    float* q = w.q->floats();
+    if (c_.augmented_q_dim == 0) return q;
+    backend_.gated_matmul(*layer.q_gate, *layer.q_up, q, {}, w.augmented->floats(), n);
+    if (c_.augmented_q_residual) {
+      backend_.matmul_add(*layer.q_down, w.augmented->floats(), q, n);
+      return q;
+    }
+    const Projection down[] = {{layer.q_down.get(), w.augmented_q->floats()}};
+    backend_.matmul(down, w.augmented->floats(), {}, n);
+    return w.augmented_q->floats();
+  }
+
+  const SigmaConfig& c_;
+  const SigmaWeights& weights_;
+  Backend& backend_;
+  KvCache& cache_;
+
+ public:
+  static void run(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
+                  LogitsWanted wanted, std::span<float> logits, std::stop_token stop,
+                  const std::function<void(size_t)>& on_progress) {
+    const SigmaConfig& c = model.config_;
+    const std::lock_guard<std::mutex> lock(model.mutex_);
+    const StopScope scope(*model.backend_, std::move(stop));
+    const int room = int(std::min<size_t>(tokens.size(), block_tokens));
+    if (!model.workspace_ || model.workspace_->n_tokens < room) {
+      model.workspace_.reset();
+      model.workspace_ = std::make_unique<SigmaModel::Workspace>(c, *model.backend_, room);
+    }
+    SigmaModel::Workspace& w = *model.workspace_;
+    ForwardPass pass(model, cache);
+    for (size_t done = 0; done < tokens.size();) {
+      const size_t n = std::min(tokens.size() - done, size_t(block_tokens));
+      const bool last = done + n == tokens.size();
+      const LogitsWanted here = wanted == LogitsWanted::last && !last ? LogitsWanted::none : wanted;
+      const int n_rows = pass.run_layers(w, tokens.subspan(done, n), here);
+      float* out = wanted == LogitsWanted::all ? logits.data() + done * size_t(c.n_vocab) : logits.data();
+      pass.logits(w, int(n) - n_rows, n_rows, out);
+      cache.append(int(n));
+      done += n;
+      if (on_progress) on_progress(done);
+    }
+  }
+};
+
+void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens, LogitsWanted wanted,
+             std::span<float> logits, std::stop_token stop, const std::function<void(size_t)>& on_progress) {
+  const SigmaConfig& c = model.config();
+  if (tokens.empty()) return;
+  if (tokens.size() > size_t(cache.n_ctx() - cache.n_tokens())) {
+    fail(ErrorKind::invalid_input, "%zu tokens do not fit: the context holds %d of %d; choose a larger context or a shorter text",
+         tokens.size(), cache.n_tokens(), cache.n_ctx());
+  }
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= c.n_vocab) {
+      fail(ErrorKind::invalid_input, "token %d is outside the model's vocabulary of %d", token, c.n_vocab);
+    }
+  }
+  const size_t n_rows = wanted == LogitsWanted::all ? tokens.size() : wanted == LogitsWanted::last ? 1 : 0;
+  CHECK_INVARIANT(logits.size() >= n_rows * size_t(c.n_vocab));
+  ForwardPass::run(model, cache, tokens, wanted, logits, std::move(stop), on_progress);
+}
+
+}  // namespace engine

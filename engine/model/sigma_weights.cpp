@@ -1,0 +1,358 @@
+#include "engine/model/sigma_weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "engine/base/error.h"
+#include "engine/files/model_file.h"
+
+namespace engine {
+namespace {
+
+// ---- configuration
+
+int int_of(const ModelFile& file, const std::string& key, uint64_t value) {
+  if (value > uint64_t(1) << 30) {
+    fail(ErrorKind::invalid_input, "%s: %s is %llu, which no model has; the file is damaged",
+         file.path().c_str(), key.c_str(), static_cast<unsigned long long>(value));
+  }
+  return int(value);
+}
+
+std::optional<int> optional_int(const ModelFile& file, const std::string& key) {
+  const std::optional<uint64_t> value = file.u64(key);
+  return value ? std::optional<int>(int_of(file, key, *value)) : std::nullopt;
+}
+
+int required_int(const ModelFile& file, const std::string& key) {
+  const std::optional<int> value = optional_int(file, key);
+  if (!value) {
+    fail(ErrorKind::invalid_input, "%s: %s is missing, so the model's shape is unknown; convert or fetch it again",
+         file.path().c_str(), key.c_str());
+  }
+  return *value;
+}
+
+[[noreturn]] void not_supported(const ModelFile& file, const std::string& what) {
+  fail(ErrorKind::unsupported, "%s: %s", file.path().c_str(), what.c_str());
+}
+
+SigmaConfig read_gguf_config(const ModelFile& file) {
+  const auto key = [&](const char* suffix) { return file.key(suffix); };
+  SigmaConfig c;
+  c.architecture = file.architecture();
+  if (optional_int(file, key("expert_count")).value_or(0) > 0) {
+    not_supported(file, "is a mixture of experts, which is not run here; use a dense model");
+  }
+  c.n_layers = required_int(file, key("block_count"));
+  c.dim = required_int(file, key("embedding_length"));
+  c.ffn_dim = required_int(file, key("feed_forward_length"));
+  c.n_heads_q = required_int(file, key("attention.head_count"));
+  if (c.n_heads_q == 0) c.check(file.path());
+  const int n_kv = optional_int(file, key("attention.head_count_kv")).value_or(c.n_heads_q);
+  c.n_heads_k = c.n_heads_v = n_kv;
+  if (c.architecture == "sigma") {
+    c.n_heads_k = optional_int(file, key("attention.head_count_k")).value_or(n_kv);
+    c.n_heads_v = optional_int(file, key("attention.head_count_v")).value_or(n_kv);
+    c.augmented_q_dim = optional_int(file, key("attention.augmented_q_length")).value_or(0);
+    c.augmented_q_residual = file.boolean(key("attention.augmented_q_residual")).value_or(false);
+    c.selective_v_top_k = optional_int(file, key("attention.selective_v_top_k")).value_or(0);
+  } else {
+    c.rope_interleaved = true;
+  }
+  c.head_dim_k = optional_int(file, key("attention.key_length")).value_or(c.dim / c.n_heads_q);
+  c.head_dim_v = optional_int(file, key("attention.value_length")).value_or(c.dim / c.n_heads_q);
+  const int turned = optional_int(file, key("rope.dimension_count")).value_or(c.head_dim_k);
+  if (turned != c.head_dim_k) {
+    not_supported(file, format("turns %d of %d dimensions of a head; only full rotary positions are run here",
+                               turned, c.head_dim_k));
+  }
+  c.rope_theta = float(file.f64(key("rope.freq_base")).value_or(10000));
+  c.rms_norm_eps = float(file.f64(key("attention.layer_norm_rms_epsilon")).value_or(1e-5));
+  c.n_ctx_trained = optional_int(file, key("context_length")).value_or(2048);
+  const Tensor* embedding = file.find("token_embd.weight");
+  const int rows = embedding ? int(std::min<int64_t>(embedding->dims[1], 1 << 30)) : 0;
+  c.n_vocab = optional_int(file, key("vocab_size")).value_or(rows);
+  c.tied_embeddings = file.find("output.weight") == nullptr;
+  return c;
+}
+
+// Microsoft's later mixture-of-experts models carry the same architecture name.
+void refuse_other_sigma(const ModelFile& file) {
+  static const char* const marks[] = {
+      "n_routed_experts", "num_experts", "num_local_experts", "n_shared_experts", "moe_intermediate_size",
+      "first_k_dense_replace", "kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "num_experts_per_tok"};
+  std::string found;
+  for (const char* mark : marks) {
+    if (found.empty() && file.has(mark)) found = mark;
+  }
+  const auto names = file.string_array("architectures");
+  const bool second = names && std::find(names->begin(), names->end(), "SigmaV2ForCausalLM") != names->end();
+  if (found.empty() && second) found = "SigmaV2ForCausalLM";
+  if (found.empty() && !file.has("num_key_heads")) {
+    found = file.u64("vocab_size").value_or(0) == 200019 ? "vocab_size 200019" : "no num_key_heads";
+  }
+  if (found.empty()) return;
+  not_supported(file, "is not the DiffQKV Sigma (arXiv:2501.13629) that is run here but another model of that "
+                      "name, such as Microsoft's mixture-of-experts SigmaForCausalLM / SigmaV2ForCausalLM (seen by: " +
+                      found + ")");
+}
+
+SigmaConfig read_hf_config(const ModelFile& file) {
+  SigmaConfig c;
+  c.architecture = file.architecture();
+  const bool sigma = c.architecture == "sigma";
+  if (sigma) refuse_other_sigma(file);
+  for (const char* bias : {"attention_bias", "mlp_bias"}) {
+    if (file.boolean(bias).value_or(false)) not_supported(file, std::string(bias) + " is set; biases are not run here");
+  }
+  const std::string_view activation = file.string("hidden_act").value_or("silu");
+  if (activation != "silu" && activation != "swish") {
+    not_supported(file, "hidden_act is \"" + std::string(activation) + "\"; only silu is run here");
+  }
+  c.n_layers = required_int(file, "num_hidden_layers");
+  c.dim = required_int(file, "hidden_size");
+  c.ffn_dim = required_int(file, "intermediate_size");
+  c.n_heads_q = required_int(file, "num_attention_heads");
+  if (c.n_heads_q == 0) c.check(file.path());
+  if (sigma) {
+    c.n_heads_k = required_int(file, "num_key_heads");
+    c.n_heads_v = required_int(file, "num_value_heads");
+    c.augmented_q_dim = optional_int(file, "augmented_q_dim").value_or(0);
+    c.augmented_q_residual = file.boolean("augmented_q_residual").value_or(false);
+    c.selective_v_top_k = optional_int(file, "selective_v_top_k").value_or(0);
+  } else {
+    c.n_heads_k = c.n_heads_v = optional_int(file, "num_key_value_heads").value_or(c.n_heads_q);
+  }
+  c.head_dim_v = optional_int(file, "head_dim").value_or(c.dim / c.n_heads_q);
+  c.head_dim_k = optional_int(file, "key_head_dim").value_or(c.head_dim_v);
+  c.rope_theta = float(file.f64("rope_theta").value_or(file.f64("rope_parameters.rope_theta").value_or(10000)));
+  c.rms_norm_eps = float(file.f64("rms_norm_eps").value_or(1e-6));
+  c.n_ctx_trained = optional_int(file, "max_position_embeddings").value_or(2048);
+  c.n_vocab = required_int(file, "vocab_size");
+  c.tied_embeddings = file.boolean("tie_word_embeddings").value_or(false);
+  return c;
+}
+
+// ---- rotary frequencies
+
+// Llama 3.1's stretching: long waves are slowed by `factor`, short ones stay, between is a blend.
+double llama3_frequency(const ModelFile& file, double frequency) {
+  const double factor = file.f64("rope_scaling.factor").value_or(8);
+  const double low = file.f64("rope_scaling.low_freq_factor").value_or(1);
+  const double high = file.f64("rope_scaling.high_freq_factor").value_or(4);
+  const double trained = file.f64("rope_scaling.original_max_position_embeddings").value_or(8192);
+  if (!(factor > 0) || !(low > 0) || !(high > low) || !(trained > 0)) {
+    fail(ErrorKind::invalid_input, "%s: rope_scaling has impossible numbers; convert or fetch it again",
+         file.path().c_str());
+  }
+  const double turns = trained * frequency / (2 * 3.14159265358979323846);
+  if (turns > high) return frequency;
+  if (turns < low) return frequency / factor;
+  const double blend = (turns - low) / (high - low);
+  return (1 - blend) * frequency / factor + blend * frequency;
+}
+
+std::vector<double> rope_frequencies(const ModelFile& file, const SigmaConfig& config) {
+  std::vector<double> frequencies(size_t(config.head_dim_k / 2));
+  const bool gguf = file.format() == ModelFormat::gguf;
+  const std::string type_key = gguf ? file.key("rope.scaling.type")
+                               : file.has("rope_scaling.rope_type") ? "rope_scaling.rope_type" : "rope_scaling.type";
+  const std::string type(file.string(type_key).value_or("none"));
+  if (type != "none" && type != "default" && type != "linear" && (gguf || type != "llama3")) {
+    not_supported(file, type_key + " is \"" + type + "\"; only linear" + (gguf ? "" : " and llama3") + " are run here");
+  }
+  double factor = 1;
+  if (type == "linear") {
+    factor = file.f64(gguf ? file.key("rope.scaling.factor") : "rope_scaling.factor").value_or(1);
+    if (!(factor > 0)) not_supported(file, "the rotary scaling factor is not positive");
+  }
+  const Tensor* divisors = gguf ? file.find("rope_freqs.weight") : nullptr;
+  if (divisors && (divisors->dtype != DType::f32 || divisors->dims[0] != int64_t(frequencies.size()))) {
+    fail(ErrorKind::invalid_input, "%s: tensor rope_freqs.weight is not %zu numbers of F32; convert or fetch it again",
+         file.path().c_str(), frequencies.size());
+  }
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    double f = std::pow(double(config.rope_theta), -2.0 * double(i) / config.head_dim_k) / factor;
+    if (type == "llama3") f = llama3_frequency(file, f);
+    if (divisors) {
+      float divisor;
+      std::memcpy(&divisor, divisors->data + i * 4, 4);
+      f = divisor > 0 ? f / divisor : f;
+    }
+    frequencies[i] = f;
+  }
+  return frequencies;
+}
+
+// ---- tensors
+
+struct Names {
+  const char *gguf, *hf;  // within a layer
+};
+constexpr Names attention_norm{"attn_norm", "input_layernorm"}, ffn_norm{"ffn_norm", "post_attention_layernorm"},
+    q_proj{"attn_q", "self_attn.q_proj"}, q_gate{"attn_q_gate", "self_attn.q_gate_proj"},
+    q_up{"attn_q_up", "self_attn.q_up_proj"}, q_down{"attn_q_down", "self_attn.q_down_proj"},
+    k_proj{"attn_k", "self_attn.k_proj"}, v_proj{"attn_v", "self_attn.v_proj"},
+    o_proj{"attn_output", "self_attn.o_proj"}, gate_proj{"ffn_gate", "mlp.gate_proj"},
+    up_proj{"ffn_up", "mlp.up_proj"}, down_proj{"ffn_down", "mlp.down_proj"};
+
+class Loader {
+ public:
+  Loader(const ModelFile& file, const SigmaConfig& config, Backend& backend, SigmaWeights& weights,
+         const std::function<void(double)>& on_progress)
+      : file_(file), config_(config), backend_(backend), weights_(weights), on_progress_(on_progress),
+        gguf_(file.format() == ModelFormat::gguf) {}
+
+  const Tensor& find(const std::string& name, int64_t n_in, int64_t n_out) {
+    const Tensor* tensor = file_.find(name);
+    if (!tensor) {
+      fail(ErrorKind::invalid_input, "%s: tensor %s is missing; the file is not complete, fetch or convert it again",
+           file_.path().c_str(), name.c_str());
+    }
+    used_.insert(name);
+    const bool fits = tensor->dims[0] == n_in && tensor->dims[1] == n_out && tensor->dims[2] == 1 && tensor->dims[3] == 1;
+    if (!fits) {
+      fail(ErrorKind::invalid_input,
+           "%s: tensor %s is %lld x %lld where the model's shape needs %lld x %lld; file and metadata disagree",
+           file_.path().c_str(), name.c_str(), static_cast<long long>(tensor->dims[1]),
+           static_cast<long long>(tensor->dims[0]), static_cast<long long>(n_out), static_cast<long long>(n_in));
+    }
+    return *tensor;
+  }
+
+  std::unique_ptr<Matrix> matrix(const std::string& name, int n_in, int n_out) {
+    const Tensor& tensor = find(name, n_in, n_out);
+    auto matrix = backend_.load_matrix(tensor, name);
+    backend_.release_source(tensor);
+    weights_.all_f32 = weights_.all_f32 && tensor.dtype == DType::f32;
+    count(tensor.size_bytes, matrix->size_bytes());
+    return matrix;
+  }
+  std::unique_ptr<Matrix> matrix(int layer, Names names, int n_in, int n_out) {
+    return matrix(in_layer(layer, names), n_in, n_out);
+  }
+
+  // Norms are used as f32 whatever the file has.
+  std::unique_ptr<Buffer> norm(const std::string& name) {
+    const Tensor& tensor = find(name, config_.dim, 1);
+    std::vector<float> values(static_cast<size_t>(config_.dim));
+    to_f32(tensor, values, name);
+    auto buffer = backend_.allocate(values.size() * 4, name);
+    backend_.upload(*buffer, 0, std::as_bytes(std::span<const float>(values)));
+    count(tensor.size_bytes, values.size() * 4);
+    return buffer;
+  }
+  std::unique_ptr<Buffer> norm(int layer, Names names) { return norm(in_layer(layer, names)); }
+
+  std::string in_layer(int layer, Names names) const {
+    return gguf_ ? format("blk.%d.%s.weight", layer, names.gguf) : format("model.layers.%d.%s.weight", layer, names.hf);
+  }
+  std::string top(const char* gguf, const char* hf) const { return gguf_ ? gguf : hf; }
+
+  // What is left would change the result if it were ignored.
+  void check_all_used() {
+    for (const NamedTensor& t : file_.tensors()) {
+      const bool harmless = t.name.find("rotary_emb.inv_freq") != std::string::npos || t.name == "rope_freqs.weight" ||
+                            (config_.tied_embeddings && t.name == "lm_head.weight");
+      if (used_.count(t.name) || harmless) continue;
+      not_supported(file_, "tensor " + t.name + " is not part of a " + config_.architecture + " model as it is run here");
+    }
+  }
+
+ private:
+  void to_f32(const Tensor& tensor, std::vector<float>& values, const std::string& name) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      uint32_t bits = 0;
+      if (tensor.dtype == DType::f32) {
+        std::memcpy(&bits, tensor.data + i * 4, 4);
+      } else if (tensor.dtype == DType::bf16 || tensor.dtype == DType::f16) {
+        uint16_t half;
+        std::memcpy(&half, tensor.data + i * 2, 2);
+        if (tensor.dtype == DType::bf16) {
+          bits = uint32_t(half) << 16;
+        } else {
+          const int exponent = (half >> 10) & 31;
+          const float magnitude = exponent == 0 ? std::ldexp(float(half & 1023), -24)
+                                                : std::ldexp(float(1024 + (half & 1023)), exponent - 25);
+          values[i] = half & 0x8000 ? -magnitude : magnitude;
+          continue;
+        }
+      } else {
+        fail(ErrorKind::unsupported, "%s: norm %s is %s; F32, F16 and BF16 are read", file_.path().c_str(), name.c_str(),
+             dtype_name(tensor.dtype));
+      }
+      std::memcpy(&values[i], &bits, 4);
+    }
+  }
+
+  void count(size_t file_bytes, size_t backend_bytes) {
+    weights_.size_bytes += backend_bytes;
+    done_ += file_bytes;
+    if (on_progress_) on_progress_(std::min(1.0, double(done_) / double(std::max<uint64_t>(1, file_.size_bytes()))));
+  }
+
+  const ModelFile& file_;
+  const SigmaConfig& config_;
+  Backend& backend_;
+  SigmaWeights& weights_;
+  const std::function<void(double)>& on_progress_;
+  bool gguf_;
+  std::set<std::string> used_;
+  uint64_t done_ = 0;
+};
+
+}  // namespace
+
+SigmaConfig read_sigma_config(const ModelFile& file) {
+  const std::string name = file.architecture();
+  if (name.empty()) {
+    fail(ErrorKind::invalid_input, "%s: says nowhere which architecture it has; it is not a language model's file",
+         file.path().c_str());
+  }
+  const bool gguf = file.format() == ModelFormat::gguf;
+  if (name != "llama" && name != "sigma") {
+    not_supported(file, "has the architecture \"" + name + "\"; llama and sigma (DiffQKV) are run here");
+  }
+  SigmaConfig config = gguf ? read_gguf_config(file) : read_hf_config(file);
+  config.check(file.path());
+  return config;
+}
+
+SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, Backend& backend,
+                                const std::function<void(double)>& on_progress) {
+  SigmaWeights w;
+  Loader load(file, c, backend, w, on_progress);
+  const int q_width = c.n_heads_q * c.head_dim_k, v_width = c.n_heads_q * c.head_dim_v;
+  w.rope_frequencies = rope_frequencies(file, c);
+
+  const std::string embedding = load.top("token_embd.weight", "model.embed_tokens.weight");
+  w.embedding = load.find(embedding, c.dim, c.n_vocab);
+  w.layers.resize(size_t(c.n_layers));
+  for (int i = 0; i < c.n_layers; ++i) {
+    SigmaLayer& layer = w.layers[size_t(i)];
+    layer.attention_norm = load.norm(i, attention_norm);
+    layer.q = load.matrix(i, q_proj, c.dim, q_width);
+    if (c.augmented_q_dim > 0) {
+      layer.q_gate = load.matrix(i, q_gate, q_width, c.augmented_q_dim);
+      layer.q_up = load.matrix(i, q_up, q_width, c.augmented_q_dim);
+      layer.q_down = load.matrix(i, q_down, c.augmented_q_dim, q_width);
+    }
+    layer.k = load.matrix(i, k_proj, c.dim, c.n_heads_k * c.head_dim_k);
+    layer.v = load.matrix(i, v_proj, c.dim, c.n_heads_v * c.head_dim_v);
+    layer.output = load.matrix(i, o_proj, v_width, c.dim);
+    layer.ffn_norm = load.norm(i, ffn_norm);
+    layer.gate = load.matrix(i, gate_proj, c.dim, c.ffn_dim);
+    layer.up = load.matrix(i, up_proj, c.dim, c.ffn_dim);
+    layer.down = load.matrix(i, down_proj, c.ffn_dim, c.dim);
+  }
+  w.final_norm = load.norm(load.top("output_norm.weight", "model.norm.weight"));
+  w.head = load.matrix(c.tied_embeddings ? embedding : load.top("output.weight", "lm_head.weight"), c.dim, c.n_vocab);
+  load.check_all_used();
+  return w;
+}
+
+}  // namespace engine

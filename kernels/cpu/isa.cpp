@@ -1,0 +1,49 @@
+#include "kernels/cpu/isa.h"
+
+namespace kernels {
+namespace {
+
+struct Tables {
+  CpuKernels list[3];
+  int n = 0;
+};
+
+#define SIGMA_FILL(isa, n_int8, n_f32)        \
+  {                                           \
+    CpuKernels& table = tables.list[tables.n++]; \
+    table.name = #isa;                        \
+    table.tokens_int8 = n_int8;               \
+    table.tokens_f32 = n_f32;                 \
+    isa::add_tile_dots(table);                \
+    isa::add_activations(table);              \
+    isa::add_attention(table);                \
+  }
+
+Tables find_tables() {
+  Tables tables;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vnni")) {
+    SIGMA_FILL(avx512, 12, 12)
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("f16c")) {
+    SIGMA_FILL(avx2, 3, 4)
+  }
+#endif
+  SIGMA_FILL(plain, 2, 2)
+  return tables;
+}
+
+const Tables& tables() {
+  static const Tables found = find_tables();
+  return found;
+}
+
+}  // namespace
+
+int n_cpu_kernels() { return tables().n; }
+const CpuKernels& cpu_kernels(int index) { return tables().list[index]; }
+
+}  // namespace kernels

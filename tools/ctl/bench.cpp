@@ -1,0 +1,141 @@
+// sigmactl bench: prefill and decode speed of a model file. Repetitions take turns (prefill, decode,
+// prefill, ...), so that a slow minute of the machine touches both; medians are reported.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/files/model_file.h"
+#include "engine/model/sigma.h"
+#include "tools/ctl/command.h"
+
+namespace ctl {
+namespace {
+
+struct BenchOptions {
+  std::string model, isa, cache = "f16";
+  int n_prompt = 512, n_generate = 64, depth = 0, threads = 0, repetitions = 5;
+  bool json = false;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+// (largest - smallest) / median
+double spread(const std::vector<double>& values) {
+  if (values.empty()) return 0;
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return (*high - *low) / std::max(median(values), 1e-9);
+}
+
+// Any tokens do: the work does not depend on which.
+std::vector<int32_t> some_tokens(int n, int n_vocab) {
+  std::vector<int32_t> tokens(static_cast<size_t>(n));
+  uint32_t state = 1;
+  for (int32_t& token : tokens) {
+    state = state * 1664525u + 1013904223u;
+    token = int32_t(state >> 8) % n_vocab;
+  }
+  return tokens;
+}
+
+struct Speeds {
+  std::vector<double> prefill, decode;  // tokens/s, one a repetition
+};
+
+Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const BenchOptions& options) {
+  using engine::LogitsWanted;
+  const int n_vocab = model.config().n_vocab;
+  std::vector<float> logits(static_cast<size_t>(n_vocab));
+  const std::vector<int32_t> context = some_tokens(options.depth, n_vocab);
+  const std::vector<int32_t> prompt = some_tokens(options.n_prompt, n_vocab);
+  const std::vector<int32_t> generated = some_tokens(options.n_generate, n_vocab);
+  engine::forward(model, cache, context, LogitsWanted::none, {});
+
+  Speeds speeds;
+  for (int i = -1; i < options.repetitions; ++i) {  // the first warms up
+    if (options.n_prompt > 0) {
+      cache.truncate(options.depth);
+      const auto start = std::chrono::steady_clock::now();
+      engine::forward(model, cache, prompt, LogitsWanted::last, logits);
+      if (i >= 0) speeds.prefill.push_back(options.n_prompt / seconds_since(start));
+    }
+    if (options.n_generate > 0) {
+      cache.truncate(options.depth);
+      const auto start = std::chrono::steady_clock::now();
+      for (const int32_t& token : generated) {
+        engine::forward(model, cache, {&token, 1}, LogitsWanted::last, logits);
+      }
+      if (i >= 0) speeds.decode.push_back(options.n_generate / seconds_since(start));
+    }
+  }
+  return speeds;
+}
+
+int run_bench(const BenchOptions& options) {
+  const auto file = engine::ModelFile::open(options.model);
+  const auto model = engine::SigmaModel::load(
+      file, engine::make_cpu_backend({.n_threads = options.threads, .isa = options.isa}));
+  const engine::CacheType type = options.cache == "q8"    ? engine::CacheType::q8_0
+                                 : options.cache == "f32" ? engine::CacheType::f32
+                                                          : engine::CacheType::f16;
+  const int n_ctx = options.depth + std::max({options.n_prompt, options.n_generate, 1});
+  engine::KvCache cache(model->config(), n_ctx, model->backend(), {type, type});
+  const Speeds speeds = measure(*model, cache, options);
+
+  const std::string backend = model->backend().name();
+  const int threads = options.threads > 0 ? options.threads : int(std::thread::hardware_concurrency());
+  if (options.json) {
+    std::printf(
+        "{\"prefill_tok_s\": %.3f, \"decode_tok_s\": %.3f, \"threads\": %d, \"depth\": %d, \"kv\": \"%s\", "
+        "\"repetitions\": %d, \"spread\": {\"prefill\": %.4f, \"decode\": %.4f}, \"backend\": \"%s\", "
+        "\"weight_bytes\": %llu, \"bytes_per_token\": %llu, \"prompt\": %d, \"generate\": %d}\n",
+        median(speeds.prefill), median(speeds.decode), threads, options.depth, options.cache.c_str(),
+        options.repetitions, spread(speeds.prefill), spread(speeds.decode), backend.c_str(),
+        static_cast<unsigned long long>(model->weight_bytes()),
+        static_cast<unsigned long long>(model->bytes_per_token()), options.n_prompt, options.n_generate);
+    return 0;
+  }
+  std::printf("%s, depth %d, %s cache, median of %d\n", backend.c_str(), options.depth, options.cache.c_str(),
+              options.repetitions);
+  if (options.n_prompt > 0) {
+    std::printf("prefill %d: %8.1f tokens/s  (spread %.0f %%)\n", options.n_prompt, median(speeds.prefill),
+                100 * spread(speeds.prefill));
+  }
+  if (options.n_generate > 0) {
+    std::printf("decode  %d: %8.1f tokens/s  (spread %.0f %%), %.1f GB/s of weights\n", options.n_generate,
+                median(speeds.decode), 100 * spread(speeds.decode),
+                double(model->bytes_per_token()) * median(speeds.decode) / 1e9);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_command(Program& program) {
+  auto* command = program.cli.add_subcommand("bench", "Speed of a model on this machine");
+  auto options = std::make_shared<BenchOptions>();
+  command->add_option("--model", options->model, "GGUF file or folder of a Hugging Face model")->required();
+  command->add_option("-p", options->n_prompt, "Tokens of the prompt; 0: no prefill")->check(CLI::Range(0, 1 << 20));
+  command->add_option("-n", options->n_generate, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20));
+  command->add_option("--depth", options->depth, "Tokens already in the context")->check(CLI::Range(0, 1 << 24));
+  command->add_option("--kv", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8"}));
+  command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));
+  command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
+  command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
+  command->add_flag("--json", options->json, "One JSON document on standard output");
+  command->callback(chosen(program, [options] { return run_bench(*options); }));
+}
+
+}  // namespace ctl
