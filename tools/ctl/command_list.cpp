@@ -4,7 +4,9 @@ namespace ctl {
 
 // Each is defined in the file of its name.
 void add_completion(Program& program);
+void add_config_command(Program& program);
 void add_tokenize_command(Program& program);
+void add_generate_command(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
   return [&program, run = std::move(run)] { program.run = run; };
@@ -12,7 +14,9 @@ std::function<void()> chosen(Program& program, std::function<int()> run) {
 
 void add_commands(Program& program) {
   add_completion(program);
+  add_config_command(program);
   add_tokenize_command(program);
+  add_generate_command(program);
 }
 
 }  // namespace ctl

@@ -1,0 +1,93 @@
+#include "engine/generate/language_model.h"
+
+#include <filesystem>
+
+#include "engine/base/error.h"
+#include "engine/base/log.h"
+#include "engine/files/model_file.h"
+
+namespace engine {
+namespace {
+
+std::string model_name(const ModelFile& file) {
+  const auto name = file.format() == ModelFormat::gguf ? file.string("general.name") : std::nullopt;
+  if (name && !name->empty()) return std::string(name->substr(0, 200));
+  std::filesystem::path path(file.path());
+  if (path.filename().empty()) path = path.parent_path();
+  return file.format() == ModelFormat::gguf ? path.stem().string() : path.filename().string();
+}
+
+}  // namespace
+
+std::shared_ptr<LanguageModel> LanguageModel::load(const std::string& path, const LoadOptions& options,
+                                                   std::stop_token stop) {
+  const auto report = [&](const char* stage, double fraction) {
+    if (options.on_progress) options.on_progress(stage, fraction);
+  };
+  report("reading the file", 0);
+  const std::shared_ptr<const ModelFile> file = ModelFile::open(path, stop);
+
+  report("reading the tokenizer", 0);
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::string no_tokenizer;
+  try {
+    tokenizer = Tokenizer::load(*file, stop);
+  } catch (const Error& e) {
+    // A model without one still gives logits for token ids; a damaged one is an error.
+    if (e.kind() != ErrorKind::unsupported) throw;
+    no_tokenizer = e.what();
+  }
+  report("loading the weights", 0);
+  CpuOptions cpu;
+  cpu.n_threads = options.n_threads;
+  std::shared_ptr<const SigmaModel> model =
+      SigmaModel::load(file, make_cpu_backend(cpu),
+                       [&](double fraction) { report("loading the weights", fraction); }, stop);
+  if (tokenizer != nullptr && tokenizer->n_vocab() > model->config().n_vocab) {
+    fail(ErrorKind::invalid_input, "%s: the tokenizer has %d tokens but the model only %d; its files do not belong "
+         "together", path.c_str(), tokenizer->n_vocab(), model->config().n_vocab);
+  }
+  return std::make_shared<LoadedModel>(std::move(model), std::move(tokenizer), std::move(no_tokenizer),
+                                       model_name(*file));
+}
+
+LoadedModel::LoadedModel(std::shared_ptr<const SigmaModel> model, std::unique_ptr<Tokenizer> tokenizer,
+                         std::string no_tokenizer, std::string name)
+    : model_(std::move(model)),
+      tokenizer_(std::move(tokenizer)),
+      no_tokenizer_(std::move(no_tokenizer)),
+      name_(std::move(name)) {
+  if (tokenizer_ == nullptr) return;
+  family_ = detect_chat_family(tokenizer_->chat_template());
+  if (family_ == ChatFamily::plain && !tokenizer_->chat_template().empty()) {
+    log_warning("%s: its chat template is of no known family; questions are put as plain text, \"User: ...\"",
+                name_.c_str());
+  }
+  for (int32_t i = 0; i < tokenizer_->n_vocab(); ++i) {
+    if (tokenizer_->kind(i) == TokenKind::control) control_pieces_.push_back(tokenizer_->piece(i));
+  }
+}
+
+LoadedModel::~LoadedModel() = default;
+
+const Tokenizer& LoadedModel::tokenizer() const {
+  if (tokenizer_ == nullptr) fail(ErrorKind::unsupported, "%s", no_tokenizer_.c_str());
+  return *tokenizer_;
+}
+
+std::string LoadedModel::apply_chat_template(std::span<const ChatMessage> messages) const {
+  const Tokenizer& t = tokenizer();
+  std::vector<ChatMessage> safe(messages.begin(), messages.end());
+  for (ChatMessage& m : safe) {
+    m.role = break_pieces(m.role, control_pieces_);
+    m.content = break_pieces(m.content, control_pieces_);
+  }
+  const std::string text = format_chat(family_, t.chat_template(), safe);
+  return t.adds_bos() ? std::string(t.piece(*t.bos())) + text : text;
+}
+
+std::vector<int32_t> LoadedModel::tokenize(std::string_view text, bool parse_special) const {
+  return tokenizer().encode(text, parse_special);
+}
+
+}  // namespace engine

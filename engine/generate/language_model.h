@@ -1,0 +1,40 @@
+// engine/generate/language_model.h: what LanguageModel::load gives; the session needs its insides.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/generate/generation.h"
+#include "engine/model/sigma.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace engine {
+
+class TokenTrie;  // token_trie.h
+
+class LoadedModel final : public LanguageModel {
+ public:
+  // tokenizer may be null: then no_tokenizer says why.
+  LoadedModel(std::shared_ptr<const SigmaModel> model, std::unique_ptr<Tokenizer> tokenizer,
+              std::string no_tokenizer, std::string name);
+  ~LoadedModel() override;
+
+  const SigmaConfig& config() const override { return model_->config(); }
+  const Tokenizer& tokenizer() const override;
+  std::string name() const override { return name_; }
+  int n_ctx_trained() const override { return model_->config().n_ctx_trained; }
+  std::string apply_chat_template(std::span<const ChatMessage> messages) const override;
+  std::vector<int32_t> tokenize(std::string_view text, bool parse_special) const override;
+
+  const SigmaModel& model() const { return *model_; }
+  bool has_tokenizer() const { return tokenizer_ != nullptr; }
+
+ private:
+  std::shared_ptr<const SigmaModel> model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::string no_tokenizer_, name_;
+  ChatFamily family_ = ChatFamily::plain;
+  std::vector<std::string_view> control_pieces_;
+};
+
+}  // namespace engine
