@@ -5,6 +5,8 @@ namespace ctl {
 // Each is defined in the file of its name.
 void add_completion(Program& program);
 void add_config_command(Program& program);
+void add_bench_command(Program& program);
+void add_logits_command(Program& program);
 void add_tokenize_command(Program& program);
 void add_generate_command(Program& program);
 
@@ -15,6 +17,8 @@ std::function<void()> chosen(Program& program, std::function<int()> run) {
 void add_commands(Program& program) {
   add_completion(program);
   add_config_command(program);
+  add_bench_command(program);
+  add_logits_command(program);
   add_tokenize_command(program);
   add_generate_command(program);
 }
