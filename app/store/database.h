@@ -34,6 +34,8 @@ struct DatabaseOptions {
   std::span<const Migration> schema = migrations();
 };
 
+struct Connection;
+
 // One prepared statement. Parameters count from 1, columns from 0.
 class Statement {
  public:
@@ -83,7 +85,9 @@ class Statement {
  private:
   friend class Database;
   struct Impl;
+  static std::unique_ptr<Impl> make(Connection& connection, std::string_view sql);
   explicit Statement(std::unique_ptr<Impl> impl);
+  Statement& checked(int code);
   std::unique_ptr<Impl> impl_;
 };
 

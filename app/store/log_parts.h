@@ -1,0 +1,32 @@
+// app/store/log_parts.h: a log chunk as the blobs that are stored, one a column, so that a query
+// reads only the columns it names. Message and Raw share their text and one blob.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/columns/column.h"
+#include "app/store/log_store.h"
+
+namespace app::store {
+
+struct LogPart {
+  int part = 0;  // the number of its (first) LogColumn
+  std::string bytes;
+};
+
+std::vector<LogPart> encode_log_chunk(const columns::Chunk& chunk, int zstd_level);
+// The columns that come with the wanted ones.
+LogColumnSet with_companions(LogColumnSet wanted);
+bool is_wanted(int part, LogColumnSet wanted);
+// Puts the part's columns into their places of chunk (n_log_columns columns, chunk.n_rows given).
+// Throws Error{invalid_input} where the bytes do not hold what they should.
+void decode_log_part(int part, std::string_view bytes, columns::Chunk& chunk);
+
+// A whole log chunk out of one blob of encode_chunk (a batch of the log's tail). Throws as above.
+columns::Chunk decode_log_tail(std::string_view bytes);
+
+// One row, copied out; the columns it needs must be there.
+LogRow row_of(const columns::Chunk& chunk, size_t row, RowId id);
+
+}  // namespace app::store

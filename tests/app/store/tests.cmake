@@ -1,0 +1,3 @@
+sigma_test(test_app_store
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/database_test.cpp ${CMAKE_CURRENT_LIST_DIR}/log_store_test.cpp
+  LIBS app_store)
