@@ -1,0 +1,393 @@
+#include "app/logs/mask.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace app::logs {
+namespace {
+
+// --- character classes
+
+enum : uint8_t { digit = 1, letter = 2, upper = 4, hex_letter = 8, slash = 16, dot = 32, at_sign = 64, other = 128 };
+enum class Class : uint8_t { word, space, delimiter };
+
+struct Tables {
+  std::array<uint8_t, 256> flags{};
+  std::array<Class, 256> classes{};
+};
+
+constexpr Tables make_tables() {
+  Tables t;
+  for (int c = 0; c < 256; ++c) {
+    uint8_t f = other;
+    if (c >= '0' && c <= '9') f = digit;
+    else if (c >= 'a' && c <= 'z') f = uint8_t(letter | (c <= 'f' ? hex_letter : 0));
+    else if (c >= 'A' && c <= 'Z') f = uint8_t(letter | upper | (c <= 'F' ? hex_letter : 0));
+    else if (c >= 0x80) f = letter;
+    else if (c == '/' || c == '\\') f = slash;
+    else if (c == '.') f = dot;
+    else if (c == '@') f = at_sign;
+    t.flags[size_t(c)] = f;
+    t.classes[size_t(c)] = Class::word;
+  }
+  for (const char c : {' ', '\t', '\r', '\n'}) t.classes[size_t(c)] = Class::space;
+  for (const char c : std::string_view("=,;()[]{}\"'|<>`!?:")) t.classes[size_t(c)] = Class::delimiter;
+  return t;
+}
+constexpr Tables tables = make_tables();
+
+uint8_t flags_of(char c) { return tables.flags[static_cast<unsigned char>(c)]; }
+Class class_of(char c) { return tables.classes[static_cast<unsigned char>(c)]; }
+bool is_digit(char c) { return unsigned(c - '0') < 10; }
+
+// --- what a word is
+
+bool is_byte_unit(std::string_view w) {
+  if (w.empty() || w.size() > 3 || (w.back() != 'B' && w != "b")) return false;
+  if (w.size() == 1) return true;
+  const bool prefix = std::string_view("kKMGTP").find(w[0]) != std::string_view::npos;
+  return prefix && (w.size() == 2 || w[1] == 'i');
+}
+
+bool is_date_name(std::string_view w) {
+  if (w.size() != 3) return false;
+  for (const char* name : {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+                           "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}) {
+    if (w == name) return true;
+  }
+  return false;
+}
+
+// A name that ends in a top-level domain that names of classes and files do not end in.
+bool is_host_name(std::string_view w) {
+  const size_t last_dot = w.rfind('.');
+  if (last_dot == std::string_view::npos || last_dot == 0) return false;
+  const std::string_view top = w.substr(last_dot + 1);
+  const bool another = w.substr(0, last_dot).find('.') != std::string_view::npos;
+  for (const char* known : {"com", "net", "org", "edu", "gov", "mil", "local", "internal", "lan", "arpa", "info", "biz", "svc"}) {
+    if (top == known) return true;
+  }
+  const bool lower2 = top.size() == 2 && top[0] >= 'a' && top[0] <= 'z' && top[1] >= 'a' && top[1] <= 'z';
+  return lower2 && another && std::none_of(w.begin(), w.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+// Whether a word with digits in it is a value as a whole; else only its digits are.
+bool is_value(std::string_view w, uint8_t flags) {
+  if (!(flags & letter)) return true;                                   // 12  -3.5  10.0.0.1  45%
+  if (w.size() > 2 && w[0] == '0' && (w[1] | 32) == 'x') return true;
+  size_t n_digits = 0, n_hex = 0, n_changes = 0, n_letters = 0;
+  bool was_digit = false;
+  for (size_t i = 0; i < w.size(); ++i) {
+    const uint8_t f = flags_of(w[i]);
+    n_digits += (f & digit) != 0;
+    n_letters += (f & letter) != 0;
+    n_hex += (f & (digit | hex_letter)) != 0 || w[i] == '-';
+    const bool now_digit = (f & digit) != 0;
+    if ((f & (digit | letter)) && i > 0) n_changes += now_digit != was_digit;
+    if (f & (digit | letter)) was_digit = now_digit;
+  }
+  if (n_hex == w.size() && w.size() >= 4 && n_digits >= 2) return true;   // hashes, UUIDs
+  if (is_digit(w[0]) && n_letters <= 3 && is_digit(w[w.size() - n_letters - 1])) return true;  // 12ms 36.1KB 2nd
+  if ((w[0] == '-' || w[0] == '+' || w[0] == '.') && n_letters <= 3) return true;
+  if (n_changes >= 4 && w.size() >= 8 && n_digits * 4 >= w.size()) return true;   // k2x9f3a8
+  if (w.size() >= 20 && n_digits >= 4 && n_changes >= 4) return true;
+  return (flags & dot) && is_host_name(w);
+}
+
+bool is_flag_word(std::string_view w) {
+  return w == "true" || w == "false" || w == "null" || w == "True" || w == "False" || w == "None" ||
+         w == "TRUE" || w == "FALSE" || w == "NULL";
+}
+
+// --- the two receivers of tokens
+
+uint64_t mix(uint64_t h, uint64_t v) {
+  h ^= v;
+  h *= 0x9E3779B97F4A7C15ull;
+  return h ^ (h >> 29);
+}
+
+uint64_t hash_bytes(std::string_view w) {
+  uint64_t h = w.size();
+  while (w.size() >= 8) {
+    uint64_t v;
+    std::memcpy(&v, w.data(), 8);
+    h = mix(h, v);
+    w.remove_prefix(8);
+  }
+  uint64_t v = 0;
+  for (size_t i = 0; i < w.size(); ++i) v |= uint64_t(static_cast<unsigned char>(w[i])) << (8 * i);
+  return mix(h, v);
+}
+
+struct HashReceiver {
+  uint64_t hash = 0x243F6A8885A308D3ull;
+  void word(std::string_view w, bool) { hash = mix(hash, hash_bytes(w)); }
+  void punctuation(char c, bool) { hash = mix(hash, 0x100u + static_cast<unsigned char>(c)); }
+  void wildcard(bool) { hash = mix(hash, 0x2A2A2A2A2Aull); }
+  void masked_word(std::string_view w, bool) {
+    uint64_t h = 77;
+    for (size_t i = 0; i < w.size();) {
+      if (is_digit(w[i])) {
+        while (i < w.size() && is_digit(w[i])) ++i;
+        h = mix(h, 0x1FFu);
+      } else {
+        h = mix(h, static_cast<unsigned char>(w[i++]));
+      }
+    }
+    hash = mix(hash, h);
+  }
+};
+
+struct TokenReceiver {
+  std::vector<MaskedToken>& out;
+  void put(MaskedToken::Kind kind, bool space, std::string text) { out.push_back({kind, space, std::move(text)}); }
+  void word(std::string_view w, bool space) { put(MaskedToken::Kind::word, space, std::string(w)); }
+  void punctuation(char c, bool space) { put(MaskedToken::Kind::punctuation, space, std::string(1, c)); }
+  void wildcard(bool space) { put(MaskedToken::Kind::wildcard, space, "<*>"); }
+  void masked_word(std::string_view w, bool space) {
+    std::string text;
+    for (size_t i = 0; i < w.size();) {
+      if (is_digit(w[i])) {
+        while (i < w.size() && is_digit(w[i])) ++i;
+        text += "<*>";
+      } else {
+        text += w[i++];
+      }
+    }
+    put(MaskedToken::Kind::word, space, std::move(text));
+  }
+};
+
+// Merges wildcards that one value was cut into: 10.0.0.1:80, 1/2/3, and lists: 1, 2, 3.
+template <class Receiver>
+class Joiner {
+ public:
+  explicit Joiner(Receiver& r) : r_(r) {}
+
+  void word(std::string_view w, bool space) {
+    release();
+    r_.word(w, space);
+    last_ = Last::word;
+  }
+  void masked_word(std::string_view w, bool space) {
+    release();
+    r_.masked_word(w, space);
+    last_ = Last::word;
+  }
+  void wildcard(bool space) {
+    if (last_ == Last::wildcard && held_ != 0) {
+      const bool list = held_ == ',' && space;
+      const bool tight = !space && !held_space_;
+      if (list || tight) {
+        held_ = 0;
+        return;
+      }
+    } else if (last_ == Last::wildcard && held_ == 0 && !space) {
+      return;
+    }
+    release();
+    r_.wildcard(space);
+    last_ = Last::wildcard;
+  }
+  void punctuation(char c, bool space) {
+    release();
+    if (last_ == Last::wildcard && (c == ':' || c == ',' || c == '|' || c == ';')) {
+      held_ = c;
+      held_space_ = space;
+      return;
+    }
+    r_.punctuation(c, space);
+    last_ = Last::punctuation;
+  }
+  void finish() { release(); }
+  bool after_wildcard() const { return last_ == Last::wildcard && held_ == 0; }
+
+ private:
+  enum class Last : uint8_t { none, word, punctuation, wildcard };
+  void release() {
+    if (held_ == 0) return;
+    r_.punctuation(held_, held_space_);
+    held_ = 0;
+    last_ = Last::punctuation;
+  }
+  Receiver& r_;
+  Last last_ = Last::none;
+  char held_ = 0;
+  bool held_space_ = false;
+};
+
+// --- the scanner
+
+template <class Receiver>
+class Scanner {
+ public:
+  Scanner(std::string_view text, Receiver& r) : t_(text), out_(r) {}
+
+  void run() {
+    while (at_ < t_.size()) {
+      const char c = t_[at_];
+      switch (class_of(c)) {
+        case Class::space:
+          space_ = true;
+          ++at_;
+          break;
+        case Class::word:
+          take_word();
+          space_ = false;
+          break;
+        case Class::delimiter:
+          take_delimiter(c);
+          space_ = false;
+          break;
+      }
+    }
+    out_.finish();
+  }
+
+ private:
+  char peek(size_t ahead) const { return at_ + ahead < t_.size() ? t_[at_ + ahead] : ' '; }
+
+  void wildcard() {
+    out_.wildcard(space_);
+    before_ = '*';
+  }
+
+  // Behind the end of a value that began: blanks and these end it.
+  size_t value_end(size_t at, std::string_view stops) const {
+    while (at < t_.size() && class_of(t_[at]) != Class::space && stops.find(t_[at]) == std::string_view::npos) ++at;
+    return at;
+  }
+
+  void take_delimiter(char c) {
+    if (c == '<' && t_.substr(at_, 3) == "<*>") {   // a pattern that was mined before
+      at_ += 3;
+      wildcard();
+      return;
+    }
+    if ((c == '"' || c == '\'') && (before_ == '=' || before_ == ':')) {
+      const size_t close = t_.find(c, at_ + 1);
+      if (close != std::string_view::npos && close - at_ < 400) {
+        out_.punctuation(c, space_);
+        out_.wildcard(false);
+        out_.punctuation(c, false);
+        at_ = close + 1;
+        before_ = c;
+        return;
+      }
+    }
+    if (c == '<' && is_digit(peek(1))) {   // "<1 sec": less than
+      ++at_;
+      before_ = c;
+      return;
+    }
+    out_.punctuation(c, space_);
+    if (c == '(' && space_ && peek(1) == ')') out_.wildcard(false);   // an empty value
+    ++at_;
+    before_ = c;
+    if (c == '=' && at_ < t_.size() && class_of(t_[at_]) == Class::word) {
+      space_ = false;
+      at_ = value_end(at_, ",;)]}\"'|&");
+      while (at_ > 0 && t_[at_ - 1] == '.') --at_;
+      wildcard();
+    }
+  }
+
+  void take_word() {
+    const size_t begin = at_;
+    uint8_t flags = 0;
+    while (at_ < t_.size() && class_of(t_[at_]) == Class::word) flags |= flags_of(t_[at_++]);
+    // A full stop or ellipsis ends a sentence, not the word.
+    size_t end = at_;
+    while (end > begin + 1 && t_[end - 1] == '.') --end;
+    const std::string_view w = t_.substr(begin, end - begin);
+
+    if (flags & slash || (at_ < t_.size() && t_[at_] == ':')) {
+      if (take_path(begin, w)) return;
+    }
+    if (!(flags & digit)) {
+      take_plain(w, flags);
+    } else if (is_value(w, flags)) {
+      wildcard();
+    } else {
+      out_.masked_word(w, space_);
+      before_ = 'w';
+    }
+    for (size_t i = end; i < at_; ++i) out_.punctuation('.', false);
+    if (end < at_) before_ = '.';
+  }
+
+  // https://host/x?y, C:\x\y, /usr/lib, ~/x, a/b/c
+  bool take_path(size_t begin, std::string_view w) {
+    if (t_.substr(at_, 3) == "://" && at_ > begin) {
+      at_ = value_end(at_, "\"'<>)]},;|");
+      trim_path_end(begin);
+      wildcard();
+      return true;
+    }
+    if (w.size() == 1 && peek(0) == ':' && (peek(1) == '\\' || (peek(1) == '/' && peek(2) != '/'))) {
+      at_ = value_end(at_, "\"'<>)]},;|");
+      trim_path_end(begin);
+      wildcard();
+      return true;
+    }
+    const auto n_slashes = std::count_if(w.begin(), w.end(), [](char c) { return c == '/' || c == '\\'; });
+    const bool rooted = w.size() > 1 && (w[0] == '/' || w[0] == '\\' || w.starts_with("~/") || w.starts_with("./"));
+    if (n_slashes < (rooted ? 1 : 2)) return false;
+    at_ = value_end(at_, "\"'<>)]},;|:");
+    trim_path_end(begin);
+    wildcard();
+    return true;
+  }
+
+  void trim_path_end(size_t begin) {
+    while (at_ > begin + 1 && (t_[at_ - 1] == '.' || t_[at_ - 1] == ':')) --at_;
+  }
+
+  void take_plain(std::string_view w, uint8_t flags) {
+    if (out_.after_wildcard() && is_byte_unit(w)) {   // 93.0 KB is one value
+      before_ = '*';
+      return;
+    }
+    const bool value_place = before_ == ':' || before_ == '=' || before_ == '(' || before_ == ',' || before_ == '[';
+    const bool flag = value_place && is_flag_word(w);
+    const bool date = (flags & upper) && is_date_name(w) && next_is_date();
+    const bool host = ((flags & dot) && is_host_name(w)) || ((flags & at_sign) && (flags & dot) && w.size() > 3);
+    if (flag || date || host) {
+      wildcard();
+      return;
+    }
+    out_.word(w, space_);
+    before_ = 'w';
+  }
+
+  bool next_is_date() const {
+    size_t i = at_;
+    while (i < t_.size() && (t_[i] == ' ' || t_[i] == ',')) ++i;
+    return i < t_.size() && (is_digit(t_[i]) || is_date_name(t_.substr(i, 3)));
+  }
+
+  std::string_view t_;
+  Joiner<Receiver> out_;
+  size_t at_ = 0;
+  bool space_ = false;
+  char before_ = 0;   // the last delimiter, 'w' a word, '*' a wildcard
+};
+
+}  // namespace
+
+uint64_t masked_hash(std::string_view message) {
+  HashReceiver receiver;
+  Scanner<HashReceiver>(message, receiver).run();
+  return receiver.hash;
+}
+
+void mask(std::string_view message, std::vector<MaskedToken>& out) {
+  out.clear();
+  TokenReceiver receiver{out};
+  Scanner<TokenReceiver>(message, receiver).run();
+  if (!out.empty()) out.front().space_before = false;
+}
+
+}  // namespace app::logs
