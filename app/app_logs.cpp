@@ -52,7 +52,7 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
   publish_sessions();
 
   IngestOptions ingest_options;
-  ingest_options.utc_offset_minutes = settings.time_zone == "UTC" ? 0 : utc_offset_minutes(settings.time_zone);
+  ingest_options.utc_offset_minutes = utc_offset_minutes(settings.time_zone);
   auto work = [this, session, paths = std::move(paths), name, text = std::move(text),
                ingest_options](Job& job) mutable {
     const auto on_progress = [&](const IngestProgress& p) {
@@ -67,9 +67,10 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
     {
       const std::lock_guard lock(session->mutex);
       session->anomalies = summary.anomalies;
+      if (summary.cancelled) session->notice = "Reading was cancelled: the log is here up to line " + thousands(summary.n_lines) + ".";
     }
     publish_logs(*session);
-    run_checks(session, job);
+    if (!summary.cancelled) run_checks(session, job);
     start_filter(session);
   };
   jobs->start("ingest", "ingest", "Reading " + shown, std::move(work), [this, session](const std::string& message) {

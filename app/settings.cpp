@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -79,6 +80,14 @@ Settings settings_from_json(const std::string& text, std::vector<std::string>* n
     }
   });
   return settings;
+}
+
+int utc_offset_minutes(const std::string& time_zone) {
+  int hours = 0, minutes = 0;
+  char sign = 0;
+  if (std::sscanf(time_zone.c_str(), "%c%2d:%2d", &sign, &hours, &minutes) != 3 || hours > 14 || minutes > 59) return 0;
+  if (sign != '+' && sign != '-') return 0;
+  return (sign == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
 std::string default_data_folder() {

@@ -31,6 +31,9 @@ struct Settings {
 std::string to_json(const Settings& settings);
 Settings settings_from_json(const std::string& text, std::vector<std::string>* notes = nullptr);
 
+// "UTC" is 0, "+02:00" is 120; other text is 0.
+int utc_offset_minutes(const std::string& time_zone);
+
 std::string default_data_folder();   // SIGMADESK_DATA, else XDG_DATA_HOME/sigmadesk, else ~/.local/share/sigmadesk
 // SIGMADESK_ASSETS, else assets/ beside the program, ../share/sigmadesk, or the source tree it was
 // built from. Throws Error{not_found} that lists the places looked at.

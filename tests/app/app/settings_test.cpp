@@ -33,3 +33,10 @@ TEST_CASE("settings: text that is not JSON gives the defaults") {
   CHECK(settings_from_json("{cut", &notes).theme == Settings{}.theme);
   CHECK(notes.size() == 1);
 }
+
+TEST_CASE("settings: a time zone is an offset in minutes, and nonsense is UTC") {
+  CHECK(utc_offset_minutes("UTC") == 0);
+  CHECK(utc_offset_minutes("+05:30") == 330);
+  CHECK(utc_offset_minutes("-03:00") == -180);
+  CHECK(utc_offset_minutes("Europe") == 0);
+}
