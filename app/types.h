@@ -116,6 +116,7 @@ struct Finding {
   Ticks first_time = no_time, last_time = no_time;
   std::vector<LineRef> evidence;
   std::vector<NextStep> next_steps;
+  std::string consequence_of{};  // check id of the finding that explains this one, or empty
 };
 
 // A check as the app lists it, "0 found" included.

@@ -42,16 +42,17 @@ class CheckSet {
 };
 
 struct CheckOptions {
-  std::string question;             // its words raise the findings that speak of them
+  std::string question{};           // its words raise the findings that speak of them
   int n_threads = 0;                // 0: one for each core
-  std::stop_token stop;             // looked at once a chunk; ends with partial = true
-  std::function<void(double)> on_progress;  // 0..1, from any thread
+  std::stop_token stop{};             // looked at once a chunk; ends with partial = true
+  std::function<void(double)> on_progress{};  // 0..1, from any thread
 };
 
 struct ChecksResult {
   std::vector<Finding> findings;    // root causes before consequences, best first
   std::vector<CheckResult> checks;  // every check in the set, "0 found" included
   uint64_t n_rows = 0, n_lines = 0;
+  uint64_t n_long_lines = 0;        // only their first 64 KiB were looked at
   bool partial = false;             // stopped before the end
 };
 

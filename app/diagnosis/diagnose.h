@@ -38,9 +38,9 @@ struct AskOptions {
   int max_tokens = 320;
   float temperature = 0;           // 0: greedy
   uint64_t seed = 1;
-  PromptOptions prompt;
-  std::stop_token stop;
-  std::function<void(std::string_view)> on_text;  // streamed, unverified
+  PromptOptions prompt{};
+  std::stop_token stop{};
+  std::function<void(std::string_view)> on_text{};  // streamed, unverified
 };
 
 // What the model says, verified. Where its text is useless (empty, a loop, no citation that holds)

@@ -20,7 +20,7 @@ namespace app::diagnosis {
 struct EvidenceOptions {
   size_t max_pieces = 24;
   size_t max_lines_a_piece = 4;
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 // E1, E2 ... best first; empty for an empty log.

@@ -37,8 +37,8 @@ struct Prompt {
 using CountTokens = std::function<int(std::string_view)>;
 
 struct PromptOptions {
-  std::string instructions;  // the system text; empty: the one built in (assets/prompts/diagnose.txt)
-  RedactOptions redaction;
+  std::string instructions{};// the system text; empty: the one built in (assets/prompts/diagnose.txt)
+  RedactOptions redaction{};
   size_t max_line_bytes = 400;  // a longer line is cut in its middle, and the cut is said
 };
 

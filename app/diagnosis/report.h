@@ -33,7 +33,7 @@ enum class ReportFormat { markdown, html, json };
 
 struct ReportOptions {
   bool redact = true;
-  RedactOptions redaction;
+  RedactOptions redaction{};
 };
 
 std::string make_report(const ReportInput& input, ReportFormat format,
