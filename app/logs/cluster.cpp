@@ -1,7 +1,8 @@
 #include "app/logs/cluster.h"
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
+#include <tuple>
 
 namespace app::logs {
 namespace {
@@ -14,6 +15,21 @@ uint64_t mix(uint64_t h, uint64_t v) {
   h ^= v + 0x9E3779B97F4A7C15ull;
   h *= 0xBF58476D1CE4E5B9ull;
   return h ^ (h >> 31);
+}
+
+// "->", "--" and "***" stand for themselves like punctuation.
+bool has_letter(const std::string& text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return unsigned((c | 32) - 'a') < 26 || unsigned(c - '0') < 10 || static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
+// Words that announce a name: what follows "user" is hardly ever part of the event.
+bool announces_name(const std::string& word) {
+  for (const char* known : {"user", "User", "username", "account", "host", "hostname", "interface", "named", "login"}) {
+    if (word == known) return true;
+  }
+  return false;
 }
 
 // Each token's share of the context hash is added up, so that a hole is a subtraction.
@@ -30,7 +46,7 @@ Clusters::Tokens Clusters::intern(const std::vector<MaskedToken>& tokens) {
     if (added) {
       words_.push_back(t.text);
       const bool part = t.text.find("<*>") != std::string::npos;
-      kinds_.push_back(t.kind == MaskedToken::Kind::punctuation ? 2 : part ? 3 : 1);
+      kinds_.push_back(t.kind == MaskedToken::Kind::punctuation || !has_letter(t.text) ? 2 : part ? 3 : 1);
     }
     out.push_back({it->second, t.space_before});
   }
@@ -42,14 +58,16 @@ uint32_t Clusters::add_shape(const std::vector<MaskedToken>& tokens, uint64_t n_
   return uint32_t(shapes_.size() - 1);
 }
 
-// How many different words must fill a place before it counts as a parameter.
-size_t Clusters::fillers_needed(const Tokens& tokens, size_t place) const {
+// How many different words must fill a place before it counts as a parameter. A word that stands
+// there hundreds of times is more likely part of the event (opened, closed) than one seen twice.
+size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double records_per_filler) const {
   size_t n_words = 0;
   for (size_t i = 0; i < tokens.size(); ++i) n_words += i != place && kinds_[tokens[i].id] % 2 == 1;
   if (n_words == 0) return SIZE_MAX;    // nothing would be left to tell the event by
   if (kinds_[tokens[place].id] == 3) return 2;
-  if (n_words == 1) return 12;
-  return n_words <= 3 ? 5 : 4;
+  if (place > 0 && n_words > 1 && announces_name(words_[tokens[place - 1].id])) return 2;
+  const double base = n_words == 1 ? 8 : n_words <= 3 ? 4 : 3;
+  return size_t(base + 0.8 * std::log2(std::max(1.0, records_per_filler)));
 }
 
 void Clusters::unite(std::vector<Group>& groups, const std::vector<uint32_t>& members,
@@ -113,15 +131,18 @@ bool Clusters::merge_round(std::vector<Group>& groups) {
   for (const Context* context : full) {
     std::vector<uint32_t> members;
     size_t n_templates = 0;
+    uint64_t n_records = 0;
     bool open = false;   // the place is a wildcard in one of them already
     for (const uint32_t m : context->members) {
       if (touched[m]) continue;
       members.push_back(m);
       n_templates += groups[m].template_id != none_id;
+      n_records += groups[m].n_records;
       open = open || groups[m].tokens[context->place].id == wildcard_id;
     }
     if (members.size() < 2 || n_templates > 1) continue;
-    const size_t needed = fillers_needed(groups[members[0]].tokens, context->place);
+    const size_t needed = fillers_needed(groups[members[0]].tokens, context->place,
+                                         double(n_records) / double(members.size()));
     if (members.size() < needed && !(open && needed != SIZE_MAX)) continue;
     for (const uint32_t m : members) touched[m] = 1;
     unite(groups, members, {context->place});
@@ -202,18 +223,18 @@ void Clusters::merge_lists(std::vector<Group>& groups) {
     const Group& g = groups[i];
     if (g.merged_into != i) continue;
     uint64_t h = 0;
-    bool after_wildcard = false;
+    uint32_t value = none_id;   // the value that was last: a wildcard or blk_<*>
     size_t n_words = 0;
     for (const Token& t : g.tokens) {
-      n_words += kinds_[t.id] % 2 == 1;
-      if (t.id == wildcard_id) {
-        if (!after_wildcard) h = mix(h, wildcard_id);
-        after_wildcard = true;
+      n_words += kinds_[t.id] == 1;
+      if (t.id == wildcard_id || kinds_[t.id] == 3) {
+        if (value != t.id) h = mix(h, t.id);
+        value = t.id;
         continue;
       }
       const std::string& text = words_[t.id];
-      if (after_wildcard && (text == "," || text == ":" || text == ";" || text == "-")) continue;
-      after_wildcard = false;
+      if (value != none_id && (text == "," || text == ":" || text == ";" || text == "-")) continue;
+      value = none_id;
       h = mix(h, t.id);
     }
     if (n_words > 0) by_key[h].push_back(i);
@@ -307,7 +328,7 @@ uint32_t Clusters::place(const std::vector<MaskedToken>& masked) {
     Hole& hole = found->second;
     if (hole.last_filler != tokens[p].id) ++hole.n_fillers;
     hole.last_filler = tokens[p].id;
-    if (hole.n_fillers >= fillers_needed(tokens, p) && templates_[hole.template_id].size() == tokens.size()) {
+    if (hole.n_fillers >= fillers_needed(tokens, p, 1) && templates_[hole.template_id].size() == tokens.size()) {
       chosen = hole.template_id;
       templates_[chosen][p].id = wildcard_id;
     }

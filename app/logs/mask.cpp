@@ -121,6 +121,15 @@ uint64_t hash_bytes(std::string_view w) {
   return mix(h, v);
 }
 
+// Digits at w[i], with the sign that belongs to them ("blk_-12" but not "node-12"); 0: none.
+size_t number_length(std::string_view w, size_t i) {
+  const size_t begin = i;
+  if (w[i] == '-' && (i == 0 || w[i - 1] == '_' || w[i - 1] == '@')) ++i;
+  const size_t digits = i;
+  while (i < w.size() && is_digit(w[i])) ++i;
+  return i > digits ? i - begin : 0;
+}
+
 struct HashReceiver {
   uint64_t hash = 0x243F6A8885A308D3ull;
   void word(std::string_view w, bool) { hash = mix(hash, hash_bytes(w)); }
@@ -129,8 +138,8 @@ struct HashReceiver {
   void masked_word(std::string_view w, bool) {
     uint64_t h = 77;
     for (size_t i = 0; i < w.size();) {
-      if (is_digit(w[i])) {
-        while (i < w.size() && is_digit(w[i])) ++i;
+      if (const size_t n = number_length(w, i)) {
+        i += n;
         h = mix(h, 0x1FFu);
       } else {
         h = mix(h, static_cast<unsigned char>(w[i++]));
@@ -149,8 +158,8 @@ struct TokenReceiver {
   void masked_word(std::string_view w, bool space) {
     std::string text;
     for (size_t i = 0; i < w.size();) {
-      if (is_digit(w[i])) {
-        while (i < w.size() && is_digit(w[i])) ++i;
+      if (const size_t n = number_length(w, i)) {
+        i += n;
         text += "<*>";
       } else {
         text += w[i++];
@@ -260,6 +269,44 @@ class Scanner {
     return at;
   }
 
+  // The same for the right side of key=value, where brackets that close again belong to it: a{1,2}.
+  size_t right_side_end(size_t at) const {
+    size_t depth = 0, before_bracket = 0;
+    for (; at < t_.size(); ++at) {
+      const char c = t_[at];
+      if (class_of(c) == Class::space) break;
+      if (c == '{' || c == '(' || c == '[') {
+        if (depth++ == 0) before_bracket = at;
+      } else if (c == '}' || c == ')' || c == ']') {
+        if (depth == 0) return at;
+        --depth;
+      } else if (depth == 0 && std::string_view(",;\"'|&").find(c) != std::string_view::npos) {
+        return at;
+      }
+    }
+    return depth > 0 ? before_bracket : at;
+  }
+
+  // MAC and IPv6 addresses from t_[begin]: groups of hexadecimal digits between colons; 0: none there.
+  size_t colon_address_length(size_t begin) const {
+    size_t at = begin, n_groups = 0, n_digits = 0, in_group = 0;
+    for (; at < t_.size(); ++at) {
+      const uint8_t f = flags_of(t_[at]);
+      if (t_[at] == ':') {
+        n_groups += 1;
+        in_group = 0;
+      } else if (f & (digit | hex_letter)) {
+        n_digits += (f & digit) != 0;
+        if (++in_group > 4) return 0;
+      } else {
+        break;
+      }
+    }
+    if (at < t_.size() && class_of(t_[at]) == Class::word && t_[at] != '.' && t_[at] != '/' && t_[at] != '%') return 0;
+    while (at > begin && t_[at - 1] == ':') --at, --n_groups;
+    return n_groups >= 4 || (n_groups >= 2 && n_digits > 0 && t_.substr(begin, at - begin).find("::") != std::string_view::npos) ? at - begin : 0;
+  }
+
   void take_delimiter(char c) {
     if (c == '<' && t_.substr(at_, 3) == "<*>") {   // a pattern that was mined before
       at_ += 3;
@@ -288,7 +335,7 @@ class Scanner {
     before_ = c;
     if (c == '=' && at_ < t_.size() && class_of(t_[at_]) == Class::word) {
       space_ = false;
-      at_ = value_end(at_, ",;)]}\"'|&");
+      at_ = right_side_end(at_);
       while (at_ > 0 && t_[at_ - 1] == '.') --at_;
       wildcard();
     }
@@ -297,12 +344,22 @@ class Scanner {
   void take_word() {
     const size_t begin = at_;
     uint8_t flags = 0;
-    while (at_ < t_.size() && class_of(t_[at_]) == Class::word) flags |= flags_of(t_[at_++]);
+    while (at_ < t_.size() && class_of(t_[at_]) == Class::word) {
+      if (t_[at_] == '.' && peek(1) == '.' && at_ > begin) break;   // "interrupt......0"
+      flags |= flags_of(t_[at_++]);
+    }
     // A full stop or ellipsis ends a sentence, not the word.
     size_t end = at_;
     while (end > begin + 1 && t_[end - 1] == '.') --end;
     const std::string_view w = t_.substr(begin, end - begin);
 
+    if (w.size() <= 4 && at_ < t_.size() && t_[at_] == ':' && !(flags & (slash | other | dot))) {
+      if (const size_t n = colon_address_length(begin)) {
+        at_ = begin + n;
+        wildcard();
+        return;
+      }
+    }
     if (flags & slash || (at_ < t_.size() && t_[at_] == ':')) {
       if (take_path(begin, w)) return;
     }
@@ -314,8 +371,12 @@ class Scanner {
       out_.masked_word(w, space_);
       before_ = 'w';
     }
-    for (size_t i = end; i < at_; ++i) out_.punctuation('.', false);
-    if (end < at_) before_ = '.';
+    const bool dots = end < at_ || peek(0) == '.';
+    while (at_ < t_.size() && t_[at_] == '.') ++at_;
+    if (dots) {
+      out_.punctuation('.', false);
+      before_ = '.';
+    }
   }
 
   // https://host/x?y, C:\x\y, /usr/lib, ~/x, a/b/c
@@ -351,7 +412,7 @@ class Scanner {
       return;
     }
     const bool value_place = before_ == ':' || before_ == '=' || before_ == '(' || before_ == ',' || before_ == '[';
-    const bool flag = value_place && is_flag_word(w);
+    const bool flag = w == "true" || w == "false" || (value_place && is_flag_word(w));
     const bool date = (flags & upper) && is_date_name(w) && next_is_date();
     const bool host = ((flags & dot) && is_host_name(w)) || ((flags & at_sign) && (flags & dot) && w.size() > 3);
     if (flag || date || host) {

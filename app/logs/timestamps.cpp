@@ -172,6 +172,24 @@ bool read_iso(Cursor& c, WrittenTime& out) {
   return true;
 }
 
+// 7:5:3:42: parts without leading zeros, as some programs print them; milliseconds at the end.
+bool read_loose_clock(Cursor& c, int64_t& ticks) {
+  int part[4] = {};
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0 && !(i == 3 ? c.skip_any(":.,") : c.skip(':'))) {
+      if (i == 3) break;
+      return false;
+    }
+    size_t n = 0;
+    while (n < (i == 3 ? 9u : 2u) && is_digit(c.peek(n))) ++n;
+    if (n == 0 || !read_digits(c, n, part[i])) return false;
+    for (; i == 3 && n > 3; --n) part[3] /= 10;
+  }
+  if (part[0] > 23 || part[1] > 59 || part[2] > 60) return false;
+  ticks = ((int64_t(part[0]) * 3600 + part[1] * 60 + part[2]) * 1000 + part[3]) * (ticks_per_second / 1000);
+  return true;
+}
+
 bool read_compact(Cursor& c, WrittenTime& out) {
   if (!read_digits(c, 4, out.year) || out.year < 1970 || out.year > 2200) return false;
   if (!read_digits(c, 2, out.month) || !read_digits(c, 2, out.day)) return false;
@@ -183,7 +201,7 @@ bool read_compact(Cursor& c, WrittenTime& out) {
     out.ticks_of_day = (int64_t(h) * 3600 + m * 60 + s) * ticks_per_second;
     read_fraction(c, ".,", out.ticks_of_day);
     if (is_digit(c.peek())) return false;
-  } else if (!read_clock(c, ':', ".,:", out.ticks_of_day)) {
+  } else if (!read_loose_clock(c, out.ticks_of_day)) {
     return false;
   }
   read_zone(c, out);
