@@ -1,0 +1,137 @@
+#include "app/configs/kubernetes.h"
+
+#include <algorithm>
+
+namespace app::configs::kubernetes {
+namespace {
+
+struct PodPaths {
+  const char* kind;
+  const char* spec;
+  const char* metadata;
+};
+
+// Where each kind of workload keeps what its pods will be.
+constexpr PodPaths pod_paths[] = {
+    {"Pod", "spec", "metadata"},
+    {"PodTemplate", "template.spec", "template.metadata"},
+    {"CronJob", "spec.jobTemplate.spec.template.spec", "spec.jobTemplate.spec.template.metadata"},
+    {"Deployment", "spec.template.spec", "spec.template.metadata"},
+    {"DeploymentConfig", "spec.template.spec", "spec.template.metadata"},
+    {"DaemonSet", "spec.template.spec", "spec.template.metadata"},
+    {"Job", "spec.template.spec", "spec.template.metadata"},
+    {"ReplicaSet", "spec.template.spec", "spec.template.metadata"},
+    {"ReplicationController", "spec.template.spec", "spec.template.metadata"},
+    {"StatefulSet", "spec.template.spec", "spec.template.metadata"},
+};
+
+void add_containers(Object& object, const char* list, bool init) {
+  for (const Node* node : (*object.pod_spec)[list].items) {
+    if (!node->is_map()) continue;
+    Container container;
+    container.node = node;
+    container.init = init;
+    container.subject = object.subject + (init ? " init container " : " container ") + (*node)["name"].text;
+    object.containers.push_back(std::move(container));
+  }
+}
+
+void add_object(const Node& root, size_t file, Cluster& cluster) {
+  Object object;
+  object.file = file;
+  object.root = &root;
+  object.kind = root["kind"].text;
+  object.api_version = root["apiVersion"].text;
+  object.name = root.at("metadata.name").text;
+  object.name_space = root.at("metadata.namespace").text;
+  object.subject = object.kind + "/" + object.name;
+  object.pod_spec = object.pod_metadata = &Node::missing();
+  for (const PodPaths& paths : pod_paths) {
+    if (object.kind != paths.kind) continue;
+    object.pod_spec = &root.at(paths.spec);
+    object.pod_metadata = &root.at(paths.metadata);
+  }
+  add_containers(object, "initContainers", true);
+  add_containers(object, "containers", false);
+  cluster.objects.push_back(std::move(object));
+}
+
+bool expression_matches(const Node& expression, const Node& labels) {
+  const Node& label = labels[expression["key"].text];
+  const std::string& op = expression["operator"].text;
+  if (op == "Exists") return label.exists();
+  if (op == "DoesNotExist") return !label.exists();
+  if (op == "In") return label.exists() && expression["values"].contains(label.text);
+  if (op == "NotIn") return !label.exists() || !expression["values"].contains(label.text);
+  return false;
+}
+
+}  // namespace
+
+bool Object::is(std::initializer_list<std::string_view> kinds) const {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+double Object::replicas() const { return at("spec.replicas").number().value_or(1); }
+
+void add_objects(const Document& document, size_t file, Cluster& cluster) {
+  const Node& root = *document.root;
+  if (!root.is_map()) return;
+  if (root["kind"].text == "List" || (root["items"].is_list() && root["kind"].text.ends_with("List"))) {
+    for (const Node* item : root["items"].items) {
+      if (item->is_map()) add_object(*item, file, cluster);
+    }
+    return;
+  }
+  add_object(root, file, cluster);
+}
+
+bool labels_match(const Node& wanted, const Node& labels) {
+  for (const Node::Member& member : wanted.members) {
+    const Node& have = labels[member.first->text];
+    if (!have.exists() || have.text != member.second->text) return false;
+  }
+  return true;
+}
+
+bool selector_matches(const Node& selector, const Node& labels) {
+  if (!selector.exists()) return false;
+  if (!labels_match(selector["matchLabels"], labels)) return false;
+  const auto& expressions = selector["matchExpressions"].items;
+  return std::all_of(expressions.begin(), expressions.end(),
+                     [&](const Node* each) { return expression_matches(*each, labels); });
+}
+
+bool same_namespace(const Object& a, const Object& b) {
+  const auto name = [](const Object& o) { return o.name_space.empty() ? "default" : o.name_space; };
+  return name(a) == name(b);
+}
+
+void check_all(const Object& object, const Cluster& cluster, Report& report) {
+  if (object.is_workload()) check_pod(object, report);
+  check_control_plane(object, report);
+  check_access(object, cluster, report);
+  check_object(object, cluster, report);
+}
+
+}  // namespace app::configs::kubernetes
+
+namespace app::configs {
+
+void review_kubernetes(std::vector<YamlFile>& files) {
+  kubernetes::Cluster cluster;
+  for (size_t i = 0; i < files.size(); ++i) {
+    for (const Document& document : files[i].yaml.documents) {
+      kubernetes::add_objects(document, i, cluster);
+    }
+  }
+  for (const kubernetes::Object& object : cluster.objects) {
+    if (object.kind.empty()) {
+      files[object.file].report->note("A document without a kind was not reviewed.");
+      continue;
+    }
+    kubernetes::check_all(object, cluster, *files[object.file].report);
+  }
+}
+
+}  // namespace app::configs
