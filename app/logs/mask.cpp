@@ -240,6 +240,7 @@ class Scanner {
       switch (class_of(c)) {
         case Class::space:
           space_ = true;
+          if (before_ == 'w') before_ = ' ';
           ++at_;
           break;
         case Class::word:
@@ -287,6 +288,17 @@ class Scanner {
     return depth > 0 ? before_bracket : at;
   }
 
+  void skip_time_unit() {
+    size_t at = at_;
+    while (at < t_.size() && t_[at] == ' ') ++at;
+    for (const std::string_view unit : {"seconds", "second", "secs", "sec", "minutes", "min", "ms", "s"}) {
+      if (t_.substr(at, unit.size()) != unit) continue;
+      const size_t end = at + unit.size();
+      if (end == t_.size() || !(flags_of(t_[end]) & (letter | digit))) at_ = end;
+      return;
+    }
+  }
+
   // MAC and IPv6 addresses from t_[begin]: groups of hexadecimal digits between colons; 0: none there.
   size_t colon_address_length(size_t begin) const {
     size_t at = begin, n_groups = 0, n_digits = 0, in_group = 0;
@@ -324,9 +336,10 @@ class Scanner {
         return;
       }
     }
-    if (c == '<' && is_digit(peek(1))) {   // "<1 sec": less than
-      ++at_;
-      before_ = c;
+    if (c == '<' && is_digit(peek(1)) && before_ != 'w') {   // "<1 sec" is a duration like 00:05
+      at_ = value_end(at_ + 1, ",;)]}>\"'|");
+      skip_time_unit();
+      wildcard();
       return;
     }
     out_.punctuation(c, space_);
@@ -414,7 +427,8 @@ class Scanner {
     const bool value_place = before_ == ':' || before_ == '=' || before_ == '(' || before_ == ',' || before_ == '[';
     const bool flag = w == "true" || w == "false" || (value_place && is_flag_word(w));
     const bool date = (flags & upper) && is_date_name(w) && next_is_date();
-    const bool host = ((flags & dot) && is_host_name(w)) || ((flags & at_sign) && (flags & dot) && w.size() > 3);
+    const bool blanked = w.size() >= 3 && w.find_first_not_of('*') == std::string_view::npos;
+    const bool host = blanked || ((flags & dot) && is_host_name(w)) || ((flags & at_sign) && (flags & dot) && w.size() > 3);
     if (flag || date || host) {
       wildcard();
       return;
