@@ -1,7 +1,6 @@
 // app/logs/anomalies.h: what stands out in a log, by counting: new, rare and gone templates, bursts,
 // gaps, a rising share of errors. Each comes with one sentence that holds the figures.
 #pragma once
-#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -23,7 +22,7 @@ class ActivityCounter {
   ActivityCounter();
   ~ActivityCounter();
   ActivityCounter(ActivityCounter&&) noexcept;
-  void add(Ticks time, Level level, uint32_t template_id, RowId row);
+  void add(Ticks time, Level level, RowId row);
   void add(std::span<const Record> records, RowId first_row);
   std::vector<Anomaly> find(std::span<const Template> templates,
                             const AnomalyOptions& options = {}) const;
