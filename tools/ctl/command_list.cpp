@@ -9,6 +9,7 @@ void add_bench_command(Program& program);
 void add_logits_command(Program& program);
 void add_tokenize_command(Program& program);
 void add_generate_command(Program& program);
+void add_logs_commands(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
   return [&program, run = std::move(run)] { program.run = run; };
@@ -21,6 +22,7 @@ void add_commands(Program& program) {
   add_logits_command(program);
   add_tokenize_command(program);
   add_generate_command(program);
+  add_logs_commands(program);
 }
 
 }  // namespace ctl
