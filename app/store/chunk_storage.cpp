@@ -63,19 +63,35 @@ class MemoryStorage : public ChunkStorage {
   std::vector<std::shared_ptr<const std::vector<LogPart>>> chunks_;
 };
 
-class DatabaseStorage : public ChunkStorage {
+class ReadOnlyStorage : public ChunkStorage {
  public:
-  DatabaseStorage(Database& database, int64_t session) : database_(database), session_(session) {}
+  ReadOnlyStorage(const Database& database, int64_t session)
+      : database_(database), session_(session) {}
 
   bool keeps_tail() const override { return true; }
   void check_writable() const override {
-    if (!database_.is_read_only()) return;
     engine::fail(ErrorKind::io, "%s was opened for reading only; nothing can be added to its logs",
                  database_.path().c_str());
   }
-  void write(const LogWrite& write) override;
-  void sync() override { database_.sync(); }
+  void write(const LogWrite&) override { check_writable(); }
+  void sync() override {}
   std::vector<LogPart> read(size_t chunk, LogColumnSet wanted) const override;
+
+ protected:
+  const Database& database_;
+  const int64_t session_;
+};
+
+class DatabaseStorage : public ReadOnlyStorage {
+ public:
+  DatabaseStorage(Database& database, int64_t session)
+      : ReadOnlyStorage(database, session), writable_(database) {}
+
+  void check_writable() const override {
+    if (database_.is_read_only()) ReadOnlyStorage::check_writable();
+  }
+  void write(const LogWrite& write) override;
+  void sync() override { writable_.sync(); }
 
  private:
   void write_chunks(const LogWrite& write);
@@ -83,12 +99,11 @@ class DatabaseStorage : public ChunkStorage {
   void write_sources(const std::vector<Source>& sources);
   void write_templates(const std::vector<Template>& templates);
 
-  Database& database_;
-  int64_t session_;
+  Database& writable_;
 };
 
 void DatabaseStorage::write(const LogWrite& write) {
-  Transaction transaction(database_);
+  Transaction transaction(writable_);
   if (write.sources) write_sources(*write.sources);
   write_chunks(write);
   write_tail(write);
@@ -97,10 +112,10 @@ void DatabaseStorage::write(const LogWrite& write) {
 }
 
 void DatabaseStorage::write_chunks(const LogWrite& write) {
-  Statement chunk = database_.prepare(
+  Statement chunk = writable_.prepare(
       "insert into log_chunk (session_id, number, first_row, n_rows, min_time, max_time, levels, lines) "
       "values (?, ?, ?, ?, ?, ?, ?, ?)");
-  Statement column = database_.prepare("insert into log_column (chunk_id, part, data) values (?, ?, ?)");
+  Statement column = writable_.prepare("insert into log_column (chunk_id, part, data) values (?, ?, ?)");
   size_t number = write.first_chunk;
   for (const EncodedChunk& encoded : write.chunks) {
     const ChunkInfo& info = encoded.meta.info;
@@ -108,7 +123,7 @@ void DatabaseStorage::write_chunks(const LogWrite& write) {
     chunk.with(session_, uint64_t{number++}, uint64_t{info.first_row}, uint64_t{info.n_rows},
                info.min_time, info.max_time, info.levels);
     chunk.bind_blob(8, lines).run();
-    const int64_t id = database_.last_insert_id();
+    const int64_t id = writable_.last_insert_id();
     for (const LogPart& part : encoded.parts) {
       column.bind(1, id).bind(2, part.part).bind_blob(3, part.bytes).run();
     }
@@ -117,21 +132,21 @@ void DatabaseStorage::write_chunks(const LogWrite& write) {
 
 void DatabaseStorage::write_tail(const LogWrite& write) {
   if (write.tail_replaces_all) {
-    database_.prepare("delete from log_tail where session_id = ?").with(session_).run();
+    writable_.prepare("delete from log_tail where session_id = ?").with(session_).run();
   } else if (!write.chunks.empty()) {
-    database_.prepare("delete from log_tail where session_id = ? and first_row < ?")
+    writable_.prepare("delete from log_tail where session_id = ? and first_row < ?")
         .with(session_, uint64_t{write.tail_begin})
         .run();
   }
   if (!write.tail) return;
-  database_.prepare("insert into log_tail (session_id, first_row, n_rows, data) values (?, ?, ?, ?)")
+  writable_.prepare("insert into log_tail (session_id, first_row, n_rows, data) values (?, ?, ?, ?)")
       .with(session_, uint64_t{write.tail->first_row}, uint64_t{write.tail->n_rows})
       .bind_blob(4, write.tail->bytes)
       .run();
 }
 
 void DatabaseStorage::write_sources(const std::vector<Source>& sources) {
-  Statement insert = database_.prepare(
+  Statement insert = writable_.prepare(
       "insert or replace into source (session_id, id, name, path, kind, encoding, format, "
       "format_match, time_zone, n_bytes, n_lines, n_records, n_without_time, first_time, last_time, "
       "notes) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -145,8 +160,8 @@ void DatabaseStorage::write_sources(const std::vector<Source>& sources) {
 }
 
 void DatabaseStorage::write_templates(const std::vector<Template>& templates) {
-  database_.prepare("delete from template where session_id = ?").with(session_).run();
-  Statement insert = database_.prepare(
+  writable_.prepare("delete from template where session_id = ?").with(session_).run();
+  Statement insert = writable_.prepare(
       "insert into template (session_id, id, pattern, count, first_row, last_row, first_time, "
       "last_time, by_level, samples, timeline) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const Template& t : templates) {
@@ -160,7 +175,7 @@ void DatabaseStorage::write_templates(const std::vector<Template>& templates) {
   }
 }
 
-std::vector<LogPart> DatabaseStorage::read(size_t chunk, LogColumnSet wanted) const {
+std::vector<LogPart> ReadOnlyStorage::read(size_t chunk, LogColumnSet wanted) const {
   Statement select = database_.prepare_read(
       "select part, data from log_column where chunk_id = "
       "(select id from log_chunk where session_id = ? and number = ?)");
@@ -171,40 +186,6 @@ std::vector<LogPart> DatabaseStorage::read(size_t chunk, LogColumnSet wanted) co
     if (is_wanted(part, wanted)) parts.push_back({part, std::string(select.blob(1))});
   }
   return parts;
-}
-
-std::vector<Source> load_sources(const Database& database, int64_t session) {
-  Statement select = database.prepare_read(
-      "select id, name, path, kind, encoding, format, format_match, time_zone, n_bytes, n_lines, "
-      "n_records, n_without_time, first_time, last_time, notes from source where session_id = ? "
-      "order by id");
-  select.with(session);
-  std::vector<Source> sources;
-  while (select.step()) {
-    Source s;
-    s.id = static_cast<uint32_t>(select.i64(0));
-    s.name = select.text(1);
-    s.path = select.text(2);
-    s.kind = select.text(3);
-    s.encoding = select.text(4);
-    s.format = select.text(5);
-    s.format_match = select.real(6);
-    s.time_zone = select.text(7);
-    s.n_bytes = select.u64(8);
-    s.n_lines = select.u64(9);
-    s.n_records = select.u64(10);
-    s.n_without_time = select.u64(11);
-    s.first_time = select.i64(12);
-    s.last_time = select.i64(13);
-    s.notes = decode_texts(select.text(14));
-    if (s.id != sources.size()) {
-      engine::fail(ErrorKind::invalid_input, "%s: source %zu of session %lld is missing; check the file "
-                   "with `sigmactl db check`", database.path().c_str(), sources.size(),
-                   static_cast<long long>(session));
-    }
-    sources.push_back(std::move(s));
-  }
-  return sources;
 }
 
 std::vector<Template> load_templates(const Database& database, int64_t session) {
@@ -271,6 +252,44 @@ std::unique_ptr<ChunkStorage> make_memory_chunk_storage() { return std::make_uni
 
 std::unique_ptr<ChunkStorage> make_database_chunk_storage(Database& database, int64_t session) {
   return std::make_unique<DatabaseStorage>(database, session);
+}
+
+std::vector<Source> load_sources(const Database& database, int64_t session) {
+  Statement select = database.prepare_read(
+      "select id, name, path, kind, encoding, format, format_match, time_zone, n_bytes, n_lines, "
+      "n_records, n_without_time, first_time, last_time, notes from source where session_id = ? "
+      "order by id");
+  select.with(session);
+  std::vector<Source> sources;
+  while (select.step()) {
+    Source s;
+    s.id = static_cast<uint32_t>(select.i64(0));
+    s.name = select.text(1);
+    s.path = select.text(2);
+    s.kind = select.text(3);
+    s.encoding = select.text(4);
+    s.format = select.text(5);
+    s.format_match = select.real(6);
+    s.time_zone = select.text(7);
+    s.n_bytes = select.u64(8);
+    s.n_lines = select.u64(9);
+    s.n_records = select.u64(10);
+    s.n_without_time = select.u64(11);
+    s.first_time = select.i64(12);
+    s.last_time = select.i64(13);
+    s.notes = decode_texts(select.text(14));
+    if (s.id != sources.size()) {
+      engine::fail(ErrorKind::invalid_input, "%s: source %zu of session %lld is missing; check the file "
+                   "with `sigmactl db check`", database.path().c_str(), sources.size(),
+                   static_cast<long long>(session));
+    }
+    sources.push_back(std::move(s));
+  }
+  return sources;
+}
+
+std::unique_ptr<ChunkStorage> make_read_only_chunk_storage(const Database& database, int64_t session) {
+  return std::make_unique<ReadOnlyStorage>(database, session);
 }
 
 StoredLog load_stored_log(const Database& database, int64_t session) {

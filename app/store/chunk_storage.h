@@ -58,7 +58,9 @@ class ChunkStorage {
 
 std::unique_ptr<ChunkStorage> make_memory_chunk_storage();
 std::unique_ptr<ChunkStorage> make_database_chunk_storage(Database& database, int64_t session);
+std::unique_ptr<ChunkStorage> make_read_only_chunk_storage(const Database& database, int64_t session);
 // Throws Error{not_found} for an unknown session, Error{invalid_input} where rows are missing.
 StoredLog load_stored_log(const Database& database, int64_t session);
+std::vector<Source> load_sources(const Database& database, int64_t session);
 
 }  // namespace app::store

@@ -193,6 +193,8 @@ void Database::Impl::open_for_writing(const DatabaseOptions& options) {
   // killed process loses nothing that it committed; a power cut may lose the last commits but never
   // leaves half of one, and sync() is there for what must not be lost. FULL would wait for the disk
   // at every commit, several times a second while a log is read, for nothing that kill -9 can take.
+  // Before the first table: pages of deleted sessions can be given back to the disk (shrink()).
+  if (version == 0) writer->execute("pragma auto_vacuum = incremental");
   writer->execute(
       "pragma journal_mode = wal;"
       "pragma synchronous = normal;"
@@ -291,6 +293,10 @@ void Database::sync() {
     engine::fail(ErrorKind::io, "%s could not be written to the disk (%s); check the disk", log.c_str(),
                  std::strerror(error));
   }
+}
+
+void Database::shrink() {
+  execute("pragma incremental_vacuum; pragma wal_checkpoint(truncate)");
 }
 
 DatabaseCheck Database::check() const {

@@ -60,6 +60,7 @@ class Statement {
   Statement& bind(int parameter, const char* text) { return bind(parameter, std::string_view(text)); }
   Statement& bind_blob(int parameter, std::string_view bytes);
   Statement& bind_null(int parameter);
+  Statement& bind_value(int parameter, const Statement& row, int column);  // as it is stored there
 
   // Binds all parameters in order.
   template <typename... Values>
@@ -80,6 +81,7 @@ class Statement {
   std::string text(int column) const;
   std::string_view blob(int column) const;  // until the next step
   bool is_null(int column) const;
+  bool is_text(int column) const;
   int n_columns() const;
 
  private:
@@ -144,6 +146,7 @@ class Database {
   // Commits reach the operating system at once (they survive kill -9) and the disk at the next
   // checkpoint; after sync() everything committed so far survives a power cut too.
   void sync();
+  void shrink();  // gives the room of what was deleted back to the disk
   DatabaseCheck check() const;  // PRAGMA integrity_check and foreign_key_check
 
   // Held by whoever has a Statement or Transaction on the writing connection.

@@ -89,14 +89,12 @@ Chunk decode_log_tail(std::string_view bytes) {
   return chunk;
 }
 
-LogRow row_of(const Chunk& chunk, size_t row, RowId id) {
+Record record_of(const Chunk& chunk, size_t row) {
   const auto number = [&](LogColumn which, int64_t none) {
     const Column& c = column(chunk, which);
     return c.is_null(row) ? none : c.i64(row);
   };
-  const auto text = [&](LogColumn which) { return std::string(column(chunk, which).text(row)); };
-  LogRow out;
-  out.row = id;
+  Record out;
   out.time = number(LogColumn::timestamp, no_time);
   out.level = level_named(column(chunk, LogColumn::level).text(row));
   out.source = static_cast<uint32_t>(number(LogColumn::source_id, 0));
@@ -104,11 +102,30 @@ LogRow row_of(const Chunk& chunk, size_t row, RowId id) {
   out.n_lines = static_cast<uint32_t>(number(LogColumn::n_lines, 1));
   out.template_id = static_cast<uint32_t>(number(LogColumn::template_id, int64_t{no_template}));
   out.pid = number(LogColumn::pid, -1);
-  out.raw = text(LogColumn::raw);
-  out.message = text(LogColumn::message);
-  out.host = text(LogColumn::host);
-  out.process = text(LogColumn::process);
-  out.properties = text(LogColumn::properties);
+  out.raw = column(chunk, LogColumn::raw).text(row);
+  out.message = column(chunk, LogColumn::message).text(row);
+  out.host = column(chunk, LogColumn::host).text(row);
+  out.process = column(chunk, LogColumn::process).text(row);
+  out.properties = column(chunk, LogColumn::properties).text(row);
+  return out;
+}
+
+LogRow row_of(const Chunk& chunk, size_t row, RowId id) {
+  const Record r = record_of(chunk, row);
+  LogRow out;
+  out.row = id;
+  out.time = r.time;
+  out.level = r.level;
+  out.source = r.source;
+  out.line = r.line;
+  out.n_lines = r.n_lines;
+  out.template_id = r.template_id;
+  out.pid = r.pid;
+  out.raw = r.raw;
+  out.message = r.message;
+  out.host = r.host;
+  out.process = r.process;
+  out.properties = r.properties;
   return out;
 }
 

@@ -26,7 +26,8 @@ void decode_log_part(int part, std::string_view bytes, columns::Chunk& chunk);
 // A whole log chunk out of one blob of encode_chunk (a batch of the log's tail). Throws as above.
 columns::Chunk decode_log_tail(std::string_view bytes);
 
-// One row, copied out; the columns it needs must be there.
+// One row, borrowed from the chunk, and copied out of it; all columns must be there.
+Record record_of(const columns::Chunk& chunk, size_t row);
 LogRow row_of(const columns::Chunk& chunk, size_t row, RowId id);
 
 }  // namespace app::store

@@ -165,11 +165,7 @@ void Store::restore_tail(const std::vector<std::string>& batches) {
   for (const std::string& bytes : batches) {
     const Chunk chunk = decode_log_tail(bytes);
     for (size_t i = 0; i < chunk.n_rows; ++i) {
-      const LogRow row = row_of(chunk, i, 0);
-      const Record record{.time = row.time, .level = row.level, .source = row.source, .line = row.line,
-                          .n_lines = row.n_lines, .template_id = row.template_id, .pid = row.pid,
-                          .raw = row.raw, .message = row.message, .host = row.host,
-                          .process = row.process, .properties = row.properties};
+      const Record record = record_of(chunk, i);
       if (!builder_.has_room_for(record)) {
         engine::fail(engine::ErrorKind::invalid_input, "the end of a stored log holds more rows than it "
                      "can; check the file with `sigmactl db check`");
@@ -398,6 +394,14 @@ class DatabaseStore : private LogClaim, public Store {
 std::unique_ptr<LogStore> open_log_store(Database& database, int64_t session_id,
                                          const LogStoreOptions& options) {
   return std::make_unique<DatabaseStore>(database, session_id, options);
+}
+
+// A snapshot shares what it needs; the store around it may go.
+std::shared_ptr<const LogSnapshot> load_log_snapshot(const Database& database, int64_t session_id,
+                                                     const LogStoreOptions& options) {
+  return Store(make_read_only_chunk_storage(database, session_id), load_stored_log(database, session_id),
+               options)
+      .snapshot();
 }
 
 std::unique_ptr<LogStore> make_memory_log_store(const LogStoreOptions& options) {

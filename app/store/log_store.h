@@ -110,9 +110,13 @@ struct LogStoreOptions {
 // Opens the records of a stored session (an empty one where it has none yet). One writer a session:
 // a second one throws Error{busy}. Compression and writing happen on a thread of the store; what
 // fails there (a full disk) is thrown by the next append() or flush(). The store and its snapshots
-// must not outlive the database. Where the database is read-only, append() throws.
+// must not outlive the database. Where the database is read-only, append() throws. append() and
+// flush() may wait for the writing thread, so never call them inside a Transaction.
 std::unique_ptr<LogStore> open_log_store(Database& database, int64_t session_id,
                                          const LogStoreOptions& options = {});
+// A stored log as it lies there now, for reading; the database may be read-only.
+std::shared_ptr<const LogSnapshot> load_log_snapshot(const Database& database, int64_t session_id,
+                                                     const LogStoreOptions& options = {});
 // A store that keeps everything in memory only, full chunks compressed: `sigmactl query`, tests.
 std::unique_ptr<LogStore> make_memory_log_store(const LogStoreOptions& options = {});
 

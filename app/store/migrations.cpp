@@ -1,6 +1,8 @@
 // The schema of sigmadesk.db, a step a version. A step that was released never changes; a new one
 // is added below it. Times are Ticks, severities and levels their numbers in app/types.h, row ids
 // and other unsigned numbers the same 64 bits as SQLite's signed integers. Lists are JSON arrays.
+// Real numbers may be null, which is how SQLite keeps NaN. Tables are strict: a value of another
+// type, from a file that was made elsewhere, is refused.
 #include "app/store/database.h"
 
 namespace app::store {
@@ -15,30 +17,30 @@ create table session (
   pinned integer not null default 0,
   archived integer not null default 0,
   removed integer              -- when it was removed; null: it was not
-);
+) strict;
 create table session_tag (
   session_id integer not null references session(id) on delete cascade,
   tag text not null,
   primary key (session_id, tag)
-) without rowid;
+) without rowid, strict;
 -- Drafts and view state.
 create table session_state (
   session_id integer not null references session(id) on delete cascade,
   key text not null,
   value text not null,
   primary key (session_id, key)
-) without rowid;
+) without rowid, strict;
 
 create table source (
   session_id integer not null references session(id) on delete cascade,
   id integer not null,
   name text not null, path text not null, kind text not null, encoding text not null,
-  format text not null, format_match real not null, time_zone text not null,
+  format text not null, format_match real, time_zone text not null,
   n_bytes integer not null, n_lines integer not null, n_records integer not null,
   n_without_time integer not null, first_time integer not null, last_time integer not null,
   notes text not null,
   primary key (session_id, id)
-) without rowid;
+) without rowid, strict;
 -- Up to 64 K rows of a log.
 create table log_chunk (
   id integer primary key,
@@ -49,21 +51,21 @@ create table log_chunk (
   levels integer not null,
   lines blob not null,         -- first and last line of each source in it
   unique (session_id, number)
-);
+) strict;
 -- Its columns; part is the number of the (first) column, app/columns/encoding.h the layout.
 create table log_column (
   chunk_id integer not null references log_chunk(id) on delete cascade,
   part integer not null,
   data blob not null,
   primary key (chunk_id, part)
-);
+) strict;
 -- Rows after the last chunk, a batch each (encode_chunk), until they fill a chunk of their own.
 create table log_tail (
   session_id integer not null references session(id) on delete cascade,
   first_row integer not null, n_rows integer not null,
   data blob not null,
   primary key (session_id, first_row)
-);
+) strict;
 create table template (
   session_id integer not null references session(id) on delete cascade,
   id integer not null,
@@ -72,17 +74,17 @@ create table template (
   first_time integer not null, last_time integer not null,
   by_level text not null, samples text not null, timeline text not null,
   primary key (session_id, id)
-) without rowid;
+) without rowid, strict;
 
 create table finding (
   id integer primary key autoincrement,
   session_id integer not null references session(id) on delete cascade,
   position integer not null,
   check_id text not null, title text not null, cause text not null,
-  severity integer not null, score real not null, n_matches integer not null,
+  severity integer not null, score real, n_matches integer not null,
   first_time integer not null, last_time integer not null,
   consequence_of text not null
-);
+) strict;
 create index finding_session on finding(session_id);
 create table finding_line (
   finding_id integer not null references finding(id) on delete cascade,
@@ -90,32 +92,32 @@ create table finding_line (
   row_id integer not null, source integer not null, file text not null, line integer not null,
   text text not null,
   primary key (finding_id, position)
-) without rowid;
+) without rowid, strict;
 create table finding_step (
   finding_id integer not null references finding(id) on delete cascade,
   position integer not null,
   text text not null, command text not null, changes_state integer not null,
   primary key (finding_id, position)
-) without rowid;
+) without rowid, strict;
 create table check_result (
   session_id integer not null references session(id) on delete cascade,
   position integer not null,
   check_id text not null, title text not null, algorithm text not null, n_found integer not null,
   primary key (session_id, position)
-) without rowid;
+) without rowid, strict;
 create table anomaly (
   session_id integer not null references session(id) on delete cascade,
   position integer not null,
   kind text not null, text text not null, begin_time integer not null, end_time integer not null,
-  score real not null, template_id integer not null, samples text not null,
+  score real, template_id integer not null, samples text not null,
   primary key (session_id, position)
-) without rowid;
+) without rowid, strict;
 
 create table message (
   id integer primary key autoincrement,
   session_id integer not null references session(id) on delete cascade,
   role text not null, text text not null, time integer not null
-);
+) strict;
 create index message_session on message(session_id);
 create table answer (
   message_id integer primary key references message(id) on delete cascade,
@@ -124,9 +126,9 @@ create table answer (
   inconclusive integer not null, partial integer not null, from_model integer not null,
   model text not null, stop_reason text not null,
   prompt_tokens integer not null, generated_tokens integer not null,
-  first_token_ms real not null, tokens_per_second real not null,
+  first_token_ms real, tokens_per_second real,
   seed integer not null, left_out text not null
-);
+) strict;
 create table citation (
   message_id integer not null references answer(message_id) on delete cascade,
   position integer not null,
@@ -135,14 +137,14 @@ create table citation (
   row_id integer not null, source integer not null, file text not null, line integer not null,
   text text not null,
   primary key (message_id, position)
-) without rowid;
+) without rowid, strict;
 -- What the model was shown for an answer.
 create table evidence (
   message_id integer not null references message(id) on delete cascade,
   position integer not null,
-  name text not null, reason text not null, score real not null,
+  name text not null, reason text not null, score real,
   primary key (message_id, position)
-) without rowid;
+) without rowid, strict;
 create table evidence_line (
   message_id integer not null,
   evidence integer not null,
@@ -151,27 +153,27 @@ create table evidence_line (
   text text not null,
   primary key (message_id, evidence, position),
   foreign key (message_id, evidence) references evidence(message_id, position) on delete cascade
-) without rowid;
+) without rowid, strict;
 
 create table query (
   id integer primary key autoincrement,
   session_id integer not null references session(id) on delete cascade,
-  text text not null, question text not null, time integer not null, ms real not null,
+  text text not null, question text not null, time integer not null, ms real,
   n_rows integer not null, data_version integer not null, error text not null
-);
+) strict;
 create index query_session on query(session_id);
 create table config_review (
   id integer primary key autoincrement,
   session_id integer not null references session(id) on delete cascade,
   time integer not null
-);
+) strict;
 create index config_review_session on config_review(session_id);
 create table config_file (
   review_id integer not null references config_review(id) on delete cascade,
   position integer not null,
   name text not null, kind text not null, text text not null,
   primary key (review_id, position)
-);
+) strict;
 create table config_finding (
   review_id integer not null references config_review(id) on delete cascade,
   position integer not null,
@@ -179,7 +181,7 @@ create table config_finding (
   rule text not null, covers text not null, severity integer not null,
   message text not null, fix text not null, subject text not null,
   primary key (review_id, position)
-) without rowid;
+) without rowid, strict;
 
 create table task_run (
   id integer primary key autoincrement,
@@ -187,21 +189,21 @@ create table task_run (
   state text not null, error text not null,
   started integer not null, finished integer not null, n_samples integer not null,
   metrics text not null, manifest text not null
-);
+) strict;
 create table task_sample (
   run_id integer not null references task_run(id) on delete cascade,
   number integer not null,
   input text not null, expected text not null, output text not null,
   parse_state text not null, failure text not null, details text not null,
-  score real not null, ms real not null,
+  score real, ms real,
   prompt_tokens integer not null, generated_tokens integer not null,
   primary key (run_id, number)
-);
+) strict;
 
 create table setting (
   key text primary key,
   value text not null
-) without rowid;
+) without rowid, strict;
 )sql";
 
 constexpr Migration steps[] = {

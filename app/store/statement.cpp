@@ -47,6 +47,11 @@ Statement& Statement::bind_null(int parameter) {
   return checked(sqlite3_bind_null(impl_->handle, parameter));
 }
 
+Statement& Statement::bind_value(int parameter, const Statement& row, int column) {
+  return checked(sqlite3_bind_value(impl_->handle, parameter,
+                                    sqlite3_column_value(row.impl_->handle, column)));
+}
+
 bool Statement::step() {
   const int code = sqlite3_step(impl_->handle);
   if (code == SQLITE_ROW) return true;
@@ -85,6 +90,10 @@ std::string_view Statement::blob(int column) const {
 
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(impl_->handle, column) == SQLITE_NULL;
+}
+
+bool Statement::is_text(int column) const {
+  return sqlite3_column_type(impl_->handle, column) == SQLITE_TEXT;
 }
 
 int Statement::n_columns() const { return sqlite3_column_count(impl_->handle); }
