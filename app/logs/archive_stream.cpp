@@ -8,9 +8,8 @@
 namespace app::logs {
 using namespace std::string_view_literals;
 
-bool is_packed(std::string_view head) {
-  for (const std::string_view magic : {"\x1F\x8B"sv, "\x28\xB5\x2F\xFD"sv, "\xFD" "7zXZ\0"sv, "BZh"sv,
-                                       "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv}) {
+bool is_archive(std::string_view head) {
+  for (const std::string_view magic : {"\xFD" "7zXZ\0"sv, "BZh"sv, "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv}) {
     if (head.starts_with(magic)) return true;
   }
   return head.size() >= 262 && head.substr(257, 5) == "ustar";
@@ -113,8 +112,6 @@ ArchiveReader::ArchiveReader(std::unique_ptr<ByteStream> source, std::string pat
     engine::fail(engine::ErrorKind::out_of_memory, "%s: no memory to open the archive", state_->path.c_str());
   }
   archive* a = state_->handle;
-  archive_read_support_filter_gzip(a);
-  archive_read_support_filter_zstd(a);
   archive_read_support_filter_xz(a);
   archive_read_support_filter_bzip2(a);
   archive_read_support_filter_lz4(a);
@@ -146,6 +143,10 @@ std::optional<ArchiveMember> ArchiveReader::next() {
     if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr) continue;
     ArchiveMember member;
     const bool raw = archive_format(s.handle) == ARCHIVE_FORMAT_RAW;
+    if (raw && archive_filter_count(s.handle) < 2) {   // nothing was unpacked: only its magic is there
+      s.notes.push_back(engine::format("%s: damaged, it cannot be unpacked", s.path.c_str()));
+      break;
+    }
     const char* name = archive_entry_pathname(entry);
     if (!raw) member.name = name != nullptr && *name != '\0' ? name : "unnamed";
     if (!raw && archive_entry_mtime_is_set(entry)) {
@@ -159,6 +160,10 @@ std::optional<ArchiveMember> ArchiveReader::next() {
   return std::nullopt;
 }
 
-std::vector<std::string> ArchiveReader::notes() const { return state_->notes; }
+std::vector<std::string> ArchiveReader::notes() const {
+  std::vector<std::string> all = state_->source->notes();
+  all.insert(all.end(), state_->notes.begin(), state_->notes.end());
+  return all;
+}
 
 }  // namespace app::logs

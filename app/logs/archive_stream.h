@@ -1,5 +1,5 @@
-// app/logs/archive_stream.h: compressed files and archives through libarchive, fed from any
-// ByteStream. What can be read of a damaged one is read; a note says where it ended.
+// app/logs/archive_stream.h: archives (tar, zip) and the rarer compressions (xz, bzip2, lz4) through
+// libarchive, fed from any ByteStream. What can be read of a damaged one is read; a note says where it ended.
 #pragma once
 #include <memory>
 #include <optional>
@@ -10,8 +10,8 @@
 
 namespace app::logs {
 
-// True for gzip, zstd, xz, bzip2, lz4, zip and tar, by content.
-bool is_packed(std::string_view head);
+// True for tar, zip, xz, bzip2 and lz4, by content.
+bool is_archive(std::string_view head);
 
 struct ArchiveMember {
   std::string name;           // empty: the content of a compressed single file

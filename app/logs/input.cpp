@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "app/logs/archive_stream.h"
+#include "app/logs/decompress.h"
 #include "engine/base/error.h"
 
 namespace app::logs {
@@ -243,7 +244,7 @@ struct InputList::State {
   }
 
   // Looks at what the input holds: gives it back, or opens it as an archive, or skips it.
-  std::optional<LogInput> look_into(LogInput input, bool named) {
+  std::optional<LogInput> look_into(LogInput input, bool named, int depth = 0) {
     std::string head = read_head(*input.stream);
     if (const std::string kind = known_binary_kind(head); !kind.empty()) {
       if (named) {
@@ -254,21 +255,24 @@ struct InputList::State {
       note(engine::format("%s: skipped, it is a %s", input.path.c_str(), kind.c_str()));
       return std::nullopt;
     }
-    const bool packed = is_packed(head);
-    const std::string outer_path = input.path;
+    const bool gzip = is_gzip(head), zstd = is_zstd(head), archive = is_archive(head);
     auto stream = std::make_unique<RewoundStream>(std::move(head), std::move(input.stream));
-    if (!packed) {
-      input.stream = std::move(stream);
-      return input;
-    }
-    if (int(open.size()) >= limits.max_depth) {
-      note(engine::format("%s: skipped, archives are nested deeper than %d", outer_path.c_str(),
-                          limits.max_depth));
+    if ((gzip || zstd || archive) && int(open.size()) + depth >= limits.max_depth) {
+      note(engine::format("%s: skipped, archives are nested deeper than %d", input.path.c_str(), limits.max_depth));
       return std::nullopt;
     }
-    open.push_back({std::make_shared<ArchiveReader>(std::move(stream), outer_path, limits), outer_path,
-                    input.modified, input.size_bytes});
-    return std::nullopt;
+    if (gzip || zstd) {
+      input.stream = gzip ? open_gzip(std::move(stream), input.path, limits)
+                          : open_zstd(std::move(stream), input.path, limits);
+      return look_into(std::move(input), named, depth + 1);
+    }
+    if (archive) {
+      open.push_back({std::make_shared<ArchiveReader>(std::move(stream), input.path, limits), input.path,
+                      input.modified, input.size_bytes});
+      return std::nullopt;
+    }
+    input.stream = std::move(stream);
+    return input;
   }
 
   std::optional<LogInput> next_member() {

@@ -284,6 +284,8 @@ class Parser {
     r.source = options_.source_id;
     r.line = line_no_;
     r.raw = raw;
+    constexpr size_t long_line = 64 << 10;
+    n_long_lines_ += raw.size() > long_line;
     if (matched != nullptr) {
       if (matched->inner && !inner_.empty()) read_inner();
       fill(r);
@@ -411,6 +413,10 @@ class Parser {
     for (std::string& text : input_.stream->notes()) note(std::move(text));
     if (source_.n_lines == 0) note("the input is empty");
     if (n_cut_lines_ > 0) note(format("lines longer than %zu MB were cut into several records", options_.max_bytes_of_line >> 20));
+    if (n_long_lines_ > 0) {
+      note(format("%llu lines are longer than 64 KB: they are kept whole, templates look at their beginning",
+                  static_cast<unsigned long long>(n_long_lines_)));
+    }
     if (n_cut_records_ > 0) {
       note(format("%llu events of more than %u lines or %zu KB were cut into several records",
                   static_cast<unsigned long long>(n_cut_records_), options_.max_lines_of_record,
@@ -504,7 +510,7 @@ class Parser {
   const LineBlock* block_ = nullptr;
   std::shared_ptr<std::string> joined_;
   std::string scratch_, json_;
-  uint64_t line_no_ = 0, n_plain_ = 0, n_cut_lines_ = 0, n_cut_records_ = 0, n_ansi_ = 0;
+  uint64_t line_no_ = 0, n_plain_ = 0, n_cut_lines_ = 0, n_cut_records_ = 0, n_ansi_ = 0, n_long_lines_ = 0;
   uint32_t pending_blanks_ = 0;
   bool line_goes_on_ = false, last_matched_ = false, in_trace_ = false, in_event_ = false;
   CleanCounts clean_counts_;
