@@ -1,0 +1,90 @@
+// Draws the whole window over made-up views and saves a PNG: for looking at panels without data,
+// `ui_gallery SCREEN FILE.png [full|empty|running|failed] [dark|light|high_contrast] [SCALE] [WIDTH HEIGHT]`.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/base/error.h"
+#include "tests/ui/support/fake_app.h"
+#include "ui/shell.h"
+#include "ui/window.h"
+
+namespace {
+
+void set_state(ui_test::FakeApp& fake, const std::string& state) {
+  if (state != "empty") ui_test::fill(fake);
+  app::JobView job;
+  job.id = 1;
+  job.kind = "ingest";
+  job.title = "Reading syslog";
+  job.stage = "parse";
+  job.count = "48,210 lines";
+  job.fraction = 0.43;
+  if (state == "running") {
+    fake.status.jobs = {job};
+    fake.incident.checks_running = true;
+    fake.incident.answering = true;
+    fake.incident.streaming_stage = "writing";
+    fake.incident.streaming_text = "The disk of db-2 is full and PostgreSQL";
+    fake.kql.running = true;
+    fake.models.loading_path = "models/large.gguf";
+    fake.models.loading_stage = "weights";
+    fake.models.loading_fraction = 0.43;
+    fake.logs.filtering = true;
+  }
+  if (state == "failed") {
+    job.running = false;
+    job.error = "syslog.gz: the archive ends in the middle of a block; copy the file again";
+    fake.status.jobs = {job};
+    fake.incident.error = "The model could not be loaded: it needs 3.1 GB and 1.2 GB are free; choose a smaller one";
+    fake.kql.error = "";
+    fake.kql.diagnostics = {{{7, 12}, app::kql::DiagnosticSeverity::error, "There is no operator wher", "did you mean where?"}};
+    fake.models.error = "models: the folder cannot be read: permission denied";
+    fake.tasks.error = "answers.jsonl:3: no field id";
+    fake.logs.error = "/fo(o/: missing ) at 4";
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: ui_gallery SCREEN FILE.png [STATE] [THEME] [SCALE] [WIDTH HEIGHT]\n");
+    return 2;
+  }
+  const char* names[] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings"};
+  const std::string state = argc > 3 ? argv[3] : "full";
+  try {
+    ui::Window window({.title = "gallery", .width = argc > 6 ? std::atoi(argv[6]) : 1440, .height = argc > 7 ? std::atoi(argv[7]) : 900});
+    app::App app({});
+    set_state(ui_test::fake(), state);
+    ui::Fonts fonts(ui::find_font_files(""));
+    ui::Shell shell(app, fonts, {.about = "gallery",
+                                 .wake = [&] { window.wake(); },
+                                 .clock = [] { return app::unix_epoch_ticks + 1'773'486'000LL * app::ticks_per_second; },
+                                 .theme = argc > 4 ? argv[4] : "dark",
+                                 .ui_scale = argc > 5 ? float(std::atof(argv[5])) : 0});
+    for (int i = 0; i < ui::n_screens; ++i)
+      if (std::strcmp(argv[1], names[i]) == 0) shell.screen = ui::Screen(i);
+    if (state == "full" && shell.screen == ui::Screen::logs) ui::select(shell.logs.list, 240, true);
+    for (int frame = 0; frame < 12; ++frame) {
+      shell.apply_look(window.content_scale());
+      window.begin_frame(fonts, shell.font_pixels(window.content_scale()));
+      if (frame == 4 && std::strcmp(argv[1], "palette") == 0) shell.ui.give(ui::Command::palette);
+      if (frame == 4 && std::strcmp(argv[1], "keys") == 0) shell.ui.give(ui::Command::show_keys);
+      if (frame == 4 && std::strcmp(argv[1], "preview") == 0) shell.ui.give(ui::Command::preview_prompt);
+      if (frame == 4 && std::strcmp(argv[1], "files") == 0) shell.ui.give(ui::Command::open_files);
+      shell.draw();
+      window.end_frame(shell.ui.theme.window);
+      shell.logs.cache.finish_pending();
+      window.wait(0.01);
+    }
+    int width = 0, height = 0;
+    const auto rgb = window.pixels(&width, &height);
+    ui::save_png(argv[2], rgb, width, height);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ui_gallery: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,118 @@
+#include "tests/ui/support/fake_app.h"
+
+#include <algorithm>
+
+namespace ui_test {
+namespace {
+
+FakeApp* current = nullptr;
+
+void note(const std::string& call) { current->calls.push_back(call); }
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += " " + part;
+  return out;
+}
+
+template <class T>
+std::shared_ptr<const T> copy_of(const T& view) {
+  return std::make_shared<const T>(view);
+}
+
+}  // namespace
+
+FakeApp& fake() { return *current; }
+
+bool FakeApp::called(const std::string& call) const {
+  return std::find(calls.begin(), calls.end(), call) != calls.end();
+}
+
+}  // namespace ui_test
+
+namespace app {
+
+struct App::State {
+  ui_test::FakeApp fake;
+};
+
+App::App(AppOptions) : state_(std::make_unique<State>()) {
+  ui_test::current = &state_->fake;
+  const auto log = store::make_memory_log_store()->snapshot();
+  state_->fake.incident.log = state_->fake.logs.log = log;
+}
+App::~App() = default;
+
+using ui_test::copy_of;
+using ui_test::note;
+
+std::shared_ptr<const SessionsView> App::sessions() const { return copy_of(state_->fake.sessions); }
+std::shared_ptr<const IncidentView> App::incident() const { return copy_of(state_->fake.incident); }
+std::shared_ptr<const LogsView> App::logs() const { return copy_of(state_->fake.logs); }
+std::shared_ptr<const KqlView> App::kql() const { return copy_of(state_->fake.kql); }
+std::shared_ptr<const ConfigsView> App::configs() const { return copy_of(state_->fake.configs); }
+std::shared_ptr<const TasksView> App::tasks() const { return copy_of(state_->fake.tasks); }
+std::shared_ptr<const ModelsView> App::models() const { return copy_of(state_->fake.models); }
+std::shared_ptr<const StatusView> App::status() const { return copy_of(state_->fake.status); }
+const Settings& App::settings() const { return state_->fake.settings; }
+const std::string& App::data_folder() const {
+  static const std::string folder = "data-folder";
+  return folder;
+}
+
+void App::new_session() { note("new_session"); }
+void App::open_sample() { note("open_sample"); }
+void App::open_session(int64_t id) { note("open_session " + std::to_string(id)); }
+void App::rename_session(int64_t id, const std::string& title) { note("rename_session " + std::to_string(id) + " " + title); }
+void App::pin_session(int64_t id, bool pinned) { note("pin_session " + std::to_string(id) + (pinned ? " 1" : " 0")); }
+void App::archive_session(int64_t id, bool archived) { note("archive_session " + std::to_string(id) + (archived ? " 1" : " 0")); }
+void App::tag_session(int64_t id, const std::vector<std::string>& tags) { note("tag_session " + std::to_string(id) + ui_test::joined(tags)); }
+void App::duplicate_session(int64_t id) { note("duplicate_session " + std::to_string(id)); }
+void App::delete_session(int64_t id) { note("delete_session " + std::to_string(id)); }
+void App::undo_delete_session() { note("undo_delete_session"); }
+void App::search_sessions(const std::string& text) { note("search_sessions " + text); }
+void App::export_session(int64_t id, const std::string& path) { note("export_session " + std::to_string(id) + " " + path); }
+void App::import_session(const std::string& path) { note("import_session " + path); }
+void App::ingest_paths(const std::vector<std::string>& paths) { note("ingest_paths" + ui_test::joined(paths)); }
+void App::ingest_text(const std::string& name, std::string text) { note("ingest_text " + name + " " + std::to_string(text.size())); }
+void App::set_filter(const LogFilter& filter) {
+  note("set_filter " + std::to_string(filter.chips.size()));
+  state_->fake.filter = filter;
+}
+void App::ask(const std::string& question) { note("ask " + question); }
+void App::stop_answer() { note("stop_answer"); }
+void App::set_draft(const std::string& text) { note("set_draft " + text); }
+PromptPreview App::preview_prompt(const std::string& question) const {
+  note("preview_prompt " + question);
+  PromptPreview preview;
+  preview.parts = {{"system", "Answer from the evidence only.", 8}, {"E1", "write failed: No space left on device", 12}, {"question", question, 5}};
+  preview.left_out = {"12 lines of evidence E4: over the budget"};
+  preview.n_tokens = 25;
+  preview.n_ctx = 4096;
+  preview.n_masked_secrets = 2;
+  return preview;
+}
+void App::export_report(const std::string& path, bool mask) { note("export_report " + path + (mask ? " masked" : "")); }
+void App::run_query(const std::string& text) { note("run_query " + text); }
+void App::check_query(const std::string& text) { note("check_query " + text); }
+void App::stop_query() { note("stop_query"); }
+void App::review_config_paths(const std::vector<std::string>& paths) { note("review_config_paths" + ui_test::joined(paths)); }
+void App::review_config_text(const std::string& name, const std::string& text, const std::string& kind) {
+  note("review_config_text " + name + " " + std::to_string(text.size()) + " " + kind);
+}
+void App::score_predictions(const std::string& task, const std::string& data, const std::string& predictions) {
+  note("score_predictions " + task + " " + data + " " + predictions);
+}
+void App::show_run(int64_t run) { note("show_run " + std::to_string(run)); }
+void App::refresh_models() { note("refresh_models"); }
+void App::load_model(const std::string& path) { note("load_model " + path); }
+void App::stop_loading() { note("stop_loading"); }
+void App::unload_model() { note("unload_model"); }
+void App::add_model_file(const std::string& path) { note("add_model_file " + path); }
+void App::cancel_job(int64_t id) { note("cancel_job " + std::to_string(id)); }
+void App::change_settings(const Settings& settings) {
+  note("change_settings " + settings.theme);
+  state_->fake.settings = settings;
+}
+
+}  // namespace app

@@ -1,0 +1,10 @@
+if(TARGET ui)
+  # The panels over an App without store, jobs and model.
+  sigma_module(ui_test_support
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/support/fake_app.cpp ${CMAKE_CURRENT_LIST_DIR}/support/headless.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/support/sample_views.cpp
+    LIBS ui)
+  # Draws any panel in any state to a PNG, for looking at it.
+  add_executable(ui_gallery EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/gallery.cpp ${CMAKE_SOURCE_DIR}/ui/window.cpp)
+  target_link_libraries(ui_gallery PRIVATE sigma_warnings ui_test_support PkgConfig::GLFW OpenGL::GL)
+endif()

@@ -1,0 +1,58 @@
+// ui/window.h: the window: GLFW, OpenGL 3 and ImGui's backends behind one class, sleeping when idle.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ui/fonts.h"
+
+struct GLFWwindow;
+
+namespace ui {
+
+class Window {
+ public:
+  struct Options {
+    std::string title = "Sigma Desk";
+    int width = 1400, height = 900;
+    bool hidden = false;
+  };
+  // Throws Error{unsupported}: there is no display, or no OpenGL 3; the message says what to do.
+  explicit Window(const Options& options);
+  ~Window();
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+
+  float content_scale() const;       // of the screen; 1 for about 96 dots an inch
+  bool should_close() const;
+  void set_title(const std::string& title);
+  void size(int* width, int* height) const;
+  void set_size(int width, int height);   // no larger than the screen
+
+  // Sleeps until there is input, a wake or the time is over; draws a few frames after each input.
+  void wait(double at_most_seconds);
+  void wake();                       // from any thread
+  // Builds the font texture when it must be, then begins a frame / draws and shows it.
+  void begin_frame(Fonts& fonts, float font_pixels);
+  void end_frame(unsigned background);
+  std::vector<std::string> take_dropped();
+
+  // What was drawn last as RGB rows from the top.
+  std::vector<unsigned char> pixels(int* width, int* height) const;
+
+ private:
+  friend struct WindowCallbacks;
+  GLFWwindow* window_ = nullptr;
+  int frames_left_ = 3;
+  double last_frame_ = 0;
+  bool fonts_uploaded_ = false;
+  std::atomic<bool> woken_{false};
+  std::vector<std::string> dropped_;
+};
+
+// Throws Error{io}. rgb: rows from the top.
+void save_png(const std::string& path, const std::vector<unsigned char>& rgb, int width, int height);
+
+}  // namespace ui
