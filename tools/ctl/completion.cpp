@@ -41,7 +41,7 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 // Single quotes for a shell.
-std::string quoted(const std::string& text) {
+std::string shell_quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -84,12 +84,12 @@ void print_fish(const std::vector<Node>& nodes) {
       }
     }
     for (size_t i = 0; i < node.commands.size(); ++i) {
-      std::printf("complete -c sigmactl -f -n %s -a %s -d %s\n", quoted(condition).c_str(),
-                  quoted(node.commands[i]).c_str(), quoted(node.abouts[i]).c_str());
+      std::printf("complete -c sigmactl -f -n %s -a %s -d %s\n", shell_quoted(condition).c_str(),
+                  shell_quoted(node.commands[i]).c_str(), shell_quoted(node.abouts[i]).c_str());
     }
     for (const std::string& option : node.options) {
       const bool is_long = option.starts_with("--");
-      std::printf("complete -c sigmactl -n %s -%s %s\n", quoted(condition).c_str(), is_long ? "l" : "s",
+      std::printf("complete -c sigmactl -n %s -%s %s\n", shell_quoted(condition).c_str(), is_long ? "l" : "s",
                   option.substr(is_long ? 2 : 1).c_str());
     }
   }
