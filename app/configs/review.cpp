@@ -21,6 +21,9 @@ constexpr KindReview kind_reviews[] = {
     {"kubernetes", nullptr, review_kubernetes},
     {"nginx", review_nginx, nullptr},
     {"dockerfile", review_dockerfile, nullptr},
+    {"docker-compose", nullptr, review_docker_compose},
+    {"systemd-unit", review_systemd_unit, nullptr},
+    {"prometheus-rules", nullptr, review_prometheus_rules},
 };
 
 const KindReview& find_kind(const std::string& kind) {
