@@ -130,6 +130,8 @@ size_t number_length(std::string_view w, size_t i) {
   return i > digits ? i - begin : 0;
 }
 
+constexpr char ellipsis = '\x01';   // two full stops or more
+
 struct HashReceiver {
   uint64_t hash = 0x243F6A8885A308D3ull;
   void word(std::string_view w, bool) { hash = mix(hash, hash_bytes(w)); }
@@ -153,7 +155,9 @@ struct TokenReceiver {
   std::vector<MaskedToken>& out;
   void put(MaskedToken::Kind kind, bool space, std::string text) { out.push_back({kind, space, std::move(text)}); }
   void word(std::string_view w, bool space) { put(MaskedToken::Kind::word, space, std::string(w)); }
-  void punctuation(char c, bool space) { put(MaskedToken::Kind::punctuation, space, std::string(1, c)); }
+  void punctuation(char c, bool space) {
+    put(MaskedToken::Kind::punctuation, space, c == ellipsis ? "..." : std::string(1, c));
+  }
   void wildcard(bool space) { put(MaskedToken::Kind::wildcard, space, "<*>"); }
   void masked_word(std::string_view w, bool space) {
     std::string text;
@@ -354,7 +358,19 @@ class Scanner {
     }
   }
 
+  size_t skip_dots() {
+    const size_t begin = at_;
+    while (at_ < t_.size() && t_[at_] == '.') ++at_;
+    return at_ - begin;
+  }
+
   void take_word() {
+    if (t_[at_] == '.' && peek(1) == '.') {
+      skip_dots();
+      out_.punctuation(ellipsis, space_);
+      before_ = '.';
+      return;
+    }
     const size_t begin = at_;
     uint8_t flags = 0;
     while (at_ < t_.size() && class_of(t_[at_]) == Class::word) {
@@ -384,10 +400,9 @@ class Scanner {
       out_.masked_word(w, space_);
       before_ = 'w';
     }
-    const bool dots = end < at_ || peek(0) == '.';
-    while (at_ < t_.size() && t_[at_] == '.') ++at_;
-    if (dots) {
-      out_.punctuation('.', false);
+    if (peek(0) == '.' || end < at_) {
+      const size_t n = at_ - end + skip_dots();
+      out_.punctuation(n > 1 ? ellipsis : '.', false);
       before_ = '.';
     }
   }

@@ -114,7 +114,9 @@ class Parser {
     if (candidates_.size() > max_candidates) candidates_.resize(max_candidates);
     used_.assign(candidates_.size(), 0);
     for (const FormatMatch& m : candidates_) {
-      if (m.rate >= 0.4) headed_ = true;
+      if (m.rate < 0.4) continue;
+      headed_ = true;
+      headed_by_time_ = headed_by_time_ || m.format->has_time;
     }
     if (!candidates_.empty() && candidates_[0].format->inner) choose_inner(sample);
     find_boot_time(sample);
@@ -226,8 +228,11 @@ class Parser {
     }
     if (inside_trace(text)) return in_trace_ = true;
     if (headed_) {
+      // Under a format with times whatever has none goes on the event above; without, or behind an
+      // empty line, only what is indented.
+      if (!last_matched_ || (!is_indented(text) && (!headed_by_time_ || pending_blanks_ > 0))) return false;
       WrittenTime ignored;
-      return last_matched_ && scan_time(text, TimeShape::any, ignored) == 0;
+      return scan_time(text, TimeShape::any, ignored) == 0;
     }
     if (!in_trace_ || pending_blanks_ > 0) return false;
     if (is_indented(text)) return true;
@@ -503,6 +508,7 @@ class Parser {
   std::vector<uint64_t> used_;            // records of each
   std::vector<const Format*> inner_;
   bool headed_ = false;                   // most events begin with a header that we know
+  bool headed_by_time_ = false;           // and that header has a time
   Fields fields_, inner_fields_;
 
   RecordBatch batch_;
