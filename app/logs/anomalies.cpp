@@ -324,7 +324,7 @@ std::vector<Anomaly> find_anomalies(std::span<const Template> templates, const s
   RowId row = 0;
   for (size_t c = 0; c < log.n_chunks(); ++c) {
     if (stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the search for anomalies was cancelled");
-    const auto chunk = log.chunk(c);
+    const auto chunk = log.partial_chunk(c, column_bit(LogColumn::timestamp) | column_bit(LogColumn::level));
     const columns::Column& times = chunk->columns[size_t(LogColumn::timestamp)];
     const columns::Column& levels = chunk->columns[size_t(LogColumn::level)];
     for (size_t i = 0; i < chunk->n_rows; ++i) {

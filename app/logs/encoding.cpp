@@ -34,11 +34,11 @@ bool zeros_suggest_utf16(std::string_view head, Encoding& out) {
     zero_even += head[i] == 0;
     zero_odd += head[i + 1] == 0;
   }
-  if (zero_odd > n_pairs * 6 / 10 && zero_even < n_pairs / 20) {
+  if (zero_odd > n_pairs * 6 / 10 && zero_even <= n_pairs / 20) {
     out = Encoding::utf16le;
     return true;
   }
-  if (zero_even > n_pairs * 6 / 10 && zero_odd < n_pairs / 20) {
+  if (zero_even > n_pairs * 6 / 10 && zero_odd <= n_pairs / 20) {
     out = Encoding::utf16be;
     return true;
   }
@@ -162,6 +162,15 @@ bool looks_like_windows_1252(std::string_view text) {
     ++n_high;
   }
   return n_high > 0 && n_high * 4 <= text.size();
+}
+
+bool has_multi_byte_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t begin = i;
+    engine::decode_utf8(text, i);
+    if (i - begin > 1) return true;
+  }
+  return false;
 }
 
 std::string windows_1252_to_utf8(std::string_view text) {

@@ -37,6 +37,8 @@ class Utf16Decoder {
 
 // True where every byte is printable ASCII, a tab or a line feed: nothing to do for a line.
 bool is_plain_ascii(std::string_view text);
+// True where some valid sequence of several bytes is in it, among whatever else.
+bool has_multi_byte_utf8(std::string_view text);
 // True where the bytes read like Windows-1252 text: few high bytes, no control bytes.
 bool looks_like_windows_1252(std::string_view text);
 std::string windows_1252_to_utf8(std::string_view text);

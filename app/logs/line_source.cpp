@@ -139,7 +139,7 @@ std::string_view clean_line(std::string_view line, CleanCounts& counts, std::str
     counts.multi_byte = true;
     return line;
   }
-  if (!valid && !counts.multi_byte && looks_like_windows_1252(line)) {
+  if (!valid && !counts.multi_byte && looks_like_windows_1252(line) && !has_multi_byte_utf8(line)) {
     ++counts.n_windows_1252;
     scratch = windows_1252_to_utf8(line);
     if (!has_control(scratch)) return scratch;

@@ -226,11 +226,13 @@ class Parser {
       n_cut_records_ += in_event_;
       return false;
     }
+    const bool after_header = headed_ && last_matched_;
+    if (text.starts_with("Traceback ") && !after_header && !in_trace_) return false;   // begins one
     if (inside_trace(text)) return in_trace_ = true;
-    if (headed_) {
+    if (after_header) {
       // Under a format with times whatever has none goes on the event above; without, or behind an
       // empty line, only what is indented.
-      if (!last_matched_ || (!is_indented(text) && (!headed_by_time_ || pending_blanks_ > 0))) return false;
+      if (!is_indented(text) && (!headed_by_time_ || pending_blanks_ > 0)) return false;
       WrittenTime ignored;
       return scan_time(text, TimeShape::any, ignored) == 0;
     }
