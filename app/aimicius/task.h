@@ -1,0 +1,43 @@
+// app/aimicius/task.h: AIMicius-style tasks, scored from given answers and kept as runs.
+// A data file is JSON Lines (optiflow: one JSON list); a predictions file is JSON Lines with an
+// object a line: {"id": ..., "prediction": ...}; "index" (from 0) may stand for "id" and "output"
+// for "prediction". Samples without a prediction count as wrong and are said, as are predictions
+// for samples that do not exist and repeated ones (the first counts).
+#pragma once
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "app/store/run_store.h"
+
+namespace app::aimicius {
+
+struct TaskInfo {
+  std::string name;          // cmdgen
+  std::string title;         // CMDGen: a question to a command line
+  std::string input_format;  // what a data line and a prediction look like, for the screen
+};
+const std::vector<TaskInfo>& tasks();
+
+struct RunRequest {
+  std::string task;
+  std::string data_path, predictions_path;
+  std::stop_token stop;
+};
+
+// Scores the predictions against the data and stores the run with a sample for each data line.
+// metrics: name -> {"value", "n", "low", "high"} (95 % interval); manifest: hashes of both files,
+// scorer version, notes. Throws Error{invalid_input} naming file and line, Error{unsupported} for
+// an unknown task, Error{cancelled} (the run is then stored as cancelled).
+store::TaskRun run_task(const RunRequest& request, store::RunStore& runs);
+
+// What differs between two runs of one task over the same data.
+struct Comparison {
+  std::vector<uint64_t> fixed, broken;  // sample numbers wrong in a and right in b, and the reverse
+  uint64_t n_both = 0, n_neither = 0;
+};
+// Throws Error{invalid_input} where the runs are of different tasks or data.
+Comparison compare(const store::TaskRun& a, const store::TaskRun& b, const store::RunStore& runs);
+
+}  // namespace app::aimicius
