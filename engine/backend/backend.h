@@ -127,7 +127,7 @@ class Backend {
 
 struct CpuOptions {
   int n_threads = 0;  // 0: one for each core
-  std::string isa;    // "avx512", "avx2", "plain"; empty: the widest that this processor has
+  std::string isa = {};  // "avx512", "avx2", "plain"; empty: the widest that this processor has
 };
 
 // Throws Error{invalid_input} on an instruction set that the processor lacks.

@@ -63,12 +63,15 @@ void ThreadPool::run_loop(int64_t n_items, Call call, void* context) {
 
 void ThreadPool::work(int thread) {
   uint32_t seen = 0;
-  while (!ends_) {
+  for (;;) {
     uint32_t state = state_.load();
     for (int spin = 0; spin < n_spins && (state == seen || state % 2 == 0); ++spin) {
       pause_briefly();
-      state = state_.load(std::memory_order_relaxed);
+      state = state_.load();
     }
+    // After state: the destructor sets ends_ and then changes state_, so a wait below is either for a
+    // state that it has yet to change or is not reached.
+    if (ends_) return;
     if (state == seen || state % 2 == 0) {
       asleep_.fetch_add(1);
       state_.wait(state);
