@@ -5,7 +5,7 @@
 #include "app/aimicius/task.h"
 #include "app/app_state.h"
 #include "app/configs/review.h"
-#include "app/kql/log_table.h"
+#include "app/log_tables.h"
 #include "app/system.h"
 #include "engine/base/error.h"
 
@@ -15,79 +15,12 @@ namespace {
 constexpr size_t max_config_bytes = 32u << 20;
 constexpr uint64_t shown_rows = 500'000;
 
-using columns::Column;
-using columns::Type;
-
-// One chunk of rows as a table.
-std::shared_ptr<const kql::Table> one_chunk_table(columns::Schema schema, std::vector<Column> values) {
-  auto chunk = std::make_shared<columns::Chunk>();
-  chunk->n_rows = values.empty() ? 0 : values.front().n_rows();
-  chunk->columns = std::move(values);
-  return kql::make_memory_table(std::move(schema), {chunk});
-}
-
-std::shared_ptr<const kql::Table> template_table(const std::vector<Template>& templates) {
-  Column id(Type::int64), pattern(Type::string), count(Type::int64), first(Type::datetime), last(Type::datetime);
-  for (const Template& t : templates) {
-    id.push_i64(t.id);
-    pattern.push_text(t.pattern);
-    count.push_i64(static_cast<int64_t>(t.count));
-    t.first_time == no_time ? first.push_null() : first.push_i64(t.first_time);
-    t.last_time == no_time ? last.push_null() : last.push_i64(t.last_time);
-  }
-  return one_chunk_table({{"TemplateId", Type::int64}, {"Pattern", Type::string}, {"Count", Type::int64},
-                          {"FirstTime", Type::datetime}, {"LastTime", Type::datetime}},
-                         {id, pattern, count, first, last});
-}
-
-std::shared_ptr<const kql::Table> finding_table(const std::vector<Finding>& findings) {
-  Column check(Type::string), title(Type::string), cause(Type::string), severity(Type::string), score(Type::real),
-      matches(Type::int64), first(Type::datetime), last(Type::datetime), file(Type::string), line(Type::int64);
-  for (const Finding& f : findings) {
-    check.push_text(f.check);
-    title.push_text(f.title);
-    cause.push_text(f.cause);
-    severity.push_text(severity_names[static_cast<int>(f.severity)]);
-    score.push_f64(f.score);
-    matches.push_i64(static_cast<int64_t>(f.n_matches));
-    f.first_time == no_time ? first.push_null() : first.push_i64(f.first_time);
-    f.last_time == no_time ? last.push_null() : last.push_i64(f.last_time);
-    file.push_text(f.evidence.empty() ? "" : f.evidence.front().file);
-    f.evidence.empty() ? line.push_null() : line.push_i64(static_cast<int64_t>(f.evidence.front().line));
-  }
-  return one_chunk_table(
-      {{"Check", Type::string}, {"Title", Type::string}, {"Cause", Type::string}, {"Severity", Type::string},
-       {"Score", Type::real}, {"Matches", Type::int64}, {"FirstTime", Type::datetime}, {"LastTime", Type::datetime},
-       {"File", Type::string}, {"Line", Type::int64}},
-      {check, title, cause, severity, score, matches, first, last, file, line});
-}
-
-std::shared_ptr<const kql::Table> config_table(const std::vector<ConfigReview>& reviews) {
-  Column file(Type::string), kind(Type::string), line(Type::int64), rule(Type::string), severity(Type::string),
-      message(Type::string);
-  for (const ConfigReview& review : reviews) {
-    for (const ConfigFinding& f : review.findings) {
-      file.push_text(f.file);
-      kind.push_text(f.kind);
-      line.push_i64(f.line);
-      rule.push_text(f.rule);
-      severity.push_text(severity_names[static_cast<int>(f.severity)]);
-      message.push_text(f.message);
-    }
-  }
-  return one_chunk_table({{"File", Type::string}, {"Kind", Type::string}, {"Line", Type::int64}, {"Rule", Type::string},
-                          {"Severity", Type::string}, {"Message", Type::string}},
-                         {file, kind, line, rule, severity, message});
-}
-
 kql::Tables tables_of(OpenSession& session) {
-  const std::shared_ptr<const store::LogSnapshot> log = session.log->snapshot();
-  kql::Tables tables;
-  tables.add("Logs", kql::make_log_table(log), "every record of this session");
-  tables.add("Templates", template_table(log->templates()), "mined message shapes");
+  kql::Tables tables = make_log_tables(session.log->snapshot());
   const std::lock_guard lock(session.mutex);
-  tables.add("Findings", finding_table(session.findings), "what the checks found");
-  tables.add("Configs", config_table(session.reviews), "findings of config reviews");
+  std::vector<ConfigFinding> configs;
+  for (const ConfigReview& review : session.reviews) configs.insert(configs.end(), review.findings.begin(), review.findings.end());
+  add_finding_tables(tables, session.findings, configs);
   return tables;
 }
 

@@ -1,0 +1,26 @@
+// app/log_tables.h: a log and what was found in it, as KQL tables.
+//
+//   Logs        every record: Timestamp, Level, Source, Host, Process, Pid, TemplateId, Message, Raw,
+//               Line, File, Properties, ... (store::log_schema())
+//   Templates   TemplateId, Pattern, Count, FirstTime, LastTime
+//   Findings    Check, Title, Cause, Severity, Score, Matches, FirstTime, LastTime, File, Line
+//   Configs     File, Kind, Line, Rule, Severity, Message
+// and one table a source, under the source's name made an identifier ("syslog", "nginx_access_log").
+#pragma once
+#include <memory>
+#include <span>
+
+#include "app/kql/query.h"
+#include "app/store/log_store.h"
+#include "app/types.h"
+
+namespace app {
+
+// Logs, Templates and the sources. Time ranges skip chunks; rows keep their row ids.
+kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log);
+
+// Adds Findings and Configs.
+void add_finding_tables(kql::Tables& tables, std::span<const Finding> findings,
+                        std::span<const ConfigFinding> configs);
+
+}  // namespace app
