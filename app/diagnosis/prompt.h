@@ -16,11 +16,11 @@
 namespace app::diagnosis {
 
 struct PromptPart {
-  std::string name;     // "instructions", "question", "findings", "E1" ...
-  std::string text;     // as sent, secrets masked
+  std::string name{};   // "instructions", "question", "findings", "E1" ...
+  std::string text{};   // as sent, secrets masked
   int n_tokens = 0;
   bool left_out = false;
-  std::string reason;   // why it was left out, or why it is here
+  std::string reason{}; // why it was left out, or why it is here
 };
 
 struct Prompt {

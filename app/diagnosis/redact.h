@@ -19,7 +19,7 @@ struct RedactOptions {
 
 struct Redaction {
   std::string placeholder;  // "<password-1>"
-  std::string secret;
+  std::string secret{};
   uint64_t n_times = 0;
 };
 

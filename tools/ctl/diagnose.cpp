@@ -1,0 +1,234 @@
+// sigmactl diagnose: the main job: read logs, find what broke, answer with lines as proof.
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "app/diagnosis/diagnose.h"
+#include "app/diagnosis/wording.h"
+#include "app/ingest.h"
+#include "app/settings.h"
+#include "app/store/log_store.h"
+#include "engine/base/error.h"
+#include "engine/base/log.h"
+#include "engine/base/text.h"
+#include "tools/ctl/command.h"
+
+namespace ctl {
+namespace {
+using app::Finding;
+using app::diagnosis::Diagnosis;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+struct Choices {
+  std::vector<std::string> paths;
+  std::string question, model;
+  bool no_model = false, json = false, all = false;
+  int n_ctx = 4096, max_tokens = 320, n_threads = 0;
+  uint64_t seed = 1;
+};
+
+struct Timings {
+  double ingest_ms = 0, evidence_ms = 0, first_token_ms = 0, total_ms = 0;
+};
+
+struct Result {
+  Diagnosis diagnosis;
+  app::Answer answer;
+  std::vector<app::Source> sources;
+  std::vector<std::string> notes;
+  int64_t session = 0;
+  Timings timings;
+};
+
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+// --- JSON
+
+json lines_json(const std::vector<app::LineRef>& lines) {
+  json out = json::array();
+  for (const app::LineRef& line : lines) out.push_back({{"file", line.file}, {"line", line.line}, {"text", line.text}});
+  return out;
+}
+
+json finding_json(const Finding& f) {
+  json steps = json::array();
+  for (const app::NextStep& step : f.next_steps)
+    steps.push_back({{"text", step.text}, {"command", step.command}, {"changes_state", step.changes_state}});
+  return {{"check", f.check}, {"title", f.title}, {"cause", f.cause}, {"severity", app::severity_names[int(f.severity)]}, {"score", f.score},
+          {"matches", f.n_matches}, {"consequence_of", f.consequence_of}, {"evidence", lines_json(f.evidence)}, {"next_steps", std::move(steps)}};
+}
+
+void print_json(const Result& result) {
+  json out;
+  out["findings"] = json::array();
+  for (const Finding& finding : result.diagnosis.checks.findings) out["findings"].push_back(finding_json(finding));
+  out["answer"] = result.answer.text;
+  out["from_model"] = result.answer.from_model;
+  out["inconclusive"] = result.answer.inconclusive;
+  out["claims"] = result.answer.n_claims;
+  out["claims_supported"] = result.answer.n_supported;
+  out["left_out"] = result.answer.left_out;
+  out["citations"] = json::array();
+  for (const app::Citation& c : result.answer.citations)
+    if (c.state != app::CitationState::not_found)
+      out["citations"].push_back({{"file", c.line.file}, {"line", c.line.line}, {"text", c.line.text}, {"evidence", c.evidence_id},
+                                  {"state", app::citation_state_names[int(c.state)]}});
+  out["checks"] = json::array();
+  for (const app::CheckResult& check : result.diagnosis.checks.checks) out["checks"].push_back({{"check", check.check}, {"title", check.title}, {"found", check.n_found}});
+  out["session"] = result.session;
+  out["notes"] = result.notes;
+  out["timings_ms"] = {{"ingest", result.timings.ingest_ms}, {"evidence", result.timings.evidence_ms},
+                       {"first_token", result.timings.first_token_ms}, {"total", result.timings.total_ms}};
+  std::printf("%s\n", out.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
+}
+
+// --- terminal
+
+struct Colours {
+  bool on = isatty(STDOUT_FILENO) != 0;
+  const char* bold() const { return on ? "\033[1m" : ""; }
+  const char* dim() const { return on ? "\033[2m" : ""; }
+  const char* off() const { return on ? "\033[0m" : ""; }
+  const char* severity(app::Severity s) const {
+    if (!on) return "";
+    return s >= app::Severity::error ? "\033[31m" : s == app::Severity::warning ? "\033[33m" : "\033[36m";
+  }
+};
+
+void print_wrapped(const std::string& text, size_t indent, size_t width) {
+  std::string line(indent, ' ');
+  size_t used = indent;
+  for (std::string_view word : engine::split(text, ' ')) {
+    if (used > indent && used + 1 + word.size() > width) {
+      std::printf("%s\n", line.c_str());
+      line.assign(indent, ' ');
+      used = indent;
+    }
+    if (used > indent) {
+      line += ' ';
+      used++;
+    }
+    line += word;
+    used += word.size();
+  }
+  std::printf("%s\n", line.c_str());
+}
+
+void print_finding(const Finding& finding, size_t number, const Colours& c) {
+  std::printf("%s%zu. %s%s  %s%s%s", c.bold(), number, finding.title.c_str(), c.off(), c.severity(finding.severity),
+              app::severity_names[int(finding.severity)], c.off());
+  std::printf("%s\n", finding.n_matches > 1 ? (", " + app::diagnosis::counted(finding.n_matches, "line")).c_str() : "");
+  print_wrapped(finding.cause, 3, 100);
+  for (const app::LineRef& line : finding.evidence)
+    std::printf("   %s%s:%llu%s  %s\n", c.dim(), line.file.c_str(), static_cast<unsigned long long>(line.line), c.off(),
+                app::diagnosis::excerpt(line.text, 0, 0, 160).c_str());
+  for (const app::NextStep& step : finding.next_steps) {
+    std::printf("   %s %s\n", step.changes_state ? "CHANGES STATE" : "read-only    ", step.text.c_str());
+    if (!step.command.empty()) std::printf("                 $ %s\n", step.command.c_str());
+  }
+  std::printf("\n");
+}
+
+void print_text(const Result& result, const Choices& choices) {
+  Colours c;
+  const auto& findings = result.diagnosis.checks.findings;
+  uint64_t n_lines = result.diagnosis.checks.n_lines;
+  std::printf("%s in %s, %s, %.0f ms\n\n", app::diagnosis::counted(n_lines, "line").c_str(), app::diagnosis::counted(result.sources.size(), "source").c_str(),
+              app::diagnosis::counted(findings.size(), "finding").c_str(), result.timings.total_ms);
+  constexpr size_t n_shown = 5;
+  size_t number = 0;
+  for (const Finding& finding : findings) {
+    if (number == n_shown && !choices.all) break;
+    print_finding(finding, ++number, c);
+  }
+  if (findings.size() > number) std::printf("%s%zu more findings: --all shows them\n\n%s", c.dim(), findings.size() - number, c.off());
+  std::printf("%sAnswer%s (%s; %d of %d claims supported)\n\n%s\n", c.bold(), c.off(),
+              result.answer.from_model ? result.answer.model.c_str() : "composed from the findings, no model", result.answer.n_supported,
+              result.answer.n_claims, result.answer.text.c_str());
+  std::map<std::string, bool> shown;
+  for (const app::Citation& citation : result.answer.citations) {
+    if (citation.state == app::CitationState::not_found || citation.evidence_id.empty() || shown[citation.evidence_id]) continue;
+    shown[citation.evidence_id] = true;
+    std::printf("%s[%s]%s %s:%llu  %s\n", c.bold(), citation.evidence_id.c_str(), c.off(), citation.line.file.c_str(),
+                static_cast<unsigned long long>(citation.line.line), app::diagnosis::excerpt(citation.line.text, 0, 0, 160).c_str());
+  }
+  for (const std::string& text : result.answer.left_out) std::printf("Left out of the prompt: %s\n", text.c_str());
+  for (const std::string& note : result.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
+// --- the job
+
+void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& result, Clock::time_point start) {
+  engine::LoadOptions load;
+  load.n_threads = choices.n_threads;
+  auto model = engine::LanguageModel::load(choices.model, load);
+  int n_ctx = model->n_ctx_trained() > 0 ? std::min(choices.n_ctx, model->n_ctx_trained()) : choices.n_ctx;
+  auto session = engine::GenerationSession::create(model, n_ctx);
+  app::diagnosis::AskOptions options;
+  options.max_tokens = choices.max_tokens;
+  options.seed = choices.seed;
+  options.on_text = [&](std::string_view) {
+    if (result.timings.first_token_ms == 0) result.timings.first_token_ms = ms_since(start);
+  };
+  result.answer = app::diagnosis::ask_model(result.diagnosis, log, *model, *session, options).answer;
+}
+
+Result diagnose(const Choices& choices) {
+  Clock::time_point start = Clock::now();
+  Result result;
+  std::string assets = app::find_assets_folder();
+  app::diagnosis::CheckSet checks = app::diagnosis::CheckSet::load(assets + "/checks");
+  auto formats = app::logs::FormatSet::load(assets + "/log_formats");
+  auto store = app::store::make_memory_log_store();
+  app::IngestSummary summary = app::ingest(*store, choices.paths, formats);
+  result.notes = summary.notes;
+  result.timings.ingest_ms = ms_since(start);
+
+  auto log = store->snapshot();
+  result.sources = log->sources();
+  app::diagnosis::CheckOptions options;
+  options.question = choices.question;
+  options.n_threads = choices.n_threads;
+  result.diagnosis = app::diagnosis::diagnose(*log, summary.anomalies, checks, options);
+  result.timings.evidence_ms = result.diagnosis.evidence_ms;
+  if (result.diagnosis.checks.n_long_lines > 0)
+    result.notes.push_back("Of " + app::diagnosis::counted(result.diagnosis.checks.n_long_lines, "line") + " longer than 64 KiB the checks read only the beginning.");
+  result.answer = result.diagnosis.answer;
+  if (!choices.model.empty() && !choices.no_model) ask(choices, *log, result, start);
+  result.timings.total_ms = ms_since(start);
+  return result;
+}
+
+}  // namespace
+
+void add_diagnose_command(Program& program) {
+  auto choices = std::make_shared<Choices>();
+  CLI::App* command = program.cli.add_subcommand("diagnose", "Find what broke in logs, command output and manifests, with the lines that prove it");
+  command->add_option("PATH", choices->paths, "Files, folders or archives; - reads standard input")->required();
+  command->add_option("-q,--question", choices->question, "What you want to know; it orders the findings");
+  command->add_option("-m,--model", choices->model, "Model file that words the answer (GGUF)");
+  command->add_flag("--no-model", choices->no_model, "Answer from the checks alone");
+  command->add_flag("--json", choices->json, "Print one JSON document");
+  command->add_flag("--all", choices->all, "Print all findings, not only the first five");
+  command->add_option("--context", choices->n_ctx, "Tokens of context for the model")->check(CLI::Range(512, 1 << 20));
+  command->add_option("--max-tokens", choices->max_tokens, "Longest answer of the model, in tokens")->check(CLI::Range(1, 100000));
+  command->add_option("--seed", choices->seed, "Seed of the model's sampling");
+  command->add_option("--threads", choices->n_threads, "Threads; 0: one for each core");
+  command->footer("Example: kubectl describe pod web-1 | sigmactl diagnose - app.log --question \"why does web-1 restart?\"");
+  command->callback(chosen(program, [choices] {
+    Result result = diagnose(*choices);
+    if (choices->json)
+      print_json(result);
+    else
+      print_text(result, *choices);
+    return 0;
+  }));
+}
+
+}  // namespace ctl
