@@ -32,6 +32,10 @@ bool announces_name(const std::string& word) {
   return false;
 }
 
+bool is_all_caps(const std::string& word) {
+  return word.size() >= 3 && std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
+}
+
 // Each token's share of the context hash is added up, so that a hole is a subtraction.
 uint64_t share(size_t place, uint32_t id) { return mix(mix(0x51ED27, place), id); }
 
@@ -58,16 +62,23 @@ uint32_t Clusters::add_shape(const std::vector<MaskedToken>& tokens, uint64_t n_
   return uint32_t(shapes_.size() - 1);
 }
 
-// How many different words must fill a place before it counts as a parameter. A word that stands
-// there hundreds of times is more likely part of the event (opened, closed) than one seen twice.
-size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double records_per_filler) const {
+// How many different words must fill a place before it counts as a parameter. Words that each stand
+// there hundreds of times (opened, closed) are more likely part of the event than words seen twice;
+// mean_log_records is the mean of log2(records) over the fillers, so that one common value (root)
+// among rare ones does not hide a parameter.
+size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double mean_log_records) const {
   size_t n_words = 0;
   for (size_t i = 0; i < tokens.size(); ++i) n_words += i != place && kinds_[tokens[i].id] % 2 == 1;
   if (n_words == 0) return SIZE_MAX;    // nothing would be left to tell the event by
+  const bool is_key = place + 1 < tokens.size() && !tokens[place + 1].space_before && words_[tokens[place + 1].id] == "=";
+  if (is_key) return SIZE_MAX;          // environment:java.home=... is not environment:user.name=...
   if (kinds_[tokens[place].id] == 3) return 2;
-  if (place > 0 && n_words > 1 && announces_name(words_[tokens[place - 1].id])) return 2;
-  const double base = n_words == 1 ? 8 : n_words <= 3 ? 4 : 3;
-  return size_t(base + 0.8 * std::log2(std::max(1.0, records_per_filler)));
+  const std::string& before = place > 0 ? words_[tokens[place - 1].id] : words_[wildcard_id];
+  if (n_words > 1 && announces_name(before)) return 2;
+  double base = n_words == 1 ? 8 : n_words <= 3 ? 4 : 3;
+  if (is_all_caps(words_[tokens[place].id])) base += 2;   // states: NEW, ASSIGNED, RUNNING
+  if (before == "for" || before == "from" || before == "by" || before == "as") base -= 1;
+  return size_t(std::max(2.0, base + 0.8 * mean_log_records));
 }
 
 void Clusters::unite(std::vector<Group>& groups, const std::vector<uint32_t>& members,
@@ -131,18 +142,18 @@ bool Clusters::merge_round(std::vector<Group>& groups) {
   for (const Context* context : full) {
     std::vector<uint32_t> members;
     size_t n_templates = 0;
-    uint64_t n_records = 0;
+    double log_records = 0;
     bool open = false;   // the place is a wildcard in one of them already
     for (const uint32_t m : context->members) {
       if (touched[m]) continue;
       members.push_back(m);
       n_templates += groups[m].template_id != none_id;
-      n_records += groups[m].n_records;
+      log_records += std::log2(double(std::max<uint64_t>(1, groups[m].n_records)));
       open = open || groups[m].tokens[context->place].id == wildcard_id;
     }
     if (members.size() < 2 || n_templates > 1) continue;
     const size_t needed = fillers_needed(groups[members[0]].tokens, context->place,
-                                         double(n_records) / double(members.size()));
+                                         log_records / double(members.size()));
     if (members.size() < needed && !(open && needed != SIZE_MAX)) continue;
     for (const uint32_t m : members) touched[m] = 1;
     unite(groups, members, {context->place});
@@ -328,7 +339,7 @@ uint32_t Clusters::place(const std::vector<MaskedToken>& masked) {
     Hole& hole = found->second;
     if (hole.last_filler != tokens[p].id) ++hole.n_fillers;
     hole.last_filler = tokens[p].id;
-    if (hole.n_fillers >= fillers_needed(tokens, p, 1) && templates_[hole.template_id].size() == tokens.size()) {
+    if (hole.n_fillers >= fillers_needed(tokens, p, 0) && templates_[hole.template_id].size() == tokens.size()) {
       chosen = hole.template_id;
       templates_[chosen][p].id = wildcard_id;
     }

@@ -67,7 +67,7 @@ class Clusters {
   void merge_lists(std::vector<Group>& groups);
   void unite(std::vector<Group>& groups, const std::vector<uint32_t>& members, const std::vector<size_t>& places);
   void unite_equal(std::vector<Group>& groups);
-  size_t fillers_needed(const Tokens& tokens, size_t place, double records_per_filler) const;
+  size_t fillers_needed(const Tokens& tokens, size_t place, double mean_log_records) const;
   uint32_t new_template(Tokens tokens);
   void index_template(uint32_t template_id);
   bool fits(const Tokens& pattern, const Tokens& tokens) const;
