@@ -83,7 +83,7 @@ void run(ui::Window& window, app::App& app, const Arguments& arguments, Clock::t
     window.begin_frame(fonts, shell.font_pixels(window.content_scale()));
     if (const auto dropped = window.take_dropped(); !dropped.empty()) shell.drop_files(dropped);
     shell.draw();
-    window.end_frame(shell.ui.theme.window);
+    window.end_frame(shell.ui.theme.window, !arguments.screenshot.empty());
     ++frame;
     if (frame == 1) {
       engine::log_info("first frame after %.0f ms", seconds() * 1000);
@@ -102,9 +102,7 @@ void run(ui::Window& window, app::App& app, const Arguments& arguments, Clock::t
     }
     // Ten quiet frames: text that was new to the font texture is in it by then.
     if (!arguments.screenshot.empty() && (quiet_frames > 10 || seconds() > arguments.screenshot_wait)) {
-      int width = 0, height = 0;
-      const auto rgb = window.pixels(&width, &height);
-      ui::save_png(arguments.screenshot, rgb, width, height);
+      ui::save_png(arguments.screenshot, window.picture());
       return;
     }
     double wait = shell.ui.redraw_within;

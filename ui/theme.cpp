@@ -118,7 +118,7 @@ void apply(const Theme& theme) {
   style.ScrollbarRounding = theme.px(6);
   style.TabRounding = theme.px(4);
   style.WindowBorderSize = style.ChildBorderSize = style.PopupBorderSize = 1;
-  style.FrameBorderSize = theme.kind == ThemeKind::high_contrast ? 1.f : 0.f;
+  style.FrameBorderSize = 1;
   style.DisabledAlpha = 0.55f;
 
   ImVec4* c = style.Colors;
@@ -126,22 +126,23 @@ void apply(const Theme& theme) {
   c[ImGuiCol_TextDisabled] = v4(theme.dim);
   c[ImGuiCol_WindowBg] = v4(theme.window);
   c[ImGuiCol_ChildBg] = ImVec4(0, 0, 0, 0);
-  c[ImGuiCol_PopupBg] = v4(theme.raised);
+  c[ImGuiCol_PopupBg] = v4(theme.panel);
   c[ImGuiCol_Border] = v4(theme.border);
   c[ImGuiCol_BorderShadow] = ImVec4(0, 0, 0, 0);
-  const ImU32 frame = theme.kind == ThemeKind::light ? mix(theme.raised, theme.border, 0.35f)
-                                                     : theme.raised;
+  // Fields are sunk into what they stand on, whether panel, card or popup.
+  const ImU32 frame = theme.kind == ThemeKind::light ? theme.panel : theme.window;
   c[ImGuiCol_FrameBg] = v4(frame);
   c[ImGuiCol_FrameBgHovered] = v4(theme.hovered);
   c[ImGuiCol_FrameBgActive] = v4(theme.hovered);
   c[ImGuiCol_MenuBarBg] = v4(theme.panel);
+  c[ImGuiCol_TitleBg] = c[ImGuiCol_TitleBgActive] = c[ImGuiCol_TitleBgCollapsed] = v4(theme.raised);
   c[ImGuiCol_ScrollbarBg] = ImVec4(0, 0, 0, 0);
   c[ImGuiCol_ScrollbarGrab] = v4(with_alpha(theme.border_strong, 0.7f));
   c[ImGuiCol_ScrollbarGrabHovered] = v4(theme.border_strong);
   c[ImGuiCol_ScrollbarGrabActive] = v4(theme.accent);
   c[ImGuiCol_CheckMark] = v4(theme.accent);
-  c[ImGuiCol_SliderGrab] = v4(theme.accent);
-  c[ImGuiCol_SliderGrabActive] = v4(theme.link);
+  c[ImGuiCol_SliderGrab] = v4(with_alpha(theme.accent, 0.6f));
+  c[ImGuiCol_SliderGrabActive] = v4(with_alpha(theme.accent, 0.85f));
   c[ImGuiCol_Button] = v4(theme.kind == ThemeKind::light ? theme.hovered
                                                          : mix(theme.raised, theme.hovered, 0.6f));
   c[ImGuiCol_ButtonHovered] = v4(mix(theme.hovered, theme.border_strong, 0.25f));

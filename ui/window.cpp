@@ -185,7 +185,7 @@ void Window::begin_frame(Fonts& fonts, float font_pixels) {
   ImGui::NewFrame();
 }
 
-void Window::end_frame(unsigned background) {
+void Window::end_frame(unsigned background, bool keep_picture) {
   ImGui::Render();
   int width = 0, height = 0;
   glfwGetFramebufferSize(window_, &width, &height);
@@ -194,6 +194,16 @@ void Window::end_frame(unsigned background) {
   glClearColor(color.x, color.y, color.z, 1);
   glClear(GL_COLOR_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+  if (keep_picture) {
+    // From the back buffer: what the front one holds after a swap is up to the driver.
+    const auto w = size_t(width), h = size_t(height);
+    std::vector<unsigned char> bottom_up(w * h * 3);
+    picture_ = {width, height, std::vector<unsigned char>(w * h * 3)};
+    glPixelStorei(GL_PACK_ALIGNMENT, 1);
+    glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE, bottom_up.data());
+    for (size_t y = 0; y < h; ++y)
+      std::copy_n(bottom_up.begin() + long((h - 1 - y) * w * 3), w * 3, picture_.rgb.begin() + long(y * w * 3));
+  }
   glfwSwapBuffers(window_);
 }
 
@@ -203,20 +213,8 @@ std::vector<std::string> Window::take_dropped() {
   return out;
 }
 
-std::vector<unsigned char> Window::pixels(int* width, int* height) const {
-  glfwGetFramebufferSize(window_, width, height);
-  const auto w = size_t(*width), h = size_t(*height);
-  std::vector<unsigned char> bottom_up(w * h * 3), rgb(w * h * 3);
-  glPixelStorei(GL_PACK_ALIGNMENT, 1);
-  glReadBuffer(GL_FRONT);
-  glReadPixels(0, 0, *width, *height, GL_RGB, GL_UNSIGNED_BYTE, bottom_up.data());
-  for (size_t y = 0; y < h; ++y)
-    std::copy_n(bottom_up.begin() + long((h - 1 - y) * w * 3), w * 3, rgb.begin() + long(y * w * 3));
-  return rgb;
-}
-
-void save_png(const std::string& path, const std::vector<unsigned char>& rgb, int width, int height) {
-  if (stbi_write_png(path.c_str(), width, height, 3, rgb.data(), width * 3) == 0)
+void save_png(const std::string& path, const Window::Picture& picture) {
+  if (stbi_write_png(path.c_str(), picture.width, picture.height, 3, picture.rgb.data(), picture.width * 3) == 0)
     engine::fail(engine::ErrorKind::io, "%s: the screenshot cannot be written; choose another place", path.c_str());
 }
 

@@ -36,11 +36,14 @@ class Window {
   void wake();                       // from any thread
   // Builds the font texture when it must be, then begins a frame / draws and shows it.
   void begin_frame(Fonts& fonts, float font_pixels);
-  void end_frame(unsigned background);
+  void end_frame(unsigned background, bool keep_picture = false);
   std::vector<std::string> take_dropped();
 
-  // What was drawn last as RGB rows from the top.
-  std::vector<unsigned char> pixels(int* width, int* height) const;
+  struct Picture {
+    int width = 0, height = 0;
+    std::vector<unsigned char> rgb;  // rows from the top
+  };
+  const Picture& picture() const { return picture_; }  // of the last frame that kept it
 
  private:
   friend struct WindowCallbacks;
@@ -50,9 +53,10 @@ class Window {
   bool fonts_uploaded_ = false;
   std::atomic<bool> woken_{false};
   std::vector<std::string> dropped_;
+  Picture picture_;
 };
 
-// Throws Error{io}. rgb: rows from the top.
-void save_png(const std::string& path, const std::vector<unsigned char>& rgb, int width, int height);
+// Throws Error{io}.
+void save_png(const std::string& path, const Window::Picture& picture);
 
 }  // namespace ui

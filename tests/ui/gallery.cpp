@@ -66,22 +66,20 @@ int main(int argc, char** argv) {
                                  .ui_scale = argc > 5 ? float(std::atof(argv[5])) : 0});
     for (int i = 0; i < ui::n_screens; ++i)
       if (std::strcmp(argv[1], names[i]) == 0) shell.screen = ui::Screen(i);
-    if (state == "full" && shell.screen == ui::Screen::logs) ui::select(shell.logs.list, 240, true);
     for (int frame = 0; frame < 12; ++frame) {
       shell.apply_look(window.content_scale());
       window.begin_frame(fonts, shell.font_pixels(window.content_scale()));
+      if (frame == 4 && state == "full" && shell.screen == ui::Screen::logs) ui::select(shell.logs.list, 240, true);
       if (frame == 4 && std::strcmp(argv[1], "palette") == 0) shell.ui.give(ui::Command::palette);
       if (frame == 4 && std::strcmp(argv[1], "keys") == 0) shell.ui.give(ui::Command::show_keys);
       if (frame == 4 && std::strcmp(argv[1], "preview") == 0) shell.ui.give(ui::Command::preview_prompt);
       if (frame == 4 && std::strcmp(argv[1], "files") == 0) shell.ui.give(ui::Command::open_files);
       shell.draw();
-      window.end_frame(shell.ui.theme.window);
+      window.end_frame(shell.ui.theme.window, true);
       shell.logs.cache.finish_pending();
       window.wait(0.01);
     }
-    int width = 0, height = 0;
-    const auto rgb = window.pixels(&width, &height);
-    ui::save_png(argv[2], rgb, width, height);
+    ui::save_png(argv[2], window.picture());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ui_gallery: %s\n", error.what());
     return 1;

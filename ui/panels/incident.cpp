@@ -202,6 +202,13 @@ int on_input(ImGuiInputTextCallbackData* data) {
   return 0;
 }
 
+// Two to eight lines, and never less than the two buttons beside it.
+float input_height(const IncidentPanel& panel, const Ui& ui) {
+  const auto n_lines = float(std::clamp<long>(std::count(panel.input.begin(), panel.input.end(), '\n') + 1, 2, 8));
+  return std::max(n_lines * ImGui::GetTextLineHeight() + ImGui::GetStyle().FramePadding.y * 2,
+                  ImGui::GetFrameHeight() * 2 + ui.theme.px(6));
+}
+
 void draw_context_bar(const app::StatusView& status, Ui& ui) {
   if (status.context_total <= 0) return;
   const double share = double(status.context_used) / double(status.context_total);
@@ -216,10 +223,8 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
                 app::App& app, Ui& ui) {
   draw_context_bar(status, ui);
   const char* send_label = view.answering ? "Stop" : "Send";
-  const float side = button_width("Stop##wide") + ui.theme.px(8);
-  const auto n_lines = float(std::clamp<long>(std::count(panel.input.begin(), panel.input.end(), '\n') + 1, 2, 8));
-  const ImVec2 size{ImGui::GetContentRegionAvail().x - side,
-                    n_lines * ImGui::GetTextLineHeight() + ImGui::GetStyle().FramePadding.y * 2};
+  const float side = button_width("What it sees") + ui.theme.px(8);
+  const ImVec2 size{ImGui::GetContentRegionAvail().x - side, input_height(panel, ui)};
   // Enter sends, Shift+Enter breaks the line.
   ImGuiInputTextFlags flags = ImGuiInputTextFlags_CallbackEdit;
   if (!ImGui::GetIO().KeyShift)
@@ -238,7 +243,7 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
   if (panel.input.empty())
     draw_text(ui, *ImGui::GetWindowDrawList(),
               {at.x + ImGui::GetStyle().FramePadding.x, at.y + ImGui::GetStyle().FramePadding.y},
-              ui.theme.faint, "Ask: what broke? Enter sends, Shift+Enter breaks the line");
+              ui.theme.faint, fit_text(ui, "Ask: what broke? Enter sends, Shift+Enter breaks the line", size.x - ui.theme.px(20)));
   ImGui::PopID();
   if (panel.input != before) app.set_draft(panel.input);
   // Up in an empty field brings the last question back.
@@ -259,7 +264,7 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
              view.answering ? "Stop the answer; what there is stays" : "Send the question",
              view.answering ? Command::stop : Command::none,
              !view.answering && blank ? "Type a question first" : nullptr);
-  if (button(ui, "···##see", ButtonKind::quiet, "What the model will see", Command::preview_prompt))
+  if (button(ui, "What it sees", ButtonKind::quiet, "What the model will see: the exact prompt", Command::preview_prompt))
     ui.give(Command::preview_prompt);
   ImGui::EndGroup();
   if (view.answering && (clicked || ui.take(Command::stop))) {
@@ -312,6 +317,7 @@ void draw_preview(IncidentPanel& panel, const app::IncidentView& view, app::App&
       text(ui, "text", part.text, ui.theme.text, Face::mono, {.width = card.inner_width()});
     }
     ImGui::PopID();
+    ImGui::Dummy({1, 1});
   }
   ImGui::EndChild();
   if (button(ui, "Copy all")) {
@@ -351,11 +357,8 @@ void draw_conversation(IncidentPanel& panel, const app::IncidentView& view,
       draw_running(ui, "loading", "Loading the model: " + models.loading_stage, "", models.loading_fraction))
     app.stop_loading();
 
-  const auto n_lines = float(std::clamp<long>(std::count(panel.input.begin(), panel.input.end(), '\n') + 1, 2, 8));
-  const float input_height = n_lines * ImGui::GetTextLineHeight() + ImGui::GetStyle().FramePadding.y * 2 +
-                             ui.theme.px(14);
   const bool empty = view.messages.empty() && !view.answering;
-  ImGui::BeginChild("messages", {0, -std::max(input_height, ImGui::GetFrameHeight() * 2 + ui.theme.px(14))}, false);
+  ImGui::BeginChild("messages", {0, -(input_height(panel, ui) + ui.theme.px(18))}, false);
   if (empty && view.log->n_rows() == 0) {
     draw_welcome(app, ui);
   } else if (empty) {
@@ -438,7 +441,7 @@ void draw(IncidentPanel& panel, const app::IncidentView& view, const app::Status
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
   const float conversation = std::max(room - checks - evidence - bars, ui.theme.px(120));
   {
-    const Pane pane(ui, "conversation", {conversation, 0});
+    const Pane pane(ui, "conversation", {conversation, 0}, true, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {ui.theme.px(8), ui.theme.px(6)});
     draw_conversation(panel, view, status, models, app, ui);
     draw_preview(panel, view, app, ui);

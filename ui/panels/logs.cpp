@@ -86,7 +86,11 @@ void draw_chip(const LogsView& view, size_t index, app::App& app, Ui& ui) {
 }
 
 void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
-  const float input_width = ui.theme.px(250);
+  // The two fields share what the rest leaves.
+  const std::string shown = "showing " + with_commas(view.n_shown()) + " of " + with_commas(view.log->n_rows());
+  const float fixed = text_width(ui, shown) + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(60);
+  const float fields = std::clamp(ImGui::GetContentRegionAvail().x - fixed, ui.theme.px(160), ui.theme.px(460));
+  const float input_width = fields * 0.6f;
   if (input_text("##filter", "Filter: text, -text, /regex/", &panel.new_chip, input_width,
                  ImGuiInputTextFlags_EnterReturnsTrue) &&
       !panel.new_chip.empty()) {
@@ -100,10 +104,9 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
     ImGui::SetKeyboardFocusHere();
     panel.focus_find = false;
   }
-  if (input_text("##find", "Find (n, N)", &panel.find, ui.theme.px(170),
+  if (input_text("##find", "Find (n, N)", &panel.find, fields * 0.4f,
                  ImGuiInputTextFlags_EnterReturnsTrue))
     ui.give(Command::find_next);
-  const std::string shown = "showing " + with_commas(view.n_shown()) + " of " + with_commas(view.log->n_rows());
   ImGui::SameLine();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = text_width(ui, shown);
@@ -113,16 +116,23 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
   ui.probe("showing", shown, at, {at.x + width, at.y + ImGui::GetFrameHeight()});
 
   const auto toggle = [&](const char* name, bool* value, const char* tip) {
-    if (ImGui::Checkbox(name, value)) return true;
-    tooltip(ui, tip);
-    return false;
+    ImGui::PushStyleColor(ImGuiCol_Text, *value ? ui.theme.text : ui.theme.faint);
+    const bool clicked = button(ui, name, ButtonKind::quiet, tip);
+    ImGui::PopStyleColor();
+    const ImVec2 a = ImGui::GetItemRectMin(), b = ImGui::GetItemRectMax();
+    if (*value)
+      ImGui::GetWindowDrawList()->AddRectFilled({a.x + ui.theme.px(6), b.y - ui.theme.px(2)}, {b.x - ui.theme.px(6), b.y}, ui.theme.accent);
+    if (clicked) *value = !*value;
+    return clicked;
   };
-  const float right = ImGui::CalcTextSize("WrapDetailsSide").x + ImGui::GetFrameHeight() * 3 + ui.theme.px(46);
-  ImGui::SameLine(std::max(ImGui::GetCursorPosX() + ui.theme.px(10), ImGui::GetWindowWidth() - right));
+  const float toggles = button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(8);
+  ImGui::SameLine();
+  const float toggles_x = ImGui::GetWindowContentRegionMax().x - toggles;
+  if (toggles_x > ImGui::GetCursorPosX()) ImGui::SetCursorPosX(toggles_x);
   if (toggle("Wrap", &panel.list.wrap, "Break long lines")) panel.list.heights.clear();
-  ImGui::SameLine();
+  ImGui::SameLine(0, ui.theme.px(2));
   toggle("Details", &panel.show_details, "Fields and full text of the current line");
-  ImGui::SameLine();
+  ImGui::SameLine(0, ui.theme.px(2));
   toggle("Side", &panel.show_side, "Templates, facets and anomalies");
 
   if (!view.filter.chips.empty()) {

@@ -40,22 +40,22 @@ void draw_keys(PalettePanel& panel, Ui& ui) {
   bool open = true;
   if (!ImGui::BeginPopupModal("Keys", &open, ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoResize)) return;
   ImGui::BeginChild("list", {0, -ImGui::GetFrameHeightWithSpacing()}, false);
-  Where where = Where::incident;
-  bool first = true;
-  for (const Binding& binding : all_bindings()) {
-    const std::string keys = keys_text(binding);
-    if (keys.empty()) continue;
-    if (first || binding.where != where) {
-      where = binding.where;
-      first = false;
-      ImGui::Dummy({1, ui.theme.px(4)});
-      heading(ui, where_name(where));
+  for (const Where where : {Where::anywhere, Where::app, Where::incident, Where::logs, Where::kql, Where::configs}) {
+    bool first = true;
+    for (const Binding& binding : all_bindings()) {
+      const std::string keys = keys_text(binding);
+      if (binding.where != where || keys.empty()) continue;
+      if (first) {
+        ImGui::Dummy({1, ui.theme.px(4)});
+        heading(ui, where == Where::logs ? "In the list of log lines" : where_name(where));
+        first = false;
+      }
+      const ImVec2 at = ImGui::GetCursorScreenPos();
+      const float width = ImGui::GetContentRegionAvail().x;
+      draw_text(ui, *ImGui::GetWindowDrawList(), {at.x + ui.theme.px(8), at.y}, ui.theme.link, keys, Face::mono);
+      draw_text(ui, *ImGui::GetWindowDrawList(), {at.x + ui.theme.px(230), at.y}, ui.theme.text, binding.text);
+      ImGui::Dummy({width, ImGui::GetTextLineHeight() + ui.theme.px(2)});
     }
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_text(ui, *ImGui::GetWindowDrawList(), {at.x + ui.theme.px(8), at.y}, ui.theme.link, keys, Face::mono);
-    draw_text(ui, *ImGui::GetWindowDrawList(), {at.x + ui.theme.px(230), at.y}, ui.theme.text, binding.text);
-    ImGui::Dummy({width, ImGui::GetTextLineHeight() + ui.theme.px(2)});
   }
   ImGui::EndChild();
   if (button(ui, "Close") || ui.take(Command::stop) || !open) {

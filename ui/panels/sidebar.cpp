@@ -122,9 +122,9 @@ void draw(SidebarPanel& panel, const app::SessionsView& view, const app::StatusV
     ImGui::SetKeyboardFocusHere();
     panel.focus_search = false;
   }
-  if (input_text("##search", "Search: words, tag: file: before:", &panel.search,
-                 ImGui::GetContentRegionAvail().x))
+  if (input_text("##search", "Search", &panel.search, ImGui::GetContentRegionAvail().x))
     app.search_sessions(panel.search);
+  tooltip(ui, "Words of questions, log names and queries; also tag:, file:, has:evidence, before:2026-07-31");
   ui.probe("search", panel.search, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
 
   if (ui.take(Command::rename)) {

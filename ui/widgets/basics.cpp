@@ -151,6 +151,7 @@ float button_width(const char* text_shown) {
 bool button(Ui& ui, const char* text_shown, ButtonKind kind, const char* tip, Command command,
             const char* disabled_reason) {
   int pushed = 0;
+  if (disabled_reason != nullptr) kind = ButtonKind::normal;
   if (kind == ButtonKind::primary) {
     ImGui::PushStyleColor(ImGuiCol_Button, ui.theme.accent);
     ImGui::PushStyleColor(ImGuiCol_ButtonHovered, mix(ui.theme.accent, ui.theme.text, 0.2f));
@@ -159,7 +160,8 @@ bool button(Ui& ui, const char* text_shown, ButtonKind kind, const char* tip, Co
     pushed = 4;
   } else if (kind == ButtonKind::quiet) {
     ImGui::PushStyleColor(ImGuiCol_Button, IM_COL32(0, 0, 0, 0));
-    pushed = 1;
+    ImGui::PushStyleColor(ImGuiCol_Border, IM_COL32(0, 0, 0, 0));
+    pushed = 2;
   } else if (kind == ButtonKind::danger) {
     ImGui::PushStyleColor(ImGuiCol_Text, ui.theme.bad);
     pushed = 1;
@@ -373,7 +375,13 @@ std::string range_text(app::Ticks begin, app::Ticks end) {
   if (begin == app::no_time) return "no times";
   if (end == app::no_time || end == begin) return time_text(begin);
   const bool same_day = day_text(begin) == day_text(end);
-  return time_text(begin) + " – " + (same_day ? short_time_text(end) : time_text(end));
+  std::string from = time_text(begin), to = same_day ? short_time_text(end) : time_text(end);
+  // Over ten seconds the milliseconds only hide the rest.
+  if (end - begin > 10 * app::ticks_per_second) {
+    from.resize(from.size() - 4);
+    to.resize(to.size() - 4);
+  }
+  return from + " – " + to;
 }
 
 bool input_text(const char* id, const char* hint, std::string* content, float width,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -50,7 +51,7 @@ class List {
   uint32_t units_of(const RowText& row, RowId id);
   std::vector<std::string_view> visual_lines(const RowText& row, RowId id, bool& cut);
   void draw_row(uint64_t index, float y, uint32_t& units);
-  void draw_line_text(std::string_view line, float x, float y, ImU32 color);
+  void draw_line_text(std::string_view line, size_t header_bytes, float x, float y, ImU32 color);
   void draw_scroll_bar();
   void handle_mouse(bool hovered);
   void copy_selected();
@@ -113,6 +114,12 @@ void List::layout_columns() {
   most_lines = std::max<uint64_t>(most_lines, input_.log.n_rows());
   const float gap = ui_.theme.px(10);
   const auto digits = float(std::to_string(most_lines).size());
+  // Where the lines carry their time themselves, a column of it would only repeat it.
+  if (has_time && n_ > 0)
+    if (const auto row = input_.cache.row(row_at(input_, std::min(state_.anchor, n_ - 1))); row && row->time != app::no_time) {
+      const std::string minutes = short_time_text(row->time).substr(3, 5);
+      has_time = first_line(row->raw).substr(0, 64).find(minutes) == std::string_view::npos;
+    }
   columns_.mark = ui_.theme.px(10);
   columns_.number = columns_.mark + ui_.theme.px(12);
   columns_.time = columns_.number + char_width_ * digits + gap;
@@ -247,7 +254,8 @@ std::vector<std::string_view> List::visual_lines(const RowText& row, RowId id, b
   return lines;
 }
 
-void List::draw_line_text(std::string_view line, float x, float y, ImU32 color) {
+// header_bytes: the part before the message (time, level, host), drawn dim.
+void List::draw_line_text(std::string_view line, size_t header_bytes, float x, float y, ImU32 color) {
   // Search terms behind the text, each in its colour.
   for (const SearchTerm& term : input_.terms) {
     if (term.text.empty()) continue;
@@ -262,7 +270,9 @@ void List::draw_line_text(std::string_view line, float x, float y, ImU32 color) 
     }
   }
   const float dy = std::round((line_height_ - ImGui::GetFontSize()) / 2);
-  draw_text(ui_, list_, {x, y + dy}, color, line, Face::mono);
+  const std::string_view header = line.substr(0, header_bytes);
+  draw_text(ui_, list_, {x, y + dy}, ui_.theme.dim, header, Face::mono);
+  draw_text(ui_, list_, {x + text_width(ui_, header, Face::mono), y + dy}, color, line.substr(header.size()), Face::mono);
 }
 
 void List::draw_row(uint64_t index, float y, uint32_t& units) {
@@ -323,8 +333,10 @@ void List::draw_row(uint64_t index, float y, uint32_t& units) {
                           ? ui_.theme.dim
                           : ui_.theme.text;
   float line_y = y;
+  size_t header = row->raw.find(row->message);
+  if (header == std::string_view::npos || row->message.empty()) header = 0;
   for (std::string_view line : lines) {
-    draw_line_text(line, text_x - state_.scroll_x, line_y, color);
+    draw_line_text(line, std::exchange(header, 0), text_x - state_.scroll_x, line_y, color);
     line_y += line_height_;
   }
   // Unwrapped: the fold badge stands behind the first line.
@@ -380,7 +392,7 @@ void List::draw_scroll_bar() {
   if (total() > view_height())
     list_.AddRectFilled({x0 + ui_.theme.px(2), y}, {x1 - ui_.theme.px(2), y + grab},
                         state_.dragging_bar || over ? ui_.theme.border_strong
-                                                    : with_alpha(ui_.theme.border_strong, 0.6f),
+                                                    : with_alpha(ui_.theme.border_strong, 0.85f),
                         ui_.theme.px(5));
   // Ticks over the grab: where errors, warnings, evidence and bookmarks are.
   const ScrollMarks marks = input_.cache.marks();
