@@ -212,6 +212,7 @@ ExprPtr Parser::equality() {
     return binary(std::move(left), token.text == "<>" ? "!=" : token.text, relational());
   }
   if (token.kind != TokenKind::name && token.kind != TokenKind::punctuation) return left;
+  if (token.text == "in" && peek(1).is_word("range")) return left;  // make-series ... in range(a, b, step)
   if (one_of(list_operators, token.text)) {
     next();
     return list_items(std::move(left), token);
@@ -379,7 +380,7 @@ ExprPtr Parser::primary() {
       if (token.text == "dynamic" && peek(1).is("(")) return dynamic_literal();
       if (token.text == "datatable" && (peek(1).is("(") || peek(1).kind == TokenKind::name)) return datatable();
       if ((token.text == "externaldata" || token.text == "external_data") && peek(1).is("(")) return externaldata();
-      if (token.text == "inline_external_table" && peek(1).is("(")) return inline_external();
+      if (token.text == "inline_external_table" && (peek(1).is("(") || peek(1).is_word("kind"))) return inline_external();
       if (token.text == "entity_group" && peek(1).is("[")) return entity_group();
       if (peek(1).is("(")) {
         if (one_of(reserved, token.text)) missing_expression();
@@ -421,6 +422,11 @@ ExprPtr Parser::primary() {
       return call(name);
     }
     return e;
+  }
+  if (token.is("[") && peek(1).kind == TokenKind::string) {
+    next();
+    next();
+    fail_here("expected ]");
   }
   if (token.is("@")) {
     next();

@@ -1,0 +1,173 @@
+#include "app/kql/batch.h"
+
+#include <numeric>
+
+namespace app::kql {
+
+using columns::Column;
+using columns::Type;
+
+ColumnPtr share(Column column) { return std::make_shared<const Column>(std::move(column)); }
+
+Batch Batch::of(std::shared_ptr<const columns::Chunk> chunk, RowId first_row) {
+  Batch batch;
+  batch.n_rows_ = chunk->n_rows;
+  batch.first_row_ = first_row;
+  for (const Column& column : chunk->columns) batch.slots_.push_back({ColumnPtr(chunk, &column), false});
+  return batch;
+}
+
+Batch Batch::of(std::vector<ColumnPtr> columns, size_t n_rows) {
+  Batch batch;
+  batch.n_rows_ = n_rows;
+  for (ColumnPtr& column : columns) batch.slots_.push_back({std::move(column), true});
+  return batch;
+}
+
+ColumnPtr Batch::column(size_t k) const {
+  Slot& slot = slots_[k];
+  if (!slot.dense) {
+    if (rows_) slot.column = share(slot.column->take(*rows_));
+    slot.dense = true;
+  }
+  return slot.column;
+}
+
+void Batch::keep(const Rows& rows) {
+  if (row_ids_) {
+    auto ids = std::make_shared<std::vector<RowId>>();
+    ids->reserve(rows.size());
+    for (const uint32_t row : rows) ids->push_back((*row_ids_)[row]);
+    row_ids_ = std::move(ids);
+  }
+  bool any_base = first_row_ != no_row;
+  for (Slot& slot : slots_) {
+    if (slot.dense && rows_) slot.column = share(slot.column->take(rows));
+    any_base |= !slot.dense || !rows_;
+  }
+  if (!rows_) {  // dense and base are the same thing until the first filter
+    for (Slot& slot : slots_) slot.dense = false;
+  }
+  auto next = std::make_shared<Rows>();
+  if (any_base) {
+    next->reserve(rows.size());
+    for (const uint32_t row : rows) next->push_back(rows_ ? (*rows_)[row] : row);
+  }
+  rows_ = std::move(next);
+  n_rows_ = rows.size();
+}
+
+void Batch::set_columns(std::vector<ColumnPtr> columns) {
+  slots_.clear();
+  for (ColumnPtr& column : columns) slots_.push_back({std::move(column), true});
+}
+
+void Batch::choose_columns(const std::vector<size_t>& indices) {
+  std::vector<Slot> slots;
+  for (const size_t k : indices) slots.push_back(slots_[k]);
+  slots_ = std::move(slots);
+}
+
+columns::Chunk Batch::to_chunk() const {
+  columns::Chunk chunk;
+  chunk.n_rows = n_rows_;
+  for (size_t k = 0; k < slots_.size(); ++k) chunk.columns.push_back(*column(k));
+  return chunk;
+}
+
+size_t Batch::size_bytes() const {
+  size_t bytes = 64;
+  for (const Slot& slot : slots_) {
+    const size_t n = slot.column->n_rows();
+    // Shared text counts by the rows that are kept.
+    bytes += n == 0 ? 0 : slot.column->size_bytes() / n * n_rows_;
+  }
+  return bytes;
+}
+
+RowId Batch::row_id(size_t row) const {
+  if (row_ids_) return (*row_ids_)[row];
+  if (first_row_ == no_row) return no_row;
+  return first_row_ + (rows_ ? (*rows_)[row] : row);
+}
+
+void Batch::set_row_ids(std::shared_ptr<const std::vector<RowId>> ids) {
+  row_ids_ = std::move(ids);
+  first_row_ = no_row;
+}
+
+Column concat(const std::vector<ColumnPtr>& parts, Type type) {
+  if (parts.size() == 1) return *parts[0];
+  size_t n_rows = 0;
+  bool nulls = false, one_dictionary = !parts.empty();
+  for (const ColumnPtr& part : parts) {
+    n_rows += part->n_rows();
+    nulls |= part->has_nulls();
+    one_dictionary &= part->is_dictionary() && part->dictionary() == parts[0]->dictionary();
+  }
+  std::vector<uint8_t> valid;
+  if (nulls) {
+    valid.reserve(n_rows);
+    for (const ColumnPtr& part : parts) {
+      for (size_t row = 0; row < part->n_rows(); ++row) valid.push_back(!part->is_null(row));
+    }
+  }
+  const auto joined = [&](auto member) {
+    auto out = std::decay_t<decltype(member(*parts[0]))>();
+    out.reserve(n_rows);
+    for (const ColumnPtr& part : parts) out.insert(out.end(), member(*part).begin(), member(*part).end());
+    return out;
+  };
+  if (parts.empty()) return Column(type);
+  if (type == Type::real) return Column::from_f64(joined([](const Column& c) -> const auto& { return c.f64s(); }), std::move(valid));
+  if (!columns::is_text(type)) {
+    return Column::from_i64(type, joined([](const Column& c) -> const auto& { return c.i64s(); }), std::move(valid));
+  }
+  if (one_dictionary) {
+    return Column::from_dictionary(type, parts[0]->dictionary(), joined([](const Column& c) -> const auto& { return c.codes(); }),
+                                   std::move(valid));
+  }
+  Column out(type);
+  out.reserve(n_rows);
+  for (const ColumnPtr& part : parts) {
+    for (size_t row = 0; row < part->n_rows(); ++row) {
+      if (part->is_null(row)) {
+        out.push_null();
+      } else {
+        out.push_text(part->text(row));
+      }
+    }
+  }
+  return out;
+}
+
+Batch concat(const std::vector<Batch>& batches, const columns::Schema& schema) {
+  std::vector<ColumnPtr> out;
+  size_t n_rows = 0;
+  bool ids = !batches.empty();
+  for (const Batch& batch : batches) {
+    n_rows += batch.n_rows();
+    ids &= batch.has_row_ids();
+  }
+  for (size_t k = 0; k < schema.size(); ++k) {
+    std::vector<ColumnPtr> parts;
+    for (const Batch& batch : batches) parts.push_back(batch.column(k));
+    out.push_back(parts.size() == 1 ? parts[0] : share(concat(parts, schema[k].type)));
+  }
+  Batch all = Batch::of(std::move(out), n_rows);
+  if (ids) {
+    auto row_ids = std::make_shared<std::vector<RowId>>();
+    row_ids->reserve(n_rows);
+    for (const Batch& batch : batches) {
+      for (size_t row = 0; row < batch.n_rows(); ++row) row_ids->push_back(batch.row_id(row));
+    }
+    all.set_row_ids(std::move(row_ids));
+  }
+  return all;
+}
+
+Column repeat(const Column& column, size_t row, size_t n_rows) {
+  return column.take(Rows(n_rows, static_cast<uint32_t>(row)));
+}
+
+}  // namespace app::kql

@@ -1,0 +1,292 @@
+// Operators that pass rows on as they come: where, project and extend, take, distinct, union,
+// materialize.
+#include <algorithm>
+
+#include "app/kql/exec/grouper.h"
+#include "app/kql/functions.h"
+#include "app/kql/plan.h"
+#include "engine/base/error.h"
+
+namespace app::kql {
+namespace {
+
+using columns::Column;
+
+// A node with one child.
+class Unary : public Node {
+ public:
+  explicit Unary(NodePtr c) : child(std::move(c)) {
+    schema = child->schema;
+    ordered = child->ordered;
+  }
+  NodePtr child;
+};
+
+class BatchesStream : public Stream {
+ public:
+  explicit BatchesStream(std::vector<Batch> batches) : batches_(std::move(batches)) {}
+  bool next(Batch& out) override {
+    if (at_ == batches_.size()) return false;
+    out = batches_[at_++];
+    return true;
+  }
+
+ private:
+  std::vector<Batch> batches_;
+  size_t at_ = 0;
+};
+
+// Rows handed on through a function of a batch; window expressions see all rows at once.
+template <typename Apply>
+class Mapped : public Stream {
+ public:
+  Mapped(const Node& child, ExecContext& context, bool all_at_once, Apply apply)
+      : context_(context), child_(child), all_(all_at_once), apply_(std::move(apply)) {
+    if (!all_) stream_ = child.open(context);
+  }
+  bool next(Batch& out) override {
+    if (all_) {
+      if (done_) return false;
+      done_ = true;
+      out = run_to_one(child_, context_);
+      apply_(out);
+      return true;
+    }
+    if (!stream_->next(out)) return false;
+    context_.check_stop();
+    apply_(out);
+    return true;
+  }
+
+ private:
+  ExecContext& context_;
+  const Node& child_;
+  bool all_, done_ = false;
+  Apply apply_;
+  std::unique_ptr<Stream> stream_;
+};
+template <typename Apply>
+std::unique_ptr<Stream> mapped(const Node& child, ExecContext& context, bool all, Apply apply) {
+  return std::make_unique<Mapped<Apply>>(child, context, all, std::move(apply));
+}
+
+class Filter : public Unary {
+ public:
+  using Unary::Unary;
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    return mapped(*child, context, condition->window, [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) {
+      const Rows rows = evaluator->filter(*condition, batch);
+      if (rows.size() < batch.n_rows()) batch.keep(rows);
+    });
+  }
+  BoundPtr condition;
+};
+
+class Compute : public Unary {
+ public:
+  using Unary::Unary;
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    bool window = false;
+    for (const BoundPtr& e : exprs) window |= e->window;
+    return mapped(*child, context, window, [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) {
+      // Plain columns keep their place in the batch (nothing is copied); the rest is appended, then chosen.
+      std::vector<size_t> chosen;
+      const Batch input = batch;
+      for (const BoundPtr& e : exprs) {
+        if (e->kind == Bound::Kind::column) {
+          chosen.push_back(e->column);
+        } else {
+          chosen.push_back(batch.n_columns());
+          batch.add_column(evaluator->column(*e, input));
+        }
+      }
+      batch.choose_columns(chosen);
+    });
+  }
+  std::vector<BoundPtr> exprs;
+};
+
+class Take : public Unary {
+ public:
+  using Unary::Unary;
+  class Head : public Stream {
+   public:
+    Head(const Node& child, ExecContext& context, uint64_t n) : stream_(n > 0 ? child.open(context) : nullptr), left_(n) {}
+    bool next(Batch& out) override {
+      if (left_ == 0 || !stream_->next(out)) return false;
+      if (out.n_rows() > left_) {
+        Rows rows(left_);
+        for (size_t k = 0; k < rows.size(); ++k) rows[k] = static_cast<uint32_t>(k);
+        out.keep(rows);
+      }
+      left_ -= out.n_rows();
+      if (left_ == 0) stream_.reset();  // stops what reads ahead
+      return true;
+    }
+
+   private:
+    std::unique_ptr<Stream> stream_;
+    uint64_t left_;
+  };
+  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Head>(*child, context, n_rows); }
+  uint64_t n_rows = 0;
+};
+
+// Rows spread evenly over the input by a fixed generator: the same sample each time.
+class Sample : public Unary {
+ public:
+  using Unary::Unary;
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    Batch all = run_to_one(*child, context);
+    Rows rows;
+    uint64_t seed = 0x2545F4914F6CDD1Dull;
+    for (uint32_t row = 0; row < all.n_rows(); ++row) {
+      if (rows.size() < n_rows) {
+        rows.push_back(row);
+        continue;
+      }
+      seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+      const uint64_t at = (seed >> 16) % (row + 1ull);
+      if (at < n_rows) rows[at] = row;
+    }
+    std::sort(rows.begin(), rows.end());
+    all.keep(rows);
+    return std::make_unique<BatchesStream>(std::vector<Batch>{all});
+  }
+  uint64_t n_rows = 0;
+};
+
+class Distinct : public Unary {
+ public:
+  using Unary::Unary;
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    struct State {
+      Grouper grouper;
+      size_t charged = 0;
+    };
+    auto state = std::make_shared<State>(State{Grouper(schema.size())});
+    return mapped(*child, context, false, [this, state, &context](Batch& batch) {
+      std::vector<Vec> keys;
+      for (size_t k = 0; k < schema.size(); ++k) keys.push_back({batch.column(k), false});
+      Rows groups, fresh;
+      state->grouper.group(keys, batch.n_rows(), groups, &fresh);
+      batch.keep(fresh);
+      batch.forget_row_ids();
+      const size_t bytes = state->grouper.size_bytes();
+      context.charge(bytes - state->charged);
+      state->charged = bytes;
+    });
+  }
+};
+
+class Ordered : public Unary {
+ public:
+  explicit Ordered(NodePtr c) : Unary(std::move(c)) { ordered = true; }
+  std::unique_ptr<Stream> open(ExecContext& context) const override { return child->open(context); }
+};
+
+class Materialized : public Unary {
+ public:
+  using Unary::Unary;
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    auto& rows = context.materialized[this];
+    if (!rows) rows = std::make_shared<const std::vector<Batch>>(run_all(*child, context));
+    return std::make_unique<BatchesStream>(*rows);
+  }
+};
+
+class Union : public Node {
+ public:
+  class Legs : public Stream {
+   public:
+    Legs(const Union& node, ExecContext& context) : node_(node), context_(context) {}
+    bool next(Batch& out) override {
+      while (leg_ < node_.children.size()) {
+        if (!stream_) stream_ = node_.children[leg_]->open(context_);
+        Batch batch;
+        if (!stream_->next(batch)) {
+          stream_.reset();
+          ++leg_;
+          continue;
+        }
+        std::vector<size_t> chosen;
+        for (size_t k = 0; k < node_.schema.size(); ++k) {
+          const int from = node_.column_of[leg_][k];
+          if (from >= 0) {
+            chosen.push_back(static_cast<size_t>(from));
+            continue;
+          }
+          Column column(node_.schema[k].type);
+          if (static_cast<int>(k) == node_.source_column) {
+            column.push_text(node_.source_names[leg_]);
+          } else {
+            column.push_null();
+          }
+          chosen.push_back(batch.n_columns());
+          batch.add_column(share(repeat(column, 0, batch.n_rows())));
+        }
+        batch.choose_columns(chosen);
+        out = std::move(batch);
+        return true;
+      }
+      return false;
+    }
+
+   private:
+    const Union& node_;
+    ExecContext& context_;
+    size_t leg_ = 0;
+    std::unique_ptr<Stream> stream_;
+  };
+  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Legs>(*this, context); }
+
+  std::vector<NodePtr> children;
+  std::vector<std::vector<int>> column_of;
+  std::vector<std::string> source_names;
+  int source_column = -1;
+};
+
+}  // namespace
+
+NodePtr make_filter(NodePtr child, BoundPtr condition) {
+  if (NodePtr pushed = child->with_filter(condition)) return pushed;
+  auto node = std::make_shared<Filter>(std::move(child));
+  node->condition = std::move(condition);
+  return node;
+}
+
+NodePtr make_compute(NodePtr child, columns::Schema schema, std::vector<BoundPtr> exprs) {
+  auto node = std::make_shared<Compute>(std::move(child));
+  node->schema = std::move(schema);
+  node->exprs = std::move(exprs);
+  return node;
+}
+
+NodePtr make_take(NodePtr child, uint64_t n_rows) {
+  auto node = std::make_shared<Take>(std::move(child));
+  node->n_rows = n_rows;
+  return node;
+}
+
+NodePtr make_sample(NodePtr child, uint64_t n_rows) {
+  auto node = std::make_shared<Sample>(std::move(child));
+  node->n_rows = n_rows;
+  return node;
+}
+
+NodePtr make_distinct(NodePtr child) { return std::make_shared<Distinct>(std::move(child)); }
+NodePtr make_ordered(NodePtr child) { return std::make_shared<Ordered>(std::move(child)); }
+NodePtr make_materialized(NodePtr child) { return std::make_shared<Materialized>(std::move(child)); }
+
+NodePtr make_union(std::vector<NodePtr> children, columns::Schema schema, std::vector<std::vector<int>> column_of,
+                   std::vector<std::string> source_names, int source_column) {
+  auto node = std::make_shared<Union>();
+  node->children = std::move(children);
+  node->schema = std::move(schema);
+  node->column_of = std::move(column_of);
+  node->source_names = std::move(source_names);
+  node->source_column = source_column;
+  return node;
+}
+
+}  // namespace app::kql

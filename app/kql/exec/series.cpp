@@ -1,0 +1,231 @@
+// make-series and scan.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "app/kql/datetime.h"
+#include "app/kql/exec/grouper.h"
+#include "app/kql/json.h"
+#include "app/kql/plan.h"
+#include "engine/base/error.h"
+
+namespace app::kql {
+namespace {
+
+using columns::Column;
+
+class OneBatch : public Stream {
+ public:
+  explicit OneBatch(Batch batch) : batch_(std::move(batch)) {}
+  bool next(Batch& out) override {
+    if (done_) return false;
+    done_ = true;
+    out = std::move(batch_);
+    return true;
+  }
+
+ private:
+  Batch batch_;
+  bool done_ = false;
+};
+
+class Series : public Node {
+ public:
+  static constexpr int64_t max_points = 1'048'576;
+
+  // Rows are grouped by key and point of the axis; then every key gets an array over all points.
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    Batch all = run_to_one(*child, context);
+    Evaluator evaluator(context.now);
+    const ColumnPtr axis = evaluator.column(*plan.axis, all);
+    const bool real = axis->type() == Type::real;
+    const double step = real ? plan.step.d : static_cast<double>(plan.step.i);
+    const auto value = [&](size_t row) { return real ? axis->f64(row) : static_cast<double>(axis->i64(row)); };
+    Value from = plan.from, to = plan.to;
+    bool to_included = plan.to_included;
+    for (size_t row = 0; row < all.n_rows(); ++row) {  // open ends come from the data
+      if (axis->is_null(row)) continue;
+      const Value v = get(*axis, row);
+      if (plan.from.null && (from.null || compare(v, from) < 0)) from = v;
+      if (plan.to.null && (to.null || compare(v, to) > 0)) to = v, to_included = true;
+    }
+    if (plan.from.null && !from.null) {
+      if (real) from.d = std::floor(from.d / step) * step;
+      else from.i = floor_to(from.i, plan.step.i);
+    }
+    int64_t n_points = 0;
+    if (!from.null && !to.null) {
+      const double span = (real ? to.d - from.d : static_cast<double>(to.i - from.i)) / step;
+      n_points = span < 0 ? 0 : static_cast<int64_t>(to_included ? std::floor(span + 1e-9) + 1 : std::ceil(span - 1e-9));
+    }
+    if (n_points > max_points) engine::fail(engine::ErrorKind::invalid_input, "make-series would make %lld points a series, and 1048576 is the most; use a larger step", static_cast<long long>(n_points));
+
+    Rows inside;
+    std::vector<int64_t> points;
+    for (uint32_t row = 0; row < all.n_rows() && n_points > 0; ++row) {
+      if (axis->is_null(row)) continue;
+      const double at = real ? (value(row) - from.d) / step : 0;
+      const int64_t point = real ? static_cast<int64_t>(std::floor(at + 1e-12)) : floor_to(axis->i64(row) - from.i, plan.step.i) / plan.step.i;
+      if (point < 0 || point >= n_points) continue;
+      inside.push_back(row);
+      points.push_back(point);
+    }
+    all.keep(inside);
+    std::vector<Vec> keys;
+    for (const BoundPtr& key : plan.keys) keys.push_back(evaluator.eval(*key, all));
+    Grouper by_key(plan.keys.size());
+    Rows groups, fresh;
+    by_key.group(keys, all.n_rows(), groups, &fresh);
+    const size_t n_keys = plan.keys.empty() ? 1 : by_key.n_groups();
+    // Cells that have rows, numbered.
+    IntTable cells;
+    Rows cell(all.n_rows());
+    std::vector<std::pair<uint32_t, int64_t>> places;
+    for (size_t row = 0; row < all.n_rows(); ++row) {
+      cell[row] = cells.insert((static_cast<uint64_t>(groups[row]) << 32) | static_cast<uint64_t>(points[row]));
+      if (cell[row] == places.size()) places.emplace_back(groups[row], points[row]);
+    }
+    std::vector<ColumnPtr> out;
+    for (const Vec& key : keys) {
+      Column column(key.column->type());
+      for (const uint32_t row : fresh) push(column, get(*key.column, key.at(row)));
+      out.push_back(share(std::move(column)));
+    }
+    for (size_t k = 0; k < plan.aggregates.size(); ++k) {
+      const AggregateCall& call = plan.aggregates[k];
+      const std::unique_ptr<Aggregator> state = call.function->make(call);
+      std::vector<Vec> args;
+      for (const BoundPtr& arg : call.args) args.push_back(evaluator.eval(*arg, all));
+      state->update(args, cell, places.size());
+      const Column values = std::move(state->finish(places.size())[0]);
+      context.charge(n_keys * static_cast<size_t>(n_points) * 8);
+      const Json missing = to_json(convert(plan.defaults[k], plan.defaults[k].type));
+      std::vector<std::vector<Json>> series(n_keys, std::vector<Json>(static_cast<size_t>(n_points), missing));
+      for (size_t c = 0; c < places.size(); ++c) series[places[c].first][static_cast<size_t>(places[c].second)] = to_json(get(values, c));
+      Column column(Type::dynamic);
+      for (std::vector<Json>& items : series) {
+        Json array = Json::array();
+        array.items = std::move(items);
+        column.push_text(json_text(array));
+      }
+      out.push_back(share(std::move(column)));
+    }
+    Json axis_points = Json::array();
+    for (int64_t p = 0; p < n_points; ++p) {
+      Value v = from;
+      if (real) v.d += static_cast<double>(p) * step;
+      else v.i += p * plan.step.i;
+      axis_points.items.push_back(to_json(v));
+    }
+    const std::string axis_text = json_text(axis_points);
+    Column axis_column(Type::dynamic);
+    for (size_t k = 0; k < n_keys; ++k) axis_column.push_text(axis_text);
+    out.push_back(share(std::move(axis_column)));
+    return std::make_unique<OneBatch>(Batch::of(std::move(out), n_keys));
+  }
+
+  NodePtr child;
+  SeriesPlan plan;
+};
+
+// A state machine over the ordered rows: each step holds at most one sequence, its last row and its
+// declared columns. A row first tries to move or extend later steps, then earlier ones.
+class ScanSteps : public Node {
+ public:
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    const Batch rows = run_to_one(*child, context);
+    const size_t n_in = child->schema.size(), n_all = schema.size();
+    Evaluator evaluator(context.now);
+    struct State {
+      bool active = false;
+      std::vector<Value> values;  // a row of the output schema
+      std::vector<std::vector<Value>> held;
+    };
+    std::vector<Value> empty;
+    for (size_t k = 0; k < n_all; ++k) empty.push_back(k < n_in ? Value::none(schema[k].type) : initial[k - n_in]);
+    std::vector<State> states(steps.size());
+    for (State& s : states) s.values = empty;
+    std::vector<std::vector<Value>> output;
+    for (size_t row = 0; row < rows.n_rows(); ++row) {
+      if (row % 1024 == 0) context.check_stop();
+      std::vector<Value> current = empty;
+      for (size_t k = 0; k < n_in; ++k) current[k] = get(*rows.column(k), row);
+      const auto batch_for = [&](const std::vector<Value>& declared, size_t step, const std::vector<Value>* own) {
+        std::vector<ColumnPtr> columns;
+        const auto add = [&](const Value& v) {
+          Column c(v.type);
+          push(c, v);
+          columns.push_back(share(std::move(c)));
+        };
+        for (size_t k = 0; k < n_all; ++k) add(k < n_in ? current[k] : declared[k]);
+        for (size_t s = 0; s < steps.size(); ++s) {
+          const std::vector<Value>& values = s == step && own ? *own : states[s].values;
+          for (const Value& v : values) add(v);
+        }
+        return Batch::of(std::move(columns), 1);
+      };
+      for (size_t step = steps.size(); step-- > 0;) {
+        // Extend this step's own sequence, or take over the one of the step before (a new one for the first).
+        bool done = false;
+        for (const bool from_previous : {false, true}) {
+          if (done) break;
+          const State* source = nullptr;
+          if (!from_previous) {
+            if (!states[step].active) continue;
+            source = &states[step];
+          } else if (step > 0) {
+            if (!states[step - 1].active) continue;
+            source = &states[step - 1];
+          }
+          const std::vector<Value> declared = source ? source->values : empty;
+          const Batch batch = batch_for(declared, step, from_previous ? &declared : nullptr);
+          if (evaluator.filter(*steps[step].condition, batch).empty()) continue;
+          std::vector<Value> next = current;
+          for (size_t k = n_in; k < n_all; ++k) next[k] = declared[k];
+          for (const auto& [target, value] : steps[step].assignments) {
+            Batch seen = batch_for(next, step, from_previous ? &declared : nullptr);
+            next[target] = get(*evaluator.column(*value, seen), 0);
+          }
+          states[step].active = true;
+          states[step].values = next;
+          if (from_previous && step > 0) states[step - 1].active = false, states[step - 1].values = empty;
+          if (!steps[step].output_none) output.push_back(next);
+          done = true;
+        }
+        if (done) break;
+      }
+    }
+    std::vector<ColumnPtr> out;
+    for (size_t k = 0; k < n_all; ++k) {
+      Column column(schema[k].type);
+      for (const std::vector<Value>& values : output) push(column, values[k]);
+      out.push_back(share(std::move(column)));
+    }
+    return std::make_unique<OneBatch>(Batch::of(std::move(out), output.size()));
+  }
+  NodePtr child;
+  std::vector<Value> initial;
+  std::vector<ScanStepPlan> steps;
+};
+
+}  // namespace
+
+NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan) {
+  auto node = std::make_shared<Series>();
+  node->schema = std::move(schema);
+  node->child = std::move(child);
+  node->plan = std::move(plan);
+  return node;
+}
+
+NodePtr make_scan_steps(NodePtr child, columns::Schema schema, std::vector<Value> initial, std::vector<ScanStepPlan> steps, std::vector<BoundPtr>) {
+  auto node = std::make_shared<ScanSteps>();
+  node->schema = std::move(schema);
+  node->child = std::move(child);
+  node->initial = std::move(initial);
+  node->steps = std::move(steps);
+  node->ordered = true;
+  return node;
+}
+
+}  // namespace app::kql

@@ -1,0 +1,60 @@
+#include "app/kql/functions.h"
+
+#include <algorithm>
+#include <map>
+
+namespace app::kql {
+namespace {
+
+const std::map<std::string_view, const Function*>& all_functions() {
+  static const std::map<std::string_view, const Function*> table = [] {
+    std::map<std::string_view, const Function*> out;
+    for (const std::span<const Function> part :
+         {operator_functions(), string_functions(), math_functions(), time_functions(), dynamic_functions(), net_functions(),
+          series_functions(), geo_functions(), hash_functions(), window_functions()}) {
+      for (const Function& f : part) out.emplace(f.name, &f);
+    }
+    return out;
+  }();
+  return table;
+}
+
+}  // namespace
+
+const Function* find_function(std::string_view name) {
+  const auto at = all_functions().find(name);
+  return at == all_functions().end() ? nullptr : at->second;
+}
+
+std::vector<std::string> function_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, f] : all_functions()) {
+    const bool callable = std::all_of(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; });
+    const bool is_operator = std::any_of(operator_functions().begin(), operator_functions().end(), [f = f](const Function& o) { return &o == f; });
+    if (callable && !is_operator) names.emplace_back(name);
+  }
+  for (const char* special : {"iff", "iif", "now", "ago", "toscalar", "materialize", "pack_all", "column_ifexists"}) names.emplace_back(special);
+  return names;
+}
+
+bool fits(char letter, Type type) {
+  if (type == Type::dynamic) return true;
+  switch (letter) {
+    case 's': return type == Type::string || type == Type::guid;
+    case 'i': return is_integer(type) || type == Type::boolean;
+    case 'n': return is_number(type) || type == Type::boolean;
+    case 'b': return type == Type::boolean;
+    case 't': return type == Type::datetime;
+    case 'p': return type == Type::timespan;
+    case 'y': return false;
+    default: return true;
+  }
+}
+
+Type widest(Type a, Type b) {
+  if (a == Type::decimal || b == Type::decimal) return a == Type::real || b == Type::real ? Type::real : Type::decimal;
+  if (a == Type::real || b == Type::real) return Type::real;
+  return a == Type::int64 || b == Type::int64 ? Type::int64 : Type::int32;
+}
+
+}  // namespace app::kql

@@ -1,0 +1,5 @@
+#include "app/kql/functions.h"
+
+namespace app::kql {
+std::span<const Function> series_functions() { return {}; }
+}  // namespace app::kql

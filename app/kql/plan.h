@@ -1,0 +1,137 @@
+// app/kql/plan.h: what runs: a tree of nodes, immutable once made, so that a let statement's table
+// can be shared by everything that names it. open() gives a stream of batches; a parent pulls from
+// its child. Making a filter pushes it down to the scan where it can.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/kql/aggregates.h"
+#include "app/kql/ast.h"
+#include "app/kql/batch.h"
+#include "app/kql/expr.h"
+#include "app/kql/query.h"
+
+namespace app::kql {
+
+// One run's limits and shared results. Streams of one run may use it from several threads.
+class ExecContext {
+ public:
+  ExecContext(const RunOptions& run_options, int64_t query_now) : options(run_options), now(query_now) {}
+  // Throws Error{cancelled} or Error{out_of_memory}.
+  void check_stop() const;
+  void charge(size_t bytes);     // memory held until the run ends or is released
+  void release(size_t bytes);
+
+  const RunOptions& options;
+  int64_t now;
+  std::map<const void*, std::shared_ptr<const std::vector<Batch>>> materialized;
+  std::map<int, Batch> slots;    // tables of mv-apply and partition, by slot number
+
+ private:
+  size_t used_bytes_ = 0;
+};
+
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // The next rows, or false at the end. An empty batch is allowed.
+  virtual bool next(Batch& out) = 0;
+};
+
+class Node;
+using NodePtr = std::shared_ptr<const Node>;
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual std::unique_ptr<Stream> open(ExecContext& context) const = 0;
+  // A node that does the filtering itself, or null.
+  virtual NodePtr with_filter(const BoundPtr&) const { return nullptr; }
+
+  columns::Schema schema;
+  bool ordered = false;          // rows come in a set order: after sort, top, range, serialize
+};
+
+std::vector<Batch> run_all(const Node& node, ExecContext& context);
+Batch run_to_one(const Node& node, ExecContext& context);
+
+struct SortKey {
+  BoundPtr expr;
+  bool descending = true;
+  bool nulls_first = false;
+};
+
+NodePtr make_scan(std::shared_ptr<const Table> table);
+NodePtr make_rows(columns::Schema schema, Batch rows);
+NodePtr make_slot(columns::Schema schema, int slot);
+NodePtr make_range(std::string name, Value from, Value to, Value step);
+NodePtr make_filter(NodePtr child, BoundPtr condition);
+// Each output column is an expression over the child's columns.
+NodePtr make_compute(NodePtr child, columns::Schema schema, std::vector<BoundPtr> exprs);
+NodePtr make_take(NodePtr child, uint64_t n_rows);
+NodePtr make_sample(NodePtr child, uint64_t n_rows);
+NodePtr make_sort(NodePtr child, std::vector<SortKey> keys, uint64_t limit = UINT64_MAX);
+NodePtr make_ordered(NodePtr child);  // serialize: only marks the rows as ordered
+NodePtr make_summarize(NodePtr child, columns::Schema schema, std::vector<BoundPtr> keys, std::vector<AggregateCall> aggregates);
+NodePtr make_distinct(NodePtr child);
+NodePtr make_materialized(NodePtr child);
+NodePtr make_union(std::vector<NodePtr> children, columns::Schema schema, std::vector<std::vector<int>> column_of,
+                   std::vector<std::string> source_names, int source_column);
+
+enum class JoinKind : uint8_t { innerunique, inner, leftouter, rightouter, fullouter, leftanti, rightanti, leftsemi, rightsemi };
+NodePtr make_join(NodePtr left, NodePtr right, JoinKind kind, std::vector<BoundPtr> left_keys, std::vector<BoundPtr> right_keys,
+                  columns::Schema schema, std::vector<size_t> right_columns);
+
+struct ExpandColumn {
+  BoundPtr expr;
+  Type type = Type::dynamic;
+  size_t target = 0;             // output column
+};
+struct ExpandOptions {
+  std::vector<ExpandColumn> columns;
+  int index_column = -1;
+  bool bags_as_arrays = false;
+  uint64_t limit = INT64_MAX;
+};
+// Output columns below the child's count carry the child's values.
+NodePtr make_expand(NodePtr child, columns::Schema schema, ExpandOptions options);
+// For each row of child, expanded: runs body over the slot's table; output: outer columns, then body's.
+NodePtr make_apply(NodePtr child, columns::Schema expanded, ExpandOptions options, NodePtr body, int slot,
+                   columns::Schema schema, std::vector<size_t> outer_columns, std::vector<size_t> body_columns);
+NodePtr make_partition(NodePtr child, BoundPtr key, NodePtr body, int slot);
+
+struct ParseColumn {
+  size_t target = 0;
+  Type type = Type::string;
+};
+struct ParsePlan {
+  BoundPtr source;
+  std::vector<PatternPart> pattern;
+  std::vector<ParseColumn> columns;  // one for each column part, in order
+  std::string regex;                 // kind=regex: the whole pattern; empty: simple
+  bool relaxed = false, drop_unmatched = false;
+  std::vector<int> groups;           // of regex: capture group of each column
+};
+NodePtr make_parse(NodePtr child, columns::Schema schema, ParsePlan plan);
+
+struct SeriesPlan {
+  std::vector<BoundPtr> keys;
+  BoundPtr axis;
+  Value from, to, step;              // null: from the data
+  bool to_included = false;
+  std::vector<AggregateCall> aggregates;
+  std::vector<Value> defaults;
+};
+NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan);
+
+struct ScanStepPlan {
+  BoundPtr condition;
+  std::vector<std::pair<size_t, BoundPtr>> assignments;  // declared column, value
+  bool output_last = false, output_none = false;
+};
+// Sequences of rows that go through steps; state columns follow the child's in the scope of a step.
+NodePtr make_scan_steps(NodePtr child, columns::Schema schema, std::vector<Value> initial, std::vector<ScanStepPlan> steps,
+                        std::vector<BoundPtr> partition);
+
+}  // namespace app::kql

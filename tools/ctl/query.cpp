@@ -1,0 +1,178 @@
+// sigmactl query: KQL over logs, or over nothing where the query brings its own data; and many
+// queries of one process with --batch.
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "app/kql/query.h"
+#include "engine/base/error.h"
+#include "tools/ctl/command.h"
+
+namespace ctl {
+namespace {
+
+using app::kql::ResultTable;
+
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string row_json(const app::columns::Chunk& chunk, size_t row) {
+  std::string out = "[";
+  for (size_t k = 0; k < chunk.columns.size(); ++k) {
+    if (k) out += ',';
+    out += app::kql::cell_json(chunk.columns[k], row);
+  }
+  return out + "]";
+}
+
+std::string rows_json(const ResultTable& result) {
+  std::string out = "[";
+  for (const auto& chunk : result.chunks) {
+    for (size_t row = 0; row < chunk->n_rows; ++row) {
+      if (out.size() > 1) out += ',';
+      out += row_json(*chunk, row);
+    }
+  }
+  return out + "]";
+}
+
+// line:column: message (hint)
+std::string diagnostic_text(const std::string& query, const app::kql::Diagnostic& d) {
+  const app::kql::Position at = app::kql::position_at(query, d.span.begin);
+  std::string text = std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + d.message;
+  if (!d.hint.empty()) text += " (" + d.hint + ")";
+  return text;
+}
+
+[[noreturn]] void fail_query(const std::string& query, const ResultTable& result) {
+  std::string all;
+  for (const app::kql::Diagnostic& d : result.diagnostics) all += (all.empty() ? "" : "; ") + diagnostic_text(query, d);
+  engine::fail(engine::ErrorKind::invalid_input, "query, %s", all.c_str());
+}
+
+void print_json(const ResultTable& result) {
+  std::string columns;
+  for (const auto& c : result.columns) {
+    columns += (columns.empty() ? "" : ",") + std::string("{\"name\":") + quoted(c.name) + ",\"type\":\"" + app::columns::type_name(c.type) + "\"}";
+  }
+  std::printf("{\"columns\":[%s],\"rows\":%s,\"truncated\":%s,\"seconds\":%.6f}\n", columns.c_str(), rows_json(result).c_str(),
+              result.truncated ? "true" : "false", result.seconds);
+}
+
+void print_csv(const ResultTable& result) {
+  const auto field = [](const std::string& text) {
+    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+    std::string out = "\"";
+    for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return out + "\"";
+  };
+  std::string line;
+  for (const auto& c : result.columns) line += (line.empty() ? "" : ",") + field(c.name);
+  std::printf("%s\n", line.c_str());
+  for (const auto& chunk : result.chunks) {
+    for (size_t row = 0; row < chunk->n_rows; ++row) {
+      for (size_t k = 0; k < chunk->columns.size(); ++k) std::printf("%s%s", k ? "," : "", field(app::kql::cell_text(chunk->columns[k], row)).c_str());
+      std::printf("\n");
+    }
+  }
+}
+
+void print_table(const ResultTable& result) {
+  constexpr size_t max_width = 80, sampled_rows = 1000;
+  const auto shown = [](std::string text) {
+    for (char& c : text) {
+      if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    }
+    if (text.size() > max_width) {
+      size_t cut = max_width - 3;
+      while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+      text.resize(cut);
+      text += "...";
+    }
+    return text;
+  };
+  std::vector<size_t> widths;
+  for (const auto& c : result.columns) widths.push_back(c.name.size());
+  size_t n = 0;
+  for (const auto& chunk : result.chunks) {
+    for (size_t row = 0; row < chunk->n_rows && n < sampled_rows; ++row, ++n) {
+      for (size_t k = 0; k < widths.size(); ++k) widths[k] = std::max(widths[k], shown(app::kql::cell_text(chunk->columns[k], row)).size());
+    }
+  }
+  const auto cell = [&](const std::string& text, size_t k) {
+    const bool last = k + 1 == widths.size();
+    std::printf("%s%s", text.c_str(), last ? "\n" : std::string(widths[k] - std::min(widths[k], text.size()) + 2, ' ').c_str());
+  };
+  for (size_t k = 0; k < widths.size(); ++k) cell(result.columns[k].name, k);
+  for (size_t k = 0; k < widths.size(); ++k) cell(std::string(widths[k], '-'), k);
+  for (const auto& chunk : result.chunks) {
+    for (size_t row = 0; row < chunk->n_rows; ++row) {
+      for (size_t k = 0; k < widths.size(); ++k) cell(shown(app::kql::cell_text(chunk->columns[k], row)), k);
+    }
+  }
+  std::printf("%llu rows%s in %.3f s\n", static_cast<unsigned long long>(result.n_rows), result.truncated ? " (more were cut off)" : "", result.seconds);
+}
+
+nlohmann::json error_json(const std::string& query, const app::kql::Diagnostic& d) {
+  const app::kql::Position at = app::kql::position_at(query, d.span.begin);
+  return {{"message", d.hint.empty() ? d.message : d.message + " (" + d.hint + ")"}, {"line", at.line}, {"column", at.column}, {"offset", at.utf16_offset}};
+}
+
+// One {"id", "query"} a line in, one result a line out.
+int batch(std::istream& in, const app::kql::Tables& tables) {
+  std::string line;
+  for (int n = 1; std::getline(in, line); ++n) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const nlohmann::json item = nlohmann::json::parse(line, nullptr, false);
+    if (!item.is_object() || !item.contains("query") || !item["query"].is_string()) {
+      engine::fail(engine::ErrorKind::invalid_input, "standard input, line %d: expected a JSON object with \"id\" and \"query\"", n);
+    }
+    const std::string text = item["query"];
+    const std::string id = item.value("id", nlohmann::json()).dump();
+    nlohmann::json error;
+    try {
+      const ResultTable result = app::kql::run(text, tables, {});
+      if (!result.failed()) {
+        std::string columns;
+        for (const auto& c : result.columns) columns += (columns.empty() ? "" : ",") + quoted(c.name);
+        std::cout << "{\"id\":" << id << ",\"columns\":[" << columns << "],\"rows\":" << rows_json(result) << "}\n" << std::flush;
+        continue;
+      }
+      error = error_json(text, result.diagnostics[0]);
+    } catch (const engine::Error& e) {
+      error = {{"message", e.what()}, {"line", 1}, {"column", 1}, {"offset", 0}};
+    }
+    std::cout << "{\"id\":" << id << ",\"error\":" << error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "}\n" << std::flush;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_query(Program& program) {
+  CLI::App* query = program.cli.add_subcommand("query", "Run KQL over logs (table Logs), or over data the query brings itself");
+  struct Options {
+    std::string kql, format = "table";
+    bool batch = false;
+  };
+  const auto options = std::make_shared<Options>();
+  query->add_option("--kql", options->kql, "The query, such as: Logs | where Level == 'ERROR' | count");
+  query->add_option("--format", options->format, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
+  query->add_flag("--batch", options->batch, "Read queries from standard input, one {\"id\", \"query\"} a line");
+  query->callback(chosen(program, [options] {
+    app::kql::Tables tables;
+    if (options->batch) return batch(std::cin, tables);
+    if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
+    const ResultTable result = app::kql::run(options->kql, tables, {});
+    if (result.failed()) fail_query(options->kql, result);
+    if (options->format == "json") print_json(result);
+    else if (options->format == "csv") print_csv(result);
+    else print_table(result);
+    return 0;
+  }));
+}
+
+}  // namespace ctl
