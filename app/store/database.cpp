@@ -342,13 +342,15 @@ void Transaction::commit() {
   Connection& writer = *database_.impl_->writer;
   CHECK_INVARIANT(!done_ && !writer.rollback_only);
   if (writer.transaction_depth == 1) writer.execute("commit");
+  --writer.transaction_depth;
   done_ = true;
+  lock_.unlock();
 }
 
 Transaction::~Transaction() {
+  if (done_) return;
   Connection& writer = *database_.impl_->writer;
   --writer.transaction_depth;
-  if (done_) return;
   writer.rollback_only = true;
   // A full disk makes SQLite roll back by itself.
   if (writer.transaction_depth == 0 && sqlite3_get_autocommit(writer.handle) == 0) {

@@ -102,7 +102,7 @@ class Transaction {
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
-  void commit();
+  void commit();  // and lets go of the lock
 
  private:
   Database& database_;
