@@ -16,13 +16,20 @@ using store::LogColumn;
 constexpr size_t n_slots = 512;       // of time, for all records together
 constexpr size_t n_gaps_kept = 32;
 
-std::string clock_text(Ticks time) {
+// With milliseconds where the whole log lasts less than a minute.
+std::string clock_text(Ticks time, Ticks log_span) {
   const std::string iso = iso_text(time);   // 2026-01-31T10:20:30.1230000Z
-  return iso.empty() ? iso : iso.substr(0, 10) + " " + iso.substr(11, 8);
+  if (iso.empty()) return iso;
+  return iso.substr(0, 10) + " " + iso.substr(11, log_span < 60 * ticks_per_second ? 12 : 8);
+}
+
+std::string times_text(uint64_t n) {
+  return n == 1 ? "once" : format("%llu times", static_cast<unsigned long long>(n));
 }
 
 std::string span_text(Ticks span) {
   const double s = double(span) / double(ticks_per_second);
+  if (s < 0.002) return format("%.0f µs", s * 1e6);
   if (s < 1) return format("%.0f ms", s * 1000);
   if (s < 120) return format("%.1f s", s);
   if (s < 2 * 3600) return format("%.0f min", s / 60);
@@ -135,8 +142,8 @@ struct ActivityCounter::State {
       a.rows = t.samples;
       const double often = std::min(1.0, std::log2(1.0 + double(t.count)) / 8);
       a.score = std::min(1.0, 0.25 + 0.25 * often + 0.15 * share + (is_bad(t) ? 0.35 : 0));
-      a.text = format("%s appears first at %s, after %.0f %% of the log's time, then %llu times.",
-                      quoted(t.pattern).c_str(), clock_text(t.first_time).c_str(), share * 100, count_of(t.count));
+      a.text = format("%s appears first at %s, after %.0f %% of the log's time, %s in all.",
+                      quoted(t.pattern).c_str(), clock_text(t.first_time, last - first).c_str(), share * 100, times_text(t.count).c_str());
       out.push_back(std::move(a));
     }
   }
@@ -152,7 +159,7 @@ struct ActivityCounter::State {
       a.template_id = t.id;
       a.rows = t.samples;
       a.score = (is_bad(t) ? 0.55 : 0.15) + 0.1 / double(t.count);
-      a.text = format("%s occurs %llu times in %llu records.", quoted(t.pattern).c_str(), count_of(t.count), count_of(n_records));
+      a.text = format("%s occurs %s in %llu records.", quoted(t.pattern).c_str(), times_text(t.count).c_str(), count_of(n_records));
       out.push_back(std::move(a));
     }
   }
@@ -178,7 +185,7 @@ struct ActivityCounter::State {
       if (t.last_row != no_row) a.rows = {t.last_row};
       a.score = std::min(0.8, 0.35 + 0.4 * silent / double(span));
       a.text = format("%s came every %s (%llu times) and stops at %s; the log goes on for %s.", quoted(t.pattern).c_str(),
-                      span_text(Ticks(usual)).c_str(), count_of(t.count), clock_text(t.last_time).c_str(), span_text(Ticks(silent)).c_str());
+                      span_text(Ticks(usual)).c_str(), count_of(t.count), clock_text(t.last_time, last - first).c_str(), span_text(Ticks(silent)).c_str());
       out.push_back(std::move(a));
     }
   }
@@ -207,7 +214,7 @@ struct ActivityCounter::State {
       const double factor = top / std::max(usual, 1.0 / double(n));
       a.score = std::min(1.0, 0.3 + 0.08 * std::log2(factor) + (is_bad(t) ? 0.3 : 0));
       a.text = format("%s: %.0f of %llu within %s from %s, usually %.1f in that time.", quoted(t.pattern).c_str(), top, count_of(t.count),
-                      span_text(a.end - a.begin).c_str(), clock_text(a.begin).c_str(), usual);
+                      span_text(a.end - a.begin).c_str(), clock_text(a.begin, last - first).c_str(), usual);
       out.push_back(std::move(a));
     }
   }
@@ -223,7 +230,7 @@ struct ActivityCounter::State {
     const double normal = double(gaps[gaps.size() - 1].length());
     for (const Gap& gap : gaps) {
       const double length = double(gap.length());
-      if (length < 0.02 * double(span) || length < 30 * usual || length < 4 * std::max(usual, gaps.size() == n_gaps_kept ? normal : usual)) continue;
+      if (gap.length() < ticks_per_second || length < 0.02 * double(span) || length < 30 * usual || length < 4 * std::max(usual, gaps.size() == n_gaps_kept ? normal : usual)) continue;
       Anomaly a;
       a.kind = "gap";
       a.begin = gap.begin;
@@ -231,7 +238,7 @@ struct ActivityCounter::State {
       a.rows = {gap.before, gap.after};
       a.score = std::min(0.9, 0.3 + 0.1 * std::log2(length / usual) / 2 + length / double(span) * 0.4);
       a.text = format("No record for %s, from %s to %s; usually one comes every %s.", span_text(gap.length()).c_str(),
-                      clock_text(gap.begin).c_str(), clock_text(gap.end).c_str(), span_text(Ticks(usual)).c_str());
+                      clock_text(gap.begin, last - first).c_str(), clock_text(gap.end, last - first).c_str(), span_text(Ticks(usual)).c_str());
       out.push_back(std::move(a));
     }
   }
@@ -282,7 +289,7 @@ struct ActivityCounter::State {
     a.end = first + Ticks(double(last - first) * double(best_end) / double(n_steps));
     a.score = std::min(1.0, 0.5 + 0.1 * std::log2(share_in / std::max(share_out, 0.001)) / 2 + 0.3 * share_in);
     a.text = format("Errors are %.1f %% of the records from %s to %s (%.0f of %.0f), %.1f %% in the rest of the log.", share_in * 100,
-                    clock_text(a.begin).c_str(), clock_text(a.end).c_str(), errors_in, n_in, share_out * 100);
+                    clock_text(a.begin, last - first).c_str(), clock_text(a.end, last - first).c_str(), errors_in, n_in, share_out * 100);
     out.push_back(std::move(a));
   }
 };

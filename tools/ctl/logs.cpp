@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/logs/anomalies.h"
 #include "app/logs/parse.h"
 #include "app/logs/templates.h"
 #include "app/settings.h"
@@ -105,12 +106,17 @@ int show_stats(const Choices& choices) {
   const auto began = std::chrono::steady_clock::now();
   uint64_t by_level[app::n_levels] = {};
   app::logs::TemplateMiner miner;
-  const auto count = [&by_level](RecordBatch&& batch) {
+  app::logs::ActivityCounter activity;
+  app::RowId n_counted = 0;
+  const auto count = [&](RecordBatch&& batch) {
     for (const Record& r : batch.records) ++by_level[size_t(r.level)];
+    activity.add(batch.records, n_counted);
+    n_counted += batch.records.size();
   };
   const std::vector<Source> sources = read_all(choices, true, [&](RecordBatch&& batch) { miner.add(std::move(batch), count); });
   miner.flush(count);
   const std::vector<app::Template> templates = miner.templates();
+  const std::vector<app::Anomaly> anomalies = activity.find(templates);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
   Source all;
@@ -131,11 +137,15 @@ int show_stats(const Choices& choices) {
   }
   if (choices.json) {
     const auto time_or_null = [](app::Ticks t) { return t == app::no_time ? nlohmann::json() : nlohmann::json(app::logs::iso_text(t)); };
+    nlohmann::json unusual = nlohmann::json::array();
+    for (const app::Anomaly& a : anomalies) {
+      unusual.push_back({{"kind", a.kind}, {"text", a.text}, {"score", a.score}, {"begin", time_or_null(a.begin)}, {"end", time_or_null(a.end)}});
+    }
     const nlohmann::json out = {{"lines", all.n_lines}, {"records", all.n_records}, {"bytes", all.n_bytes},
                                 {"format", all.format}, {"first_time", time_or_null(all.first_time)},
                                 {"last_time", time_or_null(all.last_time)}, {"levels", levels},
                                 {"templates", templates.size()}, {"seconds", seconds},
-                                {"records_without_time", all.n_without_time}, {"sources", listed}};
+                                {"records_without_time", all.n_without_time}, {"sources", listed}, {"anomalies", unusual}};
     std::printf("%s\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return 0;
   }
@@ -153,6 +163,10 @@ int show_stats(const Choices& choices) {
   constexpr size_t n_shown = 20;
   for (size_t i = 0; i < most.size() && i < n_shown; ++i) {
     std::printf("%10llu  %s\n", static_cast<unsigned long long>(most[i]->count), most[i]->pattern.substr(0, 160).c_str());
+  }
+  if (most.size() > n_shown) std::printf("%10s  and %zu more templates\n", "", most.size() - n_shown);
+  for (size_t i = 0; i < anomalies.size() && i < n_shown; ++i) {
+    std::printf("%.2f %s: %s\n", anomalies[i].score, anomalies[i].kind.c_str(), anomalies[i].text.c_str());
   }
   return 0;
 }
@@ -176,7 +190,7 @@ void add_logs_commands(Program& program) {
   list->callback(chosen(program, [templates] { return list_templates(*templates); }));
 
   auto stats = std::make_shared<Choices>();
-  CLI::App* show = add_reader(*group, "stats", "Lines, records, format, times, levels, templates", *stats);
+  CLI::App* show = add_reader(*group, "stats", "Lines, records, format, times, levels, templates, anomalies", *stats);
   show->add_flag("--json", stats->json, "One JSON document");
   show->callback(chosen(program, [stats] { return show_stats(*stats); }));
 }

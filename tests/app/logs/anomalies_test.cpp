@@ -77,7 +77,7 @@ TEST_CASE("logs/anomalies: a message that occurs once in thousands is rare") {
   const std::vector<Anomaly> got = find(events);
   const Anomaly* a = of_kind(got, "rare_template");
   REQUIRE(a != nullptr);
-  CHECK(a->text == "\"certificate expired\" occurs 1 times in 7201 records.");
+  CHECK(a->text == "\"certificate expired\" occurs once in 7201 records.");
   CHECK(a->rows.size() == 1);
 }
 
