@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/app_state.h"
+#include "app/models/catalog.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 
@@ -84,9 +85,10 @@ App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options)
   s.publish_tasks();
   if (s.options.load_model) {
     refresh_models();
-    const auto models = this->models();
     std::string path = s.settings.model_path;
-    if (path.empty() || !std::filesystem::exists(path)) path = models->models.empty() ? "" : models->models.front().path;
+    if (path.empty() || !std::filesystem::exists(path)) {
+      path = models::find_default_model(s.assets_folder, model_folders(s.data_folder, s.assets_folder));
+    }
     if (!path.empty()) load_model(path);
   } else {
     refresh_models();

@@ -27,39 +27,42 @@ constexpr auto measure_interval = std::chrono::seconds(2);
 
 void App::ask(const std::string& question) {
   State& s = *state_;
-  const SessionPtr session = s.current;
-  if (!session || question.empty()) return;
-  s.guard("Asking", [&] {
-    Message message;
-    message.role = "user";
-    message.text = question;
-    message.time = store::now_ticks();
-    message.id = s.sessions->save_message(session->id, message);
-    {
-      const std::lock_guard lock(session->mutex);
-      session->messages.push_back(message);
-      session->answering = true;
-      session->error.clear();
-      session->streaming_text.clear();
-      session->streaming_stage = "waiting for the model";
-    }
-    s.publish_incident(*session);
-    s.jobs->start(
-        "model", "answer", "Answering", [&s, session, question](Job& job) { s.answer(session, question, job); },
-        [&s, session](const std::string& error) {
-          {
-            const std::lock_guard lock(session->mutex);
-            session->answering = false;
-            session->error = error;
-          }
-          s.publish_incident(*session);
-        });
-  });
+  if (!s.current || question.empty()) return;
+  s.guard("Asking", [&] { s.ask(s.current, question, true); });
+}
+
+void App::State::ask(const SessionPtr& session, const std::string& question, bool use_model) {
+  Message message;
+  message.role = "user";
+  message.text = question;
+  message.time = store::now_ticks();
+  message.id = sessions->save_message(session->id, message);
+  {
+    const std::lock_guard lock(session->mutex);
+    session->messages.push_back(message);
+    session->answering = true;
+    session->error.clear();
+    session->streaming_text.clear();
+    session->streaming_stage = "waiting for the model";
+  }
+  publish_incident(*session);
+  // The model lane also where no model is loaded: one that is being loaded now will answer.
+  jobs->start(
+      use_model ? "model" : "work", "answer", "Answering",
+      [this, session, question, use_model](Job& job) { answer(session, question, use_model, job); },
+      [this, session](const std::string& error) {
+        {
+          const std::lock_guard lock(session->mutex);
+          session->answering = false;
+          session->error = error;
+        }
+        publish_incident(*session);
+      });
 }
 
 void App::stop_answer() { state_->jobs->cancel_kind("answer"); }
 
-void App::State::answer(const SessionPtr& session, const std::string& question, Job& job) {
+void App::State::answer(const SessionPtr& session, const std::string& question, bool use_model, Job& job) {
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   diagnosis::Diagnosis diagnosis;
   std::vector<Anomaly> anomalies;
@@ -76,7 +79,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   diagnosis.answer = diagnosis::compose_answer(question, diagnosis.checks.findings, diagnosis.evidence, *log);
 
   Answer answer = diagnosis.answer;
-  if (model && generation) {
+  if (use_model && model && generation) {
     Clock::time_point shown;
     diagnosis::AskOptions ask;
     ask.max_tokens = settings.max_answer_tokens;
@@ -202,14 +205,9 @@ void App::export_report(const std::string& path, bool mask_secrets) {
 
 // --- models
 
-std::vector<std::string> App::State::model_folders() const {
-  return {data_folder + "/models",
-          (std::filesystem::path(assets_folder) / "../models").lexically_normal().string()};
-}
-
 void App::State::publish_models() {
   ModelsView view;
-  view.models = models::list_models(model_folders());
+  view.models = models::list_models(model_folders(data_folder, assets_folder));
   view.folder = data_folder + "/models";
   view.free_memory_bytes = models::free_memory_bytes();
   {

@@ -6,6 +6,7 @@
 #include "app/app_state.h"
 #include "app/ingest.h"
 #include "app/logs/anomalies.h"
+#include "app/sample.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 
@@ -13,8 +14,7 @@ namespace app {
 namespace {
 
 constexpr const char* untitled = "New incident";
-constexpr const char* sample_title = "Sample: disk full on db-2";
-constexpr const char* sample_notice = "stored sample: findings come from the checks, the answer was written from them without a model";
+constexpr const char* sample_notice = "Sample incident, bundled with the program: its first answer was composed from the findings, not generated.";
 
 std::string thousands(uint64_t n) {
   std::string text = std::to_string(n);
@@ -29,8 +29,6 @@ std::string file_name(const std::string& path) {
 
 }  // namespace
 
-std::string sample_folder(const std::string& assets_folder) { return assets_folder + "/sample"; }
-
 void App::ingest_paths(const std::vector<std::string>& paths) {
   if (!paths.empty()) state_->ingest(paths, {}, {});
 }
@@ -39,7 +37,7 @@ void App::ingest_text(const std::string& name, std::string text) {
   if (!text.empty()) state_->ingest({}, name, std::move(text));
 }
 
-void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text) {
+void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question) {
   const SessionPtr session = current;
   if (!session) return;
   const std::string shown = paths.empty() ? name : file_name(paths.front());
@@ -53,7 +51,7 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
 
   IngestOptions ingest_options;
   ingest_options.utc_offset_minutes = utc_offset_minutes(settings.time_zone);
-  auto work = [this, session, paths = std::move(paths), name, text = std::move(text),
+  auto work = [this, session, paths = std::move(paths), name, text = std::move(text), question,
                ingest_options](Job& job) mutable {
     const auto on_progress = [&](const IngestProgress& p) {
       const double fraction = p.n_bytes_total == 0
@@ -72,6 +70,7 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
     publish_logs(*session);
     if (!summary.cancelled) run_checks(session, job);
     start_filter(session);
+    if (!question.empty() && !summary.cancelled) ask(session, question, false);
   };
   jobs->start("ingest", "ingest", "Reading " + shown, std::move(work), [this, session](const std::string& message) {
     {
@@ -155,14 +154,14 @@ void App::State::start_filter(const SessionPtr& session) {
 }
 
 void App::State::open_sample() {
-  new_session(sample_title);
+  const SampleIncident sample = load_sample(assets_folder);
+  new_session(sample.title);
   {
     const std::lock_guard lock(current->mutex);
     current->notice = sample_notice;
   }
   sessions->set_state(current->id, "notice", sample_notice);
-  const std::string folder = sample_folder(assets_folder);
-  ingest({folder + "/logs"}, {}, {});
+  ingest(sample.paths, {}, {}, sample.question);
 }
 
 }  // namespace app

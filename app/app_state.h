@@ -128,16 +128,17 @@ struct App::State {
   void guard(const char* what, const std::function<void()>& work);
 
   // --- app_logs.cpp
-  void ingest(std::vector<std::string> paths, std::string name, std::string text);
+  // Where a question is given, it is asked once the checks are done, and answered without a model.
+  void ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question = {});
   void run_checks(const SessionPtr& session, Job& job);
   void start_filter(const SessionPtr& session);
   void open_sample();
 
   // --- app_answer.cpp
-  void answer(const SessionPtr& session, const std::string& question, Job& job);
+  void ask(const SessionPtr& session, const std::string& question, bool use_model);
+  void answer(const SessionPtr& session, const std::string& question, bool use_model, Job& job);
   void publish_models();
   void start_loading(const std::string& path);
-  std::vector<std::string> model_folders() const;  // the user's first, then the packaged one
 
   // --- app_tools.cpp
   void publish_kql(OpenSession& session);
@@ -147,7 +148,5 @@ struct App::State {
   bool scoring = false;           // UI thread and work lane, under view_mutex
   int64_t shown_run = 0;
 };
-
-std::string sample_folder(const std::string& assets_folder);
 
 }  // namespace app

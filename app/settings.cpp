@@ -122,4 +122,8 @@ std::string find_assets_folder() {
                "set SIGMADESK_ASSETS. Looked in:%s", tried.c_str());
 }
 
+std::vector<std::string> model_folders(const std::string& data_folder, const std::string& assets_folder) {
+  return {data_folder + "/models", (std::filesystem::path(assets_folder) / "../models").lexically_normal().string()};
+}
+
 }  // namespace app

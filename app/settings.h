@@ -38,5 +38,7 @@ std::string default_data_folder();   // SIGMADESK_DATA, else XDG_DATA_HOME/sigma
 // SIGMADESK_ASSETS, else assets/ beside the program, ../share/sigmadesk, or the source tree it was
 // built from. Throws Error{not_found} that lists the places looked at.
 std::string find_assets_folder();
+// Where model files are looked for: the user's folder first, then the one a package brings.
+std::vector<std::string> model_folders(const std::string& data_folder, const std::string& assets_folder);
 
 }  // namespace app

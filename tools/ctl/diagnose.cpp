@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,8 +13,12 @@
 #include "app/diagnosis/diagnose.h"
 #include "app/diagnosis/wording.h"
 #include "app/ingest.h"
+#include "app/models/catalog.h"
+#include "app/sample.h"
 #include "app/settings.h"
+#include "app/store/database.h"
 #include "app/store/log_store.h"
+#include "app/store/session_store.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -28,7 +34,8 @@ using Clock = std::chrono::steady_clock;
 struct Choices {
   std::vector<std::string> paths;
   std::string question, model;
-  bool no_model = false, json = false, all = false;
+  std::string data_folder;
+  bool no_model = false, json = false, all = false, sample = false, no_save = false;
   int n_ctx = 4096, max_tokens = 320, n_threads = 0;
   uint64_t seed = 1;
 };
@@ -50,9 +57,16 @@ double ms_since(Clock::time_point start) { return std::chrono::duration<double, 
 
 // --- JSON
 
+// The store keeps control characters as \xNN; scripts compare with the file, so colour sequences get
+// their escape character back.
+std::string as_in_file(std::string text) {
+  for (size_t at = 0; (at = text.find("\\x1B[", at)) != std::string::npos; at++) text.replace(at, 4, "\033");
+  return text;
+}
+
 json lines_json(const std::vector<app::LineRef>& lines) {
   json out = json::array();
-  for (const app::LineRef& line : lines) out.push_back({{"file", line.file}, {"line", line.line}, {"text", line.text}});
+  for (const app::LineRef& line : lines) out.push_back({{"file", line.file}, {"line", line.line}, {"text", as_in_file(line.text)}});
   return out;
 }
 
@@ -77,7 +91,7 @@ void print_json(const Result& result) {
   out["citations"] = json::array();
   for (const app::Citation& c : result.answer.citations)
     if (c.state != app::CitationState::not_found)
-      out["citations"].push_back({{"file", c.line.file}, {"line", c.line.line}, {"text", c.line.text}, {"evidence", c.evidence_id},
+      out["citations"].push_back({{"file", c.line.file}, {"line", c.line.line}, {"text", as_in_file(c.line.text)}, {"evidence", c.evidence_id},
                                   {"state", app::citation_state_names[int(c.state)]}});
   out["checks"] = json::array();
   for (const app::CheckResult& check : result.diagnosis.checks.checks) out["checks"].push_back({{"check", check.check}, {"title", check.title}, {"found", check.n_found}});
@@ -173,11 +187,97 @@ void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& res
   app::diagnosis::AskOptions options;
   options.max_tokens = choices.max_tokens;
   options.seed = choices.seed;
-  options.on_text = [&](std::string_view) {
+  // Dim while it is unverified; what is printed at the end has been checked.
+  const bool streams = !choices.json && ::isatty(STDERR_FILENO) != 0;
+  options.on_text = [&](std::string_view piece) {
     if (result.timings.first_token_ms == 0) result.timings.first_token_ms = ms_since(start);
+    if (streams) std::fprintf(stderr, "\033[2m%.*s\033[0m", static_cast<int>(piece.size()), piece.data());
   };
   result.answer = app::diagnosis::ask_model(result.diagnosis, log, *model, *session, options).answer;
+  if (streams) std::fputs("\n\n", stderr);
 }
+
+// What the command line left open: the sample's files and question, the default model.
+void complete(Choices& choices) {
+  const std::string assets = app::find_assets_folder();
+  if (choices.sample) {
+    const app::SampleIncident sample = app::load_sample(assets);
+    choices.paths.insert(choices.paths.begin(), sample.paths.begin(), sample.paths.end());
+    if (choices.question.empty()) choices.question = sample.question;
+  }
+  if (choices.paths.empty()) {
+    engine::fail(engine::ErrorKind::usage, "diagnose needs a PATH (a file, a folder, an archive or - for standard input) or --sample");
+  }
+  if (choices.model.empty() && !choices.no_model) {
+    choices.model = app::models::find_default_model(assets, app::model_folders(choices.data_folder, assets));
+    if (choices.model.empty()) std::fprintf(stderr, "note: no model file is there, so the answer is composed from the findings\n");
+  }
+}
+
+// A session in the user's data folder, or nothing where it cannot be written: the diagnosis goes on.
+class SavedSession {
+ public:
+  explicit SavedSession(const Choices& choices) {
+    if (choices.no_save) return;
+    try {
+      database_ = std::make_unique<app::store::Database>(choices.data_folder + "/sigmadesk.db");
+      sessions_ = std::make_unique<app::store::SessionStore>(*database_);
+      const std::string title = choices.sample ? "Sample incident" : std::filesystem::path(choices.paths.front()).filename().string();
+      id_ = sessions_->create(title.empty() || title == "-" ? "standard input" : title);
+      log_ = app::store::open_log_store(*database_, id_);
+    } catch (const engine::Error& e) {
+      std::fprintf(stderr, "note: not kept as a session: %s\n", e.what());
+      discard();
+    }
+  }
+  ~SavedSession() {
+    if (!kept_) discard();
+  }
+  SavedSession(const SavedSession&) = delete;
+
+  app::store::LogStore* log() { return log_.get(); }
+  int64_t id() const { return kept_ ? id_ : 0; }
+
+  void keep(const Choices& choices, Diagnosis& diagnosis, const std::vector<app::Anomaly>& anomalies, const app::Answer& answer) {
+    if (!log_) return;
+    log_->flush();
+    sessions_->save_findings(id_, diagnosis.checks.findings, diagnosis.checks.checks, anomalies);
+    app::Message question;
+    question.role = "user";
+    question.text = choices.question.empty() ? "What broke?" : choices.question;
+    question.time = app::store::now_ticks();
+    sessions_->save_message(id_, question);
+    app::Message reply;
+    reply.role = "assistant";
+    reply.text = answer.text;
+    reply.time = app::store::now_ticks();
+    reply.answer = answer;
+    sessions_->save_message(id_, reply, &diagnosis.evidence);
+    kept_ = true;
+  }
+
+ private:
+  void discard() {
+    log_.reset();
+    if (sessions_ && id_ != 0) {
+      try {
+        sessions_->remove(id_);
+        sessions_->purge(id_);
+      } catch (const engine::Error& e) {
+        std::fprintf(stderr, "note: an unfinished session stays in the list: %s\n", e.what());
+      }
+    }
+    sessions_.reset();
+    database_.reset();
+    id_ = 0;
+  }
+
+  std::unique_ptr<app::store::Database> database_;
+  std::unique_ptr<app::store::SessionStore> sessions_;
+  std::unique_ptr<app::store::LogStore> log_;
+  int64_t id_ = 0;
+  bool kept_ = false;
+};
 
 Result diagnose(const Choices& choices) {
   Clock::time_point start = Clock::now();
@@ -185,7 +285,9 @@ Result diagnose(const Choices& choices) {
   std::string assets = app::find_assets_folder();
   app::diagnosis::CheckSet checks = app::diagnosis::CheckSet::load(assets + "/checks");
   auto formats = app::logs::FormatSet::load(assets + "/log_formats");
-  auto store = app::store::make_memory_log_store();
+  SavedSession saved(choices);
+  std::unique_ptr<app::store::LogStore> memory = saved.log() == nullptr ? app::store::make_memory_log_store() : nullptr;
+  app::store::LogStore* store = memory ? memory.get() : saved.log();
   app::IngestSummary summary = app::ingest(*store, choices.paths, formats);
   result.notes = summary.notes;
   result.timings.ingest_ms = ms_since(start);
@@ -201,6 +303,8 @@ Result diagnose(const Choices& choices) {
     result.notes.push_back("Of " + app::diagnosis::counted(result.diagnosis.checks.n_long_lines, "line") + " longer than 64 KiB the checks read only the beginning.");
   result.answer = result.diagnosis.answer;
   if (!choices.model.empty() && !choices.no_model) ask(choices, *log, result, start);
+  saved.keep(choices, result.diagnosis, summary.anomalies, result.answer);
+  result.session = saved.id();
   result.timings.total_ms = ms_since(start);
   return result;
 }
@@ -210,9 +314,11 @@ Result diagnose(const Choices& choices) {
 void add_diagnose_command(Program& program) {
   auto choices = std::make_shared<Choices>();
   CLI::App* command = program.cli.add_subcommand("diagnose", "Find what broke in logs, command output and manifests, with the lines that prove it");
-  command->add_option("PATH", choices->paths, "Files, folders or archives; - reads standard input")->required();
+  command->add_option("PATH", choices->paths, "Files, folders or archives; - reads standard input");
+  command->add_flag("--sample", choices->sample, "Diagnose the sample incident that comes with the program");
+  command->add_flag("--no-save", choices->no_save, "Do not keep this as a session");
   command->add_option("-q,--question", choices->question, "What you want to know; it orders the findings");
-  command->add_option("-m,--model", choices->model, "Model file that words the answer (GGUF)");
+  command->add_option("-m,--model", choices->model, "Model file that words the answer (GGUF; default: the one of the set-up)");
   command->add_flag("--no-model", choices->no_model, "Answer from the checks alone");
   command->add_flag("--json", choices->json, "Print one JSON document");
   command->add_flag("--all", choices->all, "Print all findings, not only the first five");
@@ -221,7 +327,9 @@ void add_diagnose_command(Program& program) {
   command->add_option("--seed", choices->seed, "Seed of the model's sampling");
   command->add_option("--threads", choices->n_threads, "Threads; 0: one for each core");
   command->footer("Example: kubectl describe pod web-1 | sigmactl diagnose - app.log --question \"why does web-1 restart?\"");
-  command->callback(chosen(program, [choices] {
+  command->callback(chosen(program, [&program, choices] {
+    choices->data_folder = program.data_folder.empty() ? app::default_data_folder() : program.data_folder;
+    complete(*choices);
     Result result = diagnose(*choices);
     if (choices->json)
       print_json(result);
