@@ -3,6 +3,8 @@
 
 #include "engine/base/error.h"
 #include "engine/generate/generation.h"
+#include "engine/generate/grammar.h"
+#include "engine/generate/grammar_machine.h"
 #include "engine/generate/language_model.h"
 #include "engine/generate/sampler.h"
 #include "engine/generate/stop_strings.h"
@@ -33,6 +35,7 @@ class LocalSession final : public GenerationSession {
   size_t keep_common_prefix(std::span<const int32_t> prompt);
   // Runs tokens through the model; logits_ are those of the last. False where it was cancelled.
   bool run(std::span<const int32_t> tokens, std::stop_token stop, const std::function<void(size_t)>& on_done);
+  GrammarMachine* machine_for(const Grammar* grammar);
   void decode(Generation& result, const GenerateOptions& options, StopStrings& text, std::stop_token stop,
               Clock::time_point start);
 
@@ -41,6 +44,9 @@ class LocalSession final : public GenerationSession {
   std::vector<int32_t> tokens_;  // those of the cache
   std::vector<float> logits_;
   Sampler sampler_;
+  // The last grammar used: its states and masks serve the next answer too.
+  std::shared_ptr<const GrammarRules> grammar_rules_;
+  std::unique_ptr<GrammarMachine> machine_;
 };
 
 void LocalSession::check_prompt(std::span<const int32_t> prompt) const {
@@ -89,6 +95,7 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
                                   const std::function<void(double)>& on_prefill) {
   check_sampling_options(options.sampling);
   check_prompt(prompt);
+  machine_for(options.grammar);  // a grammar that cannot be is said before the prompt is computed
   const Clock::time_point start = Clock::now();
   Generation result;
   result.prompt_tokens = static_cast<int>(prompt.size());
@@ -111,6 +118,17 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
   return result;
 }
 
+GrammarMachine* LocalSession::machine_for(const Grammar* grammar) {
+  if (grammar == nullptr) return nullptr;
+  if (grammar->rules() != grammar_rules_) {
+    machine_.reset();
+    grammar_rules_.reset();
+    machine_ = std::make_unique<GrammarMachine>(grammar->rules(), model_->token_trie());
+    grammar_rules_ = grammar->rules();
+  }
+  return machine_.get();
+}
+
 void LocalSession::decode(Generation& result, const GenerateOptions& options, StopStrings& text,
                           std::stop_token stop, Clock::time_point start) {
   Utf8Stream utf8;
@@ -118,11 +136,14 @@ void LocalSession::decode(Generation& result, const GenerateOptions& options, St
   result.finish_reason = FinishReason::max_tokens;
   const bool has_tokenizer = model_->has_tokenizer();
   bool stopped_by_string = false;
+  GrammarMachine* const machine = machine_for(options.grammar);
+  int32_t state = machine != nullptr ? machine->start() : 0;
   for (int i = 0; i < options.max_tokens; ++i) {
     if (stop.stop_requested()) {
       result.finish_reason = FinishReason::cancelled;
       break;
     }
+    if (machine != nullptr) machine->apply(state, logits_);
     const int32_t token = sampler_.sample(logits_, options.sampling, tokens_, static_cast<uint64_t>(i));
     if (i == 0) {
       result.first_token_seconds = seconds_since(start);
@@ -133,6 +154,10 @@ void LocalSession::decode(Generation& result, const GenerateOptions& options, St
       break;
     }
     result.tokens.push_back(token);
+    if (machine != nullptr) {
+      state = machine->step(state, model_->tokenizer().bytes(token));
+      CHECK_INVARIANT(state != GrammarMachine::dead);
+    }
     if (has_tokenizer && text.add(utf8.add(model_->tokenizer().bytes(token)))) {
       result.finish_reason = FinishReason::stop_string;
       stopped_by_string = true;

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/files/model_file.h"
+#include "engine/generate/token_trie.h"
 
 namespace engine {
 namespace {
@@ -73,6 +74,11 @@ LoadedModel::~LoadedModel() = default;
 const Tokenizer& LoadedModel::tokenizer() const {
   if (tokenizer_ == nullptr) fail(ErrorKind::unsupported, "%s", no_tokenizer_.c_str());
   return *tokenizer_;
+}
+
+const TokenTrie& LoadedModel::token_trie() const {
+  std::call_once(trie_once_, [&] { trie_ = std::make_unique<TokenTrie>(tokenizer()); });
+  return *trie_;
 }
 
 std::string LoadedModel::apply_chat_template(std::span<const ChatMessage> messages) const {

@@ -1,6 +1,7 @@
 // engine/generate/language_model.h: what LanguageModel::load gives; the session needs its insides.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class LoadedModel final : public LanguageModel {
 
   const SigmaModel& model() const { return *model_; }
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
+  const TokenTrie& token_trie() const;  // made at the first call; safe from any thread
 
  private:
   std::shared_ptr<const SigmaModel> model_;
@@ -35,6 +37,8 @@ class LoadedModel final : public LanguageModel {
   std::string no_tokenizer_, name_;
   ChatFamily family_ = ChatFamily::plain;
   std::vector<std::string_view> control_pieces_;
+  mutable std::once_flag trie_once_;
+  mutable std::unique_ptr<TokenTrie> trie_;
 };
 
 }  // namespace engine

@@ -6,9 +6,11 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/base/error.h"
 #include "engine/generate/generation.h"
+#include "engine/generate/grammar.h"
 #include "engine/model/sigma_config.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "tools/ctl/command.h"
@@ -17,7 +19,7 @@ namespace ctl {
 namespace {
 
 struct Choices {
-  std::string model, prompt, prompt_file, tokens, system;
+  std::string model, prompt, prompt_file, tokens, system, grammar, schema;
   engine::GenerateOptions options;
   int n_ctx = 4096, n_threads = 0;
   bool chat = false, json = false, special = false;
@@ -77,8 +79,15 @@ void print_json(const engine::Generation& g) {
   std::printf("%s\n", out.dump().c_str());
 }
 
+std::optional<engine::Grammar> read_grammar(const Choices& c) {
+  if (!c.grammar.empty()) return engine::Grammar::from_gbnf(read_file(c.grammar), c.grammar);
+  if (!c.schema.empty()) return engine::Grammar::from_json_schema(read_file(c.schema), c.schema);
+  return std::nullopt;
+}
+
 int run(const Choices& c) {
   std::signal(SIGINT, on_interrupt);
+  const std::optional<engine::Grammar> grammar = read_grammar(c);
   engine::LoadOptions load;
   load.n_threads = c.n_threads;
   const auto model = engine::LanguageModel::load(c.model, load, interrupt.get_token());
@@ -90,7 +99,9 @@ int run(const Choices& c) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  const engine::Generation g = session->generate(prompt, c.options, show, interrupt.get_token());
+  engine::GenerateOptions options = c.options;
+  options.grammar = grammar ? &*grammar : nullptr;
+  const engine::Generation g = session->generate(prompt, options, show, interrupt.get_token());
   if (c.json) {
     print_json(g);
   } else {
@@ -122,6 +133,8 @@ void add_generate_command(Program& program) {
   command->add_option("--repetition-penalty", sampling.repetition_penalty, "Above 1 avoids repeating; 1: off")->capture_default_str();
   command->add_option("--seed", sampling.seed, "The same seed gives the same text")->capture_default_str();
   command->add_option("--stop", c->options.stop, "Text that ends the answer; may be given several times");
+  auto* grammar = command->add_option("--grammar", c->grammar, "File with a GBNF grammar that the text must follow");
+  command->add_option("--json-schema", c->schema, "File with a JSON Schema that the text must follow")->excludes(grammar);
   command->add_option("--ctx", c->n_ctx, "Context size in tokens, at most what the model was trained for")->capture_default_str();
   command->add_option("--threads", c->n_threads, "0: one for each core")->capture_default_str();
   command->add_flag("--json", c->json, "One JSON document: text, tokens, speeds, why it ended");
