@@ -24,6 +24,7 @@ constexpr KindReview kind_reviews[] = {
     {"docker-compose", nullptr, review_docker_compose},
     {"systemd-unit", review_systemd_unit, nullptr},
     {"prometheus-rules", nullptr, review_prometheus_rules},
+    {"terraform", review_terraform, nullptr},
 };
 
 const KindReview& find_kind(const std::string& kind) {

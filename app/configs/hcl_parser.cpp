@@ -1,0 +1,515 @@
+#include "app/configs/hcl_parser.h"
+
+#include <cctype>
+#include <map>
+
+#include "engine/base/text.h"
+
+namespace app::configs::hcl {
+namespace {
+
+constexpr int max_depth = 100;
+
+struct Token {
+  enum class Kind { end, name, number, string, heredoc, newline, op } kind = Kind::end;
+  std::string text;
+  bool has_template = false;  // of a string: holds ${...}
+  int line = 1, column = 1;
+};
+
+struct Failed {
+  ParseError error;
+};
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view text) : text_(text) {}
+
+  std::vector<Token> run(std::vector<ParseError>& errors) {
+    std::vector<Token> tokens;
+    while (true) {
+      skip();
+      Token token;
+      token.line = line_;
+      token.column = column_;
+      if (at_ < text_.size()) {
+        try {
+          read(token);
+        } catch (const Failed& failed) {
+          errors.push_back(failed.error);
+        }
+      }
+      tokens.push_back(token);
+      if (token.kind == Token::Kind::end) return tokens;
+    }
+  }
+
+ private:
+  bool more() const { return at_ < text_.size(); }
+  bool starts(std::string_view what) const { return text_.substr(at_).starts_with(what); }
+
+  char step() {
+    const char c = text_[at_++];
+    if (c == '\n') ++line_, column_ = 1;
+    else ++column_;
+    return c;
+  }
+
+  void skip() {
+    while (more()) {
+      const char c = text_[at_];
+      if (c == '#' || starts("//")) {
+        while (more() && text_[at_] != '\n') step();
+      } else if (starts("/*")) {
+        while (more() && !starts("*/")) step();
+        for (int i = 0; i < 2 && more(); ++i) step();
+      } else if (c == ' ' || c == '\t' || c == '\r') {
+        step();
+      } else {
+        return;
+      }
+    }
+  }
+
+  void read(Token& token) {
+    const auto c = static_cast<unsigned char>(text_[at_]);
+    if (c == '\n') {
+      token.kind = Token::Kind::newline;
+      step();
+    } else if (c == '"') {
+      string(token);
+    } else if (starts("<<")) {
+      heredoc(token);
+    } else if (std::isdigit(c)) {
+      token.kind = Token::Kind::number;
+      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.')) token.text += step();
+    } else if (std::isalpha(c) || c == '_' || c >= 128) {
+      token.kind = Token::Kind::name;
+      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '-' || static_cast<unsigned char>(text_[at_]) >= 128)) token.text += step();
+    } else {
+      token.kind = Token::Kind::op;
+      for (const char* op : {"==", "!=", ">=", "<=", "&&", "||", "=>", "..."}) {
+        if (!starts(op)) continue;
+        token.text = op;
+        for (size_t i = 0; i < std::string_view(op).size(); ++i) step();
+        return;
+      }
+      token.text = step();
+    }
+  }
+
+  // The text of a template keeps its ${...}; quotes inside do not end the string.
+  void string(Token& token) {
+    token.kind = Token::Kind::string;
+    step();
+    int depth = 0;
+    while (more() && (text_[at_] != '"' || depth > 0)) {
+      if (text_[at_] == '\n' && depth == 0) throw Failed{{token.line, token.column, "a quoted string is not closed in its line"}};
+      if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+        step();
+        const char c = step();
+        token.text += c == 'n' ? '\n' : c == 't' ? '\t' : c;
+        continue;
+      }
+      if (starts("$${") || starts("%%{")) {
+        step();
+      } else if (starts("${") || starts("%{")) {
+        ++depth;
+        token.has_template = true;
+        token.text += step();
+      } else if (depth > 0 && text_[at_] == '{') {
+        ++depth;
+      } else if (depth > 0 && text_[at_] == '}') {
+        --depth;
+      }
+      if (more()) token.text += step();
+    }
+    if (!more()) throw Failed{{token.line, token.column, "a quoted string is not closed before the end of the file"}};
+    step();
+  }
+
+  void heredoc(Token& token) {
+    token.kind = Token::Kind::heredoc;
+    step(), step();
+    if (more() && text_[at_] == '-') step();
+    std::string end;
+    while (more() && text_[at_] != '\n') end += step();
+    end = engine::trim(end);
+    if (more()) step();
+    while (more()) {
+      const size_t stop = std::min(text_.find('\n', at_), text_.size());
+      const std::string_view line = text_.substr(at_, stop - at_);
+      if (engine::trim(line) == end) {
+        while (at_ < stop) step();
+        token.has_template = token.text.find("${") != std::string::npos;
+        return;
+      }
+      token.text += std::string(line) + "\n";
+      while (at_ < stop) step();
+      if (more()) step();
+    }
+    throw Failed{{token.line, token.column, "the here-document " + end + " is not closed"}};
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;
+  int line_ = 1, column_ = 1;
+};
+
+class Parser {
+ public:
+  Parser(std::vector<Token> tokens, File& file) : tokens_(std::move(tokens)), file_(file) {}
+
+  void run() {
+    while (true) {
+      skip_newlines();
+      if (now().kind == Token::Kind::end) return;
+      const size_t start = at_;
+      try {
+        top_level();
+      } catch (const Failed& failed) {
+        file_.errors.push_back(failed.error);
+        recover(start);
+      }
+    }
+  }
+
+ private:
+  const Token& now() const { return tokens_[at_]; }
+  const Token& peek(size_t n = 1) const { return tokens_[std::min(at_ + n, tokens_.size() - 1)]; }
+  bool is(std::string_view op) const { return now().kind == Token::Kind::op && now().text == op; }
+  void advance() {
+    if (at_ + 1 < tokens_.size()) ++at_;
+  }
+  void skip_newlines() {
+    while (now().kind == Token::Kind::newline) advance();
+  }
+  [[noreturn]] void fail(const std::string& message) const { throw Failed{{now().line, now().column, message}}; }
+  void expect(std::string_view op) {
+    if (!is(op)) fail("\"" + std::string(op) + "\" is missing");
+    advance();
+  }
+
+  // After an error: on to the next line that starts a block at the left margin.
+  void recover(size_t start) {
+    at_ = std::max(at_, start + 1);
+    while (now().kind != Token::Kind::end && !(now().kind == Token::Kind::name && now().column == 1)) advance();
+  }
+
+  Node& add(Node::Kind kind, const Token& at) { return file_.document.add(kind, at.line, at.column); }
+  Node& unknown(const Token& at, std::string text) {
+    Node& node = add(Node::Kind::unknown, at);
+    node.text = std::move(text);
+    return node;
+  }
+
+  void top_level() {
+    if (now().kind != Token::Kind::name) fail("a block or an attribute is missing here");
+    if (peek().kind == Token::Kind::op && peek().text == "=") {  // a .tfvars file
+      Node& body = add(Node::Kind::map, now());
+      const Token name = now();
+      advance(), advance();
+      Node& key = add(Node::Kind::scalar, name);
+      key.text = name.text;
+      body.members.emplace_back(&key, expression(0));
+      file_.blocks.push_back({"", {}, &body});
+      return;
+    }
+    Block block;
+    const Token start = now();
+    block.type = start.text;
+    advance();
+    while (now().kind == Token::Kind::string || now().kind == Token::Kind::name) {
+      block.labels.push_back(now().text);
+      advance();
+    }
+    block.body = body(start, 0);
+    file_.blocks.push_back(std::move(block));
+  }
+
+  const Node* body(const Token& start, int depth) {
+    if (depth > max_depth) fail("blocks nest deeper than 100 levels");
+    expect("{");
+    Node& map = add(Node::Kind::map, start);
+    while (true) {
+      skip_newlines();
+      if (is("}")) break;
+      if (now().kind == Token::Kind::end) fail("the block that starts in line " + std::to_string(start.line) + " is not closed");
+      statement(map, depth);
+    }
+    advance();
+    return &map;
+  }
+
+  void statement(Node& map, int depth) {
+    const Token name = now();
+    if (name.kind != Token::Kind::name && name.kind != Token::Kind::string) fail("an attribute or a block is missing before \"" + name.text + "\"");
+    advance();
+    Node& key = add(Node::Kind::scalar, name);
+    key.text = name.text;
+    if (is("=") || is(":")) {
+      advance();
+      skip_newlines();
+      map.members.emplace_back(&key, expression(depth + 1));
+      if (is(",")) advance();
+      return;
+    }
+    std::vector<std::string> labels;
+    while (now().kind == Token::Kind::string || now().kind == Token::Kind::name) {
+      labels.push_back(now().text);
+      advance();
+    }
+    const Node* content = body(name, depth + 1);
+    std::string type = name.text;
+    if (type == "dynamic" && !labels.empty()) {
+      type = labels[0];
+      const Node& inner = (*content)["content"].first();
+      if (inner.is_map()) content = &inner;
+    }
+    add_block(map, key, type, content);
+  }
+
+  void add_block(Node& map, Node& key, const std::string& type, const Node* content) {
+    for (Node::Member& member : map.members) {
+      if (member.first->text == type && member.second->is_list()) {
+        const_cast<Node*>(member.second)->items.push_back(content);  // owned by this document
+        return;
+      }
+    }
+    key.text = type;
+    Node& list = file_.document.add(Node::Kind::list, content->line, content->column);
+    list.items.push_back(content);
+    map.members.emplace_back(&key, &list);
+  }
+
+  // An expression whose value is plain becomes that value; operators and calls make it unknown.
+  const Node* expression(int depth) {
+    if (depth > max_depth) fail("expressions nest deeper than 100 levels");
+    const Token start = now();
+    const Node* value = operand(depth);
+    bool computed = false;
+    while (now().kind == Token::Kind::op && is_operator(now().text)) {
+      computed = true;
+      const bool ternary = is("?");
+      advance();
+      skip_newlines();
+      expression(depth + 1);
+      skip_newlines_before(":");
+      if (ternary && is(":")) {
+        advance();
+        skip_newlines();
+        expression(depth + 1);
+      }
+    }
+    return computed ? &unknown(start, "(" + start.text + " ...)") : value;
+  }
+
+  void skip_newlines_before(std::string_view op) {
+    size_t ahead = at_;
+    while (tokens_[ahead].kind == Token::Kind::newline) ++ahead;
+    if (tokens_[ahead].kind == Token::Kind::op && tokens_[ahead].text == op && op == ":" && ahead != at_) at_ = ahead;
+  }
+
+  static bool is_operator(const std::string& text) {
+    for (const char* op : {"+", "-", "*", "/", "%", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "?"}) {
+      if (text == op) return true;
+    }
+    return false;
+  }
+
+  const Node* operand(int depth) {
+    const Token start = now();
+    if (start.kind == Token::Kind::string || start.kind == Token::Kind::heredoc) return text(start);
+    if (start.kind == Token::Kind::number) {
+      advance();
+      Node& node = add(Node::Kind::scalar, start);
+      node.text = start.text;
+      return &node;
+    }
+    if (is("-") || is("!")) {
+      advance();
+      const Node* inner = operand(depth + 1);
+      Node& node = add(inner->is_scalar() && start.text == "-" ? Node::Kind::scalar : Node::Kind::unknown, start);
+      node.text = start.text + inner->text;
+      return &node;
+    }
+    if (is("(")) {
+      advance();
+      skip_newlines();
+      const Node* inner = expression(depth + 1);
+      skip_newlines();
+      expect(")");
+      return traversal(inner, start, depth);
+    }
+    if (is("[")) return list(depth);
+    if (is("{")) return object(depth);
+    if (start.kind != Token::Kind::name) fail("a value is missing");
+    return name(depth);
+  }
+
+  const Node* text(const Token& token) {
+    advance();
+    // "${var.x}" alone is the variable itself.
+    const bool whole = token.has_template && token.text.starts_with("${") && token.text.ends_with("}") && token.text.find("${", 2) == std::string::npos;
+    if (whole) return traversal(&unknown(token, std::string(engine::trim(std::string_view(token.text).substr(2, token.text.size() - 3)))), token, 0);
+    if (token.kind == Token::Kind::heredoc) {
+      if (const Node* json = read_json_into(file_.document, token.text, token.line, token.column)) return json;
+    }
+    Node& node = add(Node::Kind::scalar, token);
+    node.text = token.text;
+    node.quoted = true;
+    return traversal(&node, token, 0);
+  }
+
+  const Node* list(int depth) {
+    const Token start = now();
+    expect("[");
+    skip_newlines();
+    if (now().kind == Token::Kind::name && now().text == "for") return comprehension(start, "]");
+    Node& node = add(Node::Kind::list, start);
+    while (!is("]")) {
+      node.items.push_back(expression(depth + 1));
+      skip_newlines();
+      if (is("...")) advance();
+      if (!is(",")) break;
+      advance();
+      skip_newlines();
+    }
+    expect("]");
+    return traversal(&node, start, depth);
+  }
+
+  const Node* object(int depth) {
+    const Token start = now();
+    expect("{");
+    skip_newlines();
+    if (now().kind == Token::Kind::name && now().text == "for") return comprehension(start, "}");
+    Node& map = add(Node::Kind::map, start);
+    while (!is("}")) {
+      const Token key_token = now();
+      if (key_token.kind == Token::Kind::end) fail("the object that starts in line " + std::to_string(start.line) + " is not closed");
+      const Node* key = is("(") || peek().text == "." ? operand(depth + 1) : nullptr;
+      if (!key) {
+        Node& plain = add(Node::Kind::scalar, key_token);
+        plain.text = key_token.text;
+        key = &plain;
+        advance();
+      }
+      if (!is("=") && !is(":")) fail("\"=\" is missing behind the key " + key->text);
+      advance();
+      skip_newlines();
+      map.members.emplace_back(key, expression(depth + 1));
+      if (is(",")) advance();
+      skip_newlines();
+    }
+    advance();
+    return traversal(&map, start, depth);
+  }
+
+  const Node* comprehension(const Token& start, std::string_view close) {
+    int depth = 1;
+    while (depth > 0) {
+      if (now().kind == Token::Kind::end) fail("a for expression is not closed");
+      if (is("[") || is("{")) ++depth;
+      if (is("]") || is("}")) --depth;
+      advance();
+    }
+    (void)close;
+    return &unknown(start, "for ...");
+  }
+
+  const Node* name(int depth) {
+    const Token start = now();
+    advance();
+    if (start.text == "true" || start.text == "false" || start.text == "null") {
+      Node& node = add(start.text == "null" ? Node::Kind::null : Node::Kind::scalar, start);
+      node.text = start.text;
+      return &node;
+    }
+    if (is("(")) return call(start, depth);
+    std::string text = start.text;
+    return traversal(&unknown(start, text), start, depth);
+  }
+
+  const Node* call(const Token& name, int depth) {
+    expect("(");
+    skip_newlines();
+    std::vector<const Node*> args;
+    while (!is(")")) {
+      args.push_back(expression(depth + 1));
+      skip_newlines();
+      if (is("...")) advance();
+      if (!is(",")) break;
+      advance();
+      skip_newlines();
+    }
+    expect(")");
+    static const std::vector<std::string> transparent = {"jsonencode", "tolist", "toset", "tomap", "tostring", "tonumber", "tobool", "sensitive", "nonsensitive"};
+    for (const std::string& each : transparent) {
+      if (name.text == each && args.size() == 1) {
+        if (name.text == "jsonencode" && !args[0]->is_unknown()) const_cast<Node*>(args[0])->is_json_text = true;
+        return traversal(args[0], name, depth);
+      }
+    }
+    return traversal(&unknown(name, name.text + "(...)"), name, depth);
+  }
+
+  // .name, [index] and .* behind a value.
+  const Node* traversal(const Node* value, const Token& start, int depth) {
+    std::string path = value->text;
+    bool moved = false;
+    while (is(".") || is("[")) {
+      moved = true;
+      if (is(".")) {
+        advance();
+        path += "." + now().text;
+        advance();
+      } else {
+        advance();
+        skip_newlines();
+        if (is("*")) advance();
+        else if (!is("]")) expression(depth + 1);
+        path += "[]";
+        skip_newlines();
+        expect("]");
+      }
+    }
+    return moved ? &unknown(start, path) : value;
+  }
+
+  std::vector<Token> tokens_;
+  File& file_;
+  size_t at_ = 0;
+};
+
+// Puts variables with a default and locals where they are used, one level deep.
+void resolve(File& file) {
+  std::map<std::string, const Node*> values;
+  for (const Block& block : file.blocks) {
+    if (block.type == "variable" && !block.labels.empty() && block.body->has("default")) values["var." + block.labels[0]] = &(*block.body)["default"];
+    if (block.type != "locals") continue;
+    for (const Node::Member& local : block.body->members) values["local." + local.first->text] = local.second;
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (Node& node : file.document.nodes) {
+      if (!node.is_unknown()) continue;
+      const auto found = values.find(node.text);
+      if (found == values.end() || found->second == &node || found->second->is_unknown()) continue;
+      const int line = node.line, column = node.column;
+      node = *found->second;
+      node.line = line;
+      node.column = column;
+    }
+  }
+}
+
+}  // namespace
+
+File parse(std::string_view text) {
+  File file;
+  Parser(Lexer(text).run(file.errors), file).run();
+  resolve(file);
+  return file;
+}
+
+}  // namespace app::configs::hcl
