@@ -13,6 +13,9 @@ void add_tokenize_command(Program& program);
 void add_generate_command(Program& program);
 void add_logs_commands(Program& program);
 void add_model_command(Program& program);
+void add_query(Program& program);
+void add_kql(Program& program);
+void add_session_commands(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
   return [&program, run = std::move(run)] { program.run = run; };
@@ -29,6 +32,9 @@ void add_commands(Program& program) {
   add_generate_command(program);
   add_logs_commands(program);
   add_model_command(program);
+  add_query(program);
+  add_kql(program);
+  add_session_commands(program);
 }
 
 }  // namespace ctl
