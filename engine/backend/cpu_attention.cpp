@@ -95,8 +95,9 @@ void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, 
     }
   }
   for (int head = 0; head < shape.n_heads_v; ++head, v += d_v) {
-    std::byte* row = cache.v + head * kernels::value_head_bytes(v_kind, d_v, cache.n_ctx) +
-                     position * kernels::value_row_bytes(v_kind, d_v);
+    std::byte* tile = cache.v + head * kernels::value_head_bytes(v_kind, d_v, cache.n_ctx) +
+                      position / kernels::key_tile * kernels::value_tile_bytes(v_kind, d_v);
+    std::byte* row = tile + lane * kernels::value_row_bytes(v_kind, d_v);
     const int padded = kernels::padded_v(v_kind, d_v);
     if (v_kind == CacheKind::f32) {
       std::memcpy(row, v, size_t(d_v) * 4);
@@ -110,7 +111,7 @@ void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, 
         uint16_t scale;
         std::copy_n(v + i, std::clamp(d_v - i, 0, 32), part);
         kernels_.quantize_32(part, reinterpret_cast<int8_t*>(row + i), &scale);
-        std::memcpy(row + padded + i / 16, &scale, 2);
+        std::memcpy(tile + kernels::value_scale_at(padded, lane, i), &scale, 2);
       }
     }
   }
@@ -169,7 +170,7 @@ struct CpuBackend::AttentionJob {
   int width_k, width_v;                     // padded head widths
   int block_tokens;
   int n_splits = 1, split_keys = 0;         // 1: a work item sees all keys
-  int64_t key_stride, value_stride;         // bytes: a tile of 16 keys, a value row
+  int64_t key_stride, value_stride;         // bytes of 16 keys, of 16 values
   float* partials = nullptr;                // [split][query head]: max, sum, width_v sums
 
   const uint8_t* keys(int head) const {
@@ -303,7 +304,7 @@ void CpuBackend::attend(const AttentionJob& job, int group, int block, int split
     }
     for (int head = 0; head < job.heads_v; ++head) {
       kernels_.weigh_values[int(job.v_kind)](
-          job.values(group * job.heads_v + head) + key * job.value_stride, job.value_stride, n,
+          job.values(group * job.heads_v + head) + key / kernels::key_tile * job.value_stride, n,
           s.scores + int64_t(head) * rows_v * kernels::key_tile, stride, rows_v, job.width_v,
           s.sums + int64_t(head) * rows_v * job.width_v);
     }
@@ -375,8 +376,8 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
     float* sums = s.sums + int64_t(head) * job.width_v;
     for (int i = 0; i < n_kept; ++i) {
       const float weight = float(std::exp(score(s.order[i]) - top) / sum);
-      kernels_.weigh_values[int(job.v_kind)](values + s.order[i] * job.value_stride, job.value_stride,
-                                             1, &weight, 0, 1, job.width_v, sums);
+      kernels_.weigh_row[int(job.v_kind)](values + s.order[i] / kernels::key_tile * job.value_stride,
+                                          s.order[i] % kernels::key_tile, weight, job.width_v, sums);
     }
     std::copy_n(sums, job.shape.head_dim_v,
                 job.out + (int64_t(token) * job.shape.n_heads_q + group * job.heads_q + head) *
@@ -398,7 +399,7 @@ void CpuBackend::attention(const AttentionShape& shape, const float* q, const Kv
       .width_v = kernels::padded_v(v_kind, shape.head_dim_v),
       .block_tokens = 1,
       .key_stride = kernels::key_tile_bytes(k_kind, shape.head_dim_k),
-      .value_stride = kernels::value_row_bytes(v_kind, shape.head_dim_v)};
+      .value_stride = kernels::value_tile_bytes(v_kind, shape.head_dim_v)};
   const int n_keys = first_position + n_tokens;
 
   if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < n_keys) {

@@ -68,74 +68,93 @@ INLINE F32 load_value(const uint8_t* p) {
 template <Value type>
 constexpr int value_bytes = type == Value::f32 ? 4 : type == Value::f16 ? 2 : 1;
 
-// n_rows rows by `width` vectors of columns; scales of q8_0 begin at v + scales_at.
+// n_rows rows by `width` vectors of columns beginning at `column`.
 template <Value type, int n_rows, int width>
-INLINE void weigh_tile(const uint8_t* v, int64_t stride, int n_keys, const float* p,
-                       int64_t p_tile_stride, int64_t scales_at, float* acc, int64_t acc_stride) {
+INLINE void weigh_tile(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride,
+                       int n_columns, int column, float* acc) {
+  constexpr int bytes = value_bytes<type>;
+  const int64_t stride = int64_t(n_columns) * bytes;
   F32 sums[n_rows][width];
   for (int r = 0; r < n_rows; ++r) {
-    for (int c = 0; c < width; ++c) sums[r][c] = load(acc + r * acc_stride + c * 16);
+    for (int c = 0; c < width; ++c) sums[r][c] = load(acc + r * n_columns + column + c * 16);
   }
-  for (int key = 0; key < n_keys; ++key, v += stride) {
-    const float* weights = p + key / tile_rows * p_tile_stride + key % tile_rows;
-    prefetch(v + 4 * stride + 512);
-    F32 values[width];
-    for (int c = 0; c < width; ++c) {
-      values[c] = load_value<type>(v + c * 16 * value_bytes<type>);
-      if constexpr (type == Value::q8_0) {
-        uint16_t half;
-        __builtin_memcpy(&half, v + scales_at + c / 2 * 2, 2);
-        values[c] = mul(values[c], set1(f16_to_f32(half)));
+  for (int begin = 0; begin < n_keys; begin += tile_rows, p += p_tile_stride) {
+    const int n = n_keys - begin < tile_rows ? n_keys - begin : tile_rows;
+    const uint8_t* row = v + column * bytes;
+    // Of q8_0: weights times the scales of the 16 keys, for each 32 columns.
+    constexpr int n_scales = type == Value::q8_0 ? (width + 1) / 2 : 1;
+    alignas(64) float scaled[n_scales][n_rows][tile_rows];
+    if constexpr (type == Value::q8_0) {
+      for (int b = 0; b < n_scales; ++b) {
+        const F32 scales = load_f16(v + tile_rows * stride + (column / 32 + b) * (tile_rows * 2));
+        for (int r = 0; r < n_rows; ++r) store(scaled[b][r], mul(load(p + r * tile_rows), scales));
       }
     }
-    for (int r = 0; r < n_rows; ++r) {
-      const F32 weight = set1(weights[r * tile_rows]);
-      for (int c = 0; c < width; ++c) sums[r][c] = fma(weight, values[c], sums[r][c]);
+    for (int key = 0; key < n; ++key, row += stride) {
+      prefetch(row + 8 * stride + 1024);
+      F32 values[width];
+      for (int c = 0; c < width; ++c) values[c] = load_value<type>(row + c * 16 * bytes);
+      for (int r = 0; r < n_rows; ++r) {
+        for (int c = 0; c < width; ++c) {
+          const float weight = type == Value::q8_0 ? scaled[c / 2][r][key] : p[r * tile_rows + key];
+          sums[r][c] = fma(set1(weight), values[c], sums[r][c]);
+        }
+      }
     }
+    v += tile_rows * stride + (type == Value::q8_0 ? n_columns : 0);
   }
   for (int r = 0; r < n_rows; ++r) {
-    for (int c = 0; c < width; ++c) store(acc + r * acc_stride + c * 16, sums[r][c]);
+    for (int c = 0; c < width; ++c) store(acc + r * n_columns + column + c * 16, sums[r][c]);
   }
 }
 
 template <Value type, int n_rows>
-void weigh_rows(const uint8_t* v, int64_t stride, int n_keys, const float* p, int64_t p_tile_stride,
-                int n_columns, float* acc) {
-  constexpr int width = 4;
+void weigh_rows(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride, int n_columns,
+                float* acc) {
   int c = 0;
-  for (; c + 16 * width <= n_columns; c += 16 * width) {
-    weigh_tile<type, n_rows, width>(v + c * value_bytes<type>, stride, n_keys, p, p_tile_stride,
-                                    n_columns - c + c / 16, acc + c, n_columns);
+  for (; c + 64 <= n_columns; c += 64) {
+    weigh_tile<type, n_rows, 4>(v, n_keys, p, p_tile_stride, n_columns, c, acc);
   }
   for (; c + 32 <= n_columns; c += 32) {
-    weigh_tile<type, n_rows, 2>(v + c * value_bytes<type>, stride, n_keys, p, p_tile_stride,
-                                n_columns - c + c / 16, acc + c, n_columns);
+    weigh_tile<type, n_rows, 2>(v, n_keys, p, p_tile_stride, n_columns, c, acc);
   }
-  for (; c < n_columns; c += 16) {
-    weigh_tile<type, n_rows, 1>(v + c * value_bytes<type>, stride, n_keys, p, p_tile_stride,
-                                n_columns - c + c / 16, acc + c, n_columns);
-  }
+  if (c < n_columns) weigh_tile<type, n_rows, 1>(v, n_keys, p, p_tile_stride, n_columns, c, acc);
 }
 
 template <Value type, int n_rows>
-INLINE void weigh_rest(const uint8_t* v, int64_t stride, int n_keys, const float* p,
-                       int64_t p_tile_stride, int rest, int n_columns, float* acc) {
+INLINE void weigh_rest(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride, int rest,
+                       int n_columns, float* acc) {
   if constexpr (n_rows > 0) {
-    if (rest == n_rows) return weigh_rows<type, n_rows>(v, stride, n_keys, p, p_tile_stride, n_columns, acc);
-    weigh_rest<type, n_rows - 1>(v, stride, n_keys, p, p_tile_stride, rest, n_columns, acc);
+    if (rest == n_rows) return weigh_rows<type, n_rows>(v, n_keys, p, p_tile_stride, n_columns, acc);
+    weigh_rest<type, n_rows - 1>(v, n_keys, p, p_tile_stride, rest, n_columns, acc);
   }
 }
 
 template <Value type>
-void weigh_values(const uint8_t* v, int64_t v_stride_bytes, int n_keys, const float* p,
-                  int64_t p_tile_stride, int n_rows, int n_columns, float* acc) {
+void weigh_values(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride, int n_rows,
+                  int n_columns, float* acc) {
   int row = 0;
   for (; row + max_value_rows <= n_rows; row += max_value_rows) {
-    weigh_rows<type, max_value_rows>(v, v_stride_bytes, n_keys, p + row * tile_rows, p_tile_stride,
-                                     n_columns, acc + int64_t(row) * n_columns);
+    weigh_rows<type, max_value_rows>(v, n_keys, p + row * tile_rows, p_tile_stride, n_columns,
+                                     acc + int64_t(row) * n_columns);
   }
-  weigh_rest<type, max_value_rows - 1>(v, v_stride_bytes, n_keys, p + row * tile_rows, p_tile_stride,
-                                       n_rows - row, n_columns, acc + int64_t(row) * n_columns);
+  weigh_rest<type, max_value_rows - 1>(v, n_keys, p + row * tile_rows, p_tile_stride, n_rows - row,
+                                       n_columns, acc + int64_t(row) * n_columns);
+}
+
+template <Value type>
+void weigh_row(const uint8_t* v_tile, int lane, float weight, int n_columns, float* acc) {
+  const int64_t stride = int64_t(n_columns) * value_bytes<type>;
+  const uint8_t* row = v_tile + lane * stride;
+  for (int c = 0; c < n_columns; c += 16) {
+    float scaled = weight;
+    if constexpr (type == Value::q8_0) {
+      uint16_t half;
+      __builtin_memcpy(&half, v_tile + tile_rows * stride + c / 32 * (tile_rows * 2) + lane * 2, 2);
+      scaled *= f16_to_f32(half);
+    }
+    store(acc + c, fma(set1(scaled), load_value<type>(row + c * value_bytes<type>), load(acc + c)));
+  }
 }
 
 }  // namespace
@@ -146,6 +165,9 @@ void add_attention(CpuKernels& table) {
   table.weigh_values[0] = weigh_values<Value::f32>;
   table.weigh_values[1] = weigh_values<Value::f16>;
   table.weigh_values[2] = weigh_values<Value::q8_0>;
+  table.weigh_row[0] = weigh_row<Value::f32>;
+  table.weigh_row[1] = weigh_row<Value::f16>;
+  table.weigh_row[2] = weigh_row<Value::q8_0>;
 }
 
 }  // namespace kernels::SIGMA_ISA

@@ -16,9 +16,12 @@ enum class Store { set, add };
 using TileDot = void (*)(const uint8_t* tile, const void* activations, int64_t n_in, float* out);
 
 // acc[row * n_columns + c] += sum over keys of p(row, key) * v[key][c], for n_rows rows, where
-// p(row, key) stands at p[(key / 16) * p_tile_stride + row * 16 + key % 16].
-using WeighValues = void (*)(const uint8_t* v, int64_t v_stride_bytes, int n_keys, const float* p,
-                             int64_t p_tile_stride, int n_rows, int n_columns, float* acc);
+// p(row, key) stands at p[(key / 16) * p_tile_stride + row * 16 + key % 16]. v begins at a tile of 16
+// keys of one head's value cache (shapes.h).
+using WeighValues = void (*)(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride,
+                             int n_rows, int n_columns, float* acc);
+// acc[c] += weight * v[lane][c] of one tile
+using WeighRow = void (*)(const uint8_t* v_tile, int lane, float weight, int n_columns, float* acc);
 
 constexpr int n_weight_types = 31;
 constexpr int n_value_types = 3;  // f32, f16, q8_0
@@ -49,6 +52,7 @@ struct CpuKernels {
                         float* max, float* sum, float* rescale) = nullptr;
   void (*scale_row)(float* x, int64_t n, float factor) = nullptr;
   WeighValues weigh_values[n_value_types] = {};  // n_columns a multiple of 16 (of 32 for q8_0)
+  WeighRow weigh_row[n_value_types] = {};
   // 32 numbers at a time: s8 q[32] scaled by the f16 written to scales.
   void (*quantize_32)(const float* x, int8_t* q, uint16_t* scale) = nullptr;
   void (*to_f16)(const float* x, uint16_t* y, int64_t n) = nullptr;

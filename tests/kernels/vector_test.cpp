@@ -112,11 +112,12 @@ TEST_CASE("weigh_values: sums rows of every format, widths and row counts") {
             CAPTURE(width);
             CAPTURE(n_rows);
             CAPTURE(n_keys);
-            const int64_t stride = kernels::value_row_bytes(kind, width);
-            std::vector<uint8_t> v(size_t(stride * n_keys) + 64);
+            const int64_t stride = kernels::value_row_bytes(kind, width), tile_bytes = kernels::value_tile_bytes(kind, width);
+            std::vector<uint8_t> v(size_t(tile_bytes * ((n_keys + 15) / 16)) + 64);
             std::vector<float> plain(size_t(n_keys * width));  // what v holds, read back
             for (int key = 0; key < n_keys; ++key) {
-              uint8_t* row = v.data() + key * stride;
+              uint8_t* tile = v.data() + key / 16 * tile_bytes;
+              uint8_t* row = tile + key % 16 * stride;
               for (int c = 0; c < width; c += 32) {
                 const std::vector<float> part = random_floats(32, random);
                 float* to = plain.data() + key * width + c;
@@ -130,7 +131,7 @@ TEST_CASE("weigh_values: sums rows of every format, widths and row counts") {
                 } else {
                   uint16_t scale;
                   table.quantize_32(part.data(), reinterpret_cast<int8_t*>(row + c), &scale);
-                  std::memcpy(row + width + c / 16, &scale, 2);
+                  std::memcpy(tile + kernels::value_scale_at(width, key % 16, c), &scale, 2);
                   for (int i = 0; i < 32; ++i) {
                     to[i] = float(int8_t(row[c + i])) * kernels::f16_to_f32(scale);
                     // Half a step, a little more where the rounded scale cuts the largest off.
@@ -151,9 +152,14 @@ TEST_CASE("weigh_values: sums rows of every format, widths and row counts") {
                 expected[size_t(r * width + c)] = float(sum);
               }
             }
-            table.weigh_values[int(kind)](v.data(), stride, n_keys, p.data(), n_rows * 16, n_rows, width, acc.data());
+            table.weigh_values[int(kind)](v.data(), n_keys, p.data(), n_rows * 16, n_rows, width, acc.data());
             // n_keys products of numbers near 1, each rounding to 2^-24 of a sum below 100.
             for (size_t i = 0; i < acc.size(); ++i) REQUIRE(std::fabs(acc[i] - expected[i]) <= 2e-5f);
+
+            std::vector<float> one(size_t(width), 1.0f);
+            const int key = n_keys - 1;
+            table.weigh_row[int(kind)](v.data() + key / 16 * tile_bytes, key % 16, 0.25f, width, one.data());
+            for (int c = 0; c < width; ++c) REQUIRE(std::fabs(one[size_t(c)] - (1 + 0.25f * plain[size_t(key * width + c)])) <= 1e-6f);
           }
         }
       }

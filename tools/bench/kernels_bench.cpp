@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/pack.h"
+#include "kernels/shapes.h"
 
 namespace {
 
@@ -68,11 +69,48 @@ void bench_tile_dots(const kernels::CpuKernels& table) {
   }
 }
 
+// Scores and value sums of one block of 128 keys in L1/L2: bytes of keys and values a second.
+void bench_attention(const kernels::CpuKernels& table) {
+  const int n_keys = 128, width = 64;
+  std::printf("%-8s %-8s %6s %12s %12s %12s\n", table.name, "cache", "rows", "keys GB/s", "values GB/s", "softmax ns");
+  for (const auto kind : {kernels::CacheKind::f16, kernels::CacheKind::q8_0}) {
+    const bool as_int8 = kind == kernels::CacheKind::q8_0;
+    const auto type = as_int8 ? kernels::WeightType::q8_0 : kernels::WeightType::f16;
+    const int64_t tile = kernels::key_tile_bytes(kind, width), value_bytes = kernels::value_tile_bytes(kind, width) * n_keys / 16;
+    std::vector<uint8_t> keys(size_t(tile * n_keys / 16), 1), values(size_t(value_bytes) + 64, 1);
+    for (const int rows : {1, 2, 8, 12}) {
+      if (rows > (as_int8 ? table.tokens_int8 : table.tokens_f32)) continue;
+      std::vector<float> q(size_t(rows * width), 1.0f), scores(size_t(rows * n_keys)), acc(size_t(rows * width));
+      std::vector<uint8_t> packed(q.size() * 4 + 256);
+      (as_int8 ? table.pack_int8 : table.pack_f32)(q.data(), width, rows, width, packed.data());
+      const double k = seconds_a_call([&] {
+        for (int t = 0; t < n_keys / 16; ++t) {
+          table.tile_dot[int(type)][rows](keys.data() + t * tile, packed.data(), width, scores.data() + t * rows * 16);
+        }
+      });
+      std::fill(scores.begin(), scores.end(), 0.5f);
+      const double v = seconds_a_call([&] {
+        table.weigh_values[int(kind)](values.data(), n_keys, scores.data(), rows * 16, rows, width, acc.data());
+      });
+      std::vector<int> visible(size_t(rows), n_keys);
+      std::vector<float> max(size_t(rows), 0.0f), sum(max), rescale(max);
+      const double s = seconds_a_call([&] {
+        table.softmax_block(scores.data(), rows * 16, rows, n_keys / 16, visible.data(), max.data(), sum.data(), rescale.data());
+      });
+      std::printf("%-8s %-8s %6d %12.1f %12.1f %12.1f\n", table.name, as_int8 ? "q8_0" : "f16", rows,
+                  1e-9 * double(keys.size()) / k, 1e-9 * double(value_bytes) / v, 1e9 * s);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   for (int i = 0; i < kernels::n_cpu_kernels(); ++i) {
     const kernels::CpuKernels& table = kernels::cpu_kernels(i);
-    if (argc < 2 || table.name == std::string_view(argv[1])) bench_tile_dots(table);
+    if (argc < 2 || table.name == std::string_view(argv[1])) {
+      bench_attention(table);
+      bench_tile_dots(table);
+    }
   }
 }
