@@ -42,7 +42,7 @@ struct LineListInput {
   const app::store::LogSnapshot& log;
   const std::vector<app::RowId>* rows = nullptr;   // null: all
   int64_t session = 0;
-  std::span<const SearchTerm> terms;
+  std::span<const SearchTerm> terms = {};
   const std::set<app::RowId>* bookmarks = nullptr;
   const std::set<app::RowId>* evidence = nullptr;
   bool show_source = false;        // more than one source

@@ -59,7 +59,7 @@ struct Mark {
 };
 struct MarkdownStyle {
   ImU32 color = 0, code_color = 0, dim_color = 0;
-  std::span<const std::pair<size_t, size_t>> faint;   // byte ranges drawn in dim_color, ascending
+  std::span<const std::pair<size_t, size_t>> faint = {};   // byte ranges drawn in dim_color, ascending
 };
 std::vector<Span> markdown_spans(std::string_view text, std::span<const Mark> marks,
                                  const MarkdownStyle& style);
