@@ -167,7 +167,7 @@ class Parser {
       }
       if (token.kind == Token::Kind::close || token.kind == Token::Kind::end) {
         const bool unclosed = !lexer_.error.empty();
-        fail(token, unclosed ? lexer_.error : "the directive " + directive.name + " does not end with ';'");
+        fail_at(directive.line, directive.column, unclosed ? lexer_.error : "the directive " + directive.name + " does not end with ';'");
         return nullptr;
       }
       directive.args.push_back(token.text);
