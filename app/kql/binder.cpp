@@ -352,7 +352,6 @@ std::vector<std::pair<std::string, NodePtr>> Binder::tables_like(const std::stri
   for (const std::string& name : tables_.names()) {
     if (matches_wildcard(pattern, name)) legs.emplace_back(name, make_scan(tables_.find(name)->table));
   }
-  if (pattern == "*") return legs;
   for (Env* at = env.get(); at; at = at->parent.get()) {
     for (auto& [name, entry] : at->entries) {
       const bool view = entry.function && entry.function->view && entry.function->params.empty();

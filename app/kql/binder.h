@@ -89,6 +89,7 @@ class Binder {
   NodePtr op_project(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_extend(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_project_names(const Operator& op, NodePtr input);
+  NodePtr op_project_by_names(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_project_rename(const Operator& op, NodePtr input);
   NodePtr op_project_reorder(const Operator& op, NodePtr input);
   NodePtr op_take(const Operator& op, NodePtr input, const EnvPtr& env);

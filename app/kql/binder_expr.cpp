@@ -545,6 +545,25 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
   if (f == "iscolumnexists") {
     return bound_constant(Value::boolean(scope.schema && find_column(*scope.schema, to_text(constant(*e.args.at(0), scope.env)))), e.span);
   }
+  if (f == "column_names_of") {
+    if (e.args.size() != 1) fail(e.span, "column_names_of() takes a table");
+    Json names = Json::array();
+    for (const std::string& column : column_names(table(*e.args[0], scope.env)->schema)) names.items.push_back(Json::of(column));
+    return bound_constant(from_json(names), e.span);
+  }
+  if (f == "assert") {
+    if (e.args.size() != 2) fail(e.span, "assert() takes a condition and a message");
+    const BoundPtr holds = condition(*e.args[0], scope);
+    if (!is_constant(*holds)) fail(e.span, "assert() needs a constant condition");
+    if (!check_only_ && errors_.empty() && (holds->value.null || !holds->value.i)) fail(e.span, "assert() failed: " + to_text(constant(*e.args[1], scope.env)));
+    return bound_constant(Value::boolean(true), e.span);
+  }
+  if (f == "around") {
+    if (e.args.size() != 3) fail(e.span, "around() takes a value, a centre and a distance");
+    std::vector<BoundPtr> args;
+    for (const ExprPtr& arg : e.args) args.push_back(expr(*arg, scope));
+    return make_call("around", std::move(args), e.span);
+  }
   if (f == "gettype") {
     const BoundPtr value = expr(*e.args.at(0), scope);
     if (value->type != Type::dynamic) return bound_constant(Value::text(columns::type_name(value->type)), e.span);

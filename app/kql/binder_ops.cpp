@@ -21,6 +21,7 @@ NodePtr Binder::op(const Operator& o, NodePtr input, const EnvPtr& env) {
   if (n == "extend") return op_extend(o, std::move(input), env);
   if (n == "project-away" || n == "project-keep") return op_project_names(o, std::move(input));
   if (n == "project-rename") return op_project_rename(o, std::move(input));
+  if (n == "project-by-names") return op_project_by_names(o, std::move(input), env);
   if (n == "project-reorder") return op_project_reorder(o, std::move(input));
   if (n == "take") return op_take(o, std::move(input), env);
   if (n == "sample") return make_sample(std::move(input), static_cast<uint64_t>(count_of(*o.count, env, "sample")));
@@ -63,7 +64,7 @@ NodePtr Binder::op(const Operator& o, NodePtr input, const EnvPtr& env) {
   if (n == "assert-schema" || n == "execute-and-cache") return input;
   static const std::map<std::string, const char*> nearest = {
       {"fork", "run the branches as separate queries"}, {"facet", "use summarize count() by each column"},
-      {"reduce", "use the Templates table"}, {"project-smart", "use project"}, {"project-by-names", "use project or project-keep"},
+      {"reduce", "use the Templates table"}, {"project-smart", "use project"}, 
       {"make-graph", "use join on the edges"}, {"macro-expand", "use union"}};
   const auto at = nearest.find(n.find("graph") != std::string::npos ? "make-graph" : n);
   fail(o.keyword, "the operator '" + n + "' is not supported here", at == nearest.end() ? "" : at->second);
@@ -170,6 +171,26 @@ NodePtr Binder::op_project_names(const Operator& o, NodePtr input) {
   std::vector<Named> list;
   for (size_t k = 0; k < input->schema.size(); ++k) {
     if (named_here[k] == (o.op == "project-keep")) list.push_back({input->schema[k].name, bound_column(k, input->schema[k].type)});
+  }
+  return compute(std::move(input), list);
+}
+
+// Names, patterns and arrays of both, as values.
+NodePtr Binder::op_project_by_names(const Operator& o, NodePtr input, const EnvPtr& env) {
+  std::vector<std::string> patterns;
+  for (const ExprPtr& e : o.exprs) {
+    const Value value = constant(*e, env);
+    const Json json = dynamic_value(value);
+    if (!json.is_array()) patterns.push_back(to_text(value));
+    for (const Json& item : json.items) patterns.push_back(item.s);
+  }
+  std::vector<Named> list;
+  for (const std::string& pattern : patterns) {
+    for (size_t k = 0; k < input->schema.size(); ++k) {
+      const std::string& name = input->schema[k].name;
+      const bool taken = std::any_of(list.begin(), list.end(), [&](const Named& n) { return n.name == name; });
+      if (!taken && like(pattern, name)) list.push_back({name, bound_column(k, input->schema[k].type)});
+    }
   }
   return compute(std::move(input), list);
 }

@@ -257,6 +257,12 @@ std::optional<int64_t> parse_datetime(std::string_view text) {
     text = text.substr(1, text.size() - 2);
   }
   if (text.size() < 4 || text.size() > 64) return std::nullopt;
+  if (text.find(',') != std::string_view::npos && text.find_first_not_of("0123456789, ") == std::string_view::npos) {
+    std::vector<int> fields;  // year, month, day, hour, minute, second
+    for (const std::string_view part : engine::split(text, ',')) fields.push_back(std::atoi(std::string(engine::trim(part)).c_str()));
+    fields.resize(std::max<size_t>(fields.size(), 6));
+    return ticks_of(fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]);
+  }
   return TimeReader(text).read();
 }
 

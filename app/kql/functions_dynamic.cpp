@@ -318,7 +318,7 @@ void bag_set_key(CallState&, Args a, Value& out) {
 }
 void bag_zip(CallState&, Args a, Value& out) {
   const Json keys = dynamic_value(a[0]), values = dynamic_value(a[1]);
-  if (!keys.is_array() || !values.is_array()) return set_null(out);
+  if (!keys.is_array()) return set_null(out);
   Json json = Json::object();
   for (size_t k = 0; k < keys.items.size(); ++k) {
     if (keys.items[k].is_string()) json.set(keys.items[k].s, k < values.items.size() ? values.items[k] : Json{});
@@ -529,7 +529,7 @@ constexpr Function table[] = {
     {"strcat_array", "ys", Result::string, strcat_array}, {"range", "**?*", Result::dynamic, range_}, {"repeat", "*i", Result::dynamic, repeat_, sees_nulls},
     {"zip", "y+", Result::dynamic, zip_, sees_nulls}, {"bag_keys", "y", Result::dynamic, bag_keys}, {"bag_has_key", "ys", Result::boolean, bag_has_key},
     {"bag_merge", "y+", Result::dynamic, bag_merge, sees_nulls}, {"bag_remove_keys", "yy", Result::dynamic, bag_remove_keys}, {"bag_set_key", "ys*", Result::dynamic, bag_set_key, sees_nulls},
-    {"bag_zip", "yy", Result::dynamic, bag_zip}, {"treepath", "y", Result::dynamic, treepath}, {"set_difference", "y+", Result::dynamic, set_difference},
+    {"bag_zip", "yy", Result::dynamic, bag_zip, sees_nulls}, {"treepath", "y", Result::dynamic, treepath}, {"set_difference", "y+", Result::dynamic, set_difference},
     {"set_intersect", "y+", Result::dynamic, set_intersect}, {"set_union", "y+", Result::dynamic, set_union, sees_nulls}, {"set_has_element", "y*", Result::boolean, set_has_element},
     {"set_equals", "yy", Result::boolean, set_equals}, {"parse_xml", "s", Result::dynamic, parse_xml},
 };

@@ -162,6 +162,14 @@ void coalesce(CallState&, Args a, Value& out) {
   set_null(out);
 }
 
+void around(CallState&, Args a, Value& out) {
+  if (a[0].type == Type::real || a[1].type == Type::real || a[2].type == Type::real) {
+    out.i = std::fabs(real_at(a, 0, NAN) - real_at(a, 1, NAN)) <= real_at(a, 2, NAN);
+  } else {
+    out.i = a[0].i >= a[1].i - a[2].i && a[0].i <= a[1].i + a[2].i;
+  }
+}
+
 using BitOp = int64_t (*)(int64_t, int64_t);
 template <BitOp op>
 void bits(CallState&, Args a, Value& out) {
@@ -243,17 +251,17 @@ double beta_cumulative(double x, double a, double b) {
 }
 void beta_cdf(CallState&, Args a, Value& out) {
   const double x = real_at(a, 0, NAN), alpha = real_at(a, 1, 0), beta = real_at(a, 2, 0);
-  if (alpha <= 0 || beta <= 0 || x < 0 || x > 1) return set_null(out);
+  if (alpha <= 0 || beta <= 0 || !(x >= 0 && x <= 1)) return void(out.d = NAN);
   out.d = beta_cumulative(x, alpha, beta);
 }
 void beta_pdf(CallState&, Args a, Value& out) {
   const double x = real_at(a, 0, NAN), alpha = real_at(a, 1, 0), beta = real_at(a, 2, 0);
-  if (alpha <= 0 || beta <= 0 || !(x >= 0 && x <= 1)) return set_null(out);
+  if (alpha <= 0 || beta <= 0 || !(x >= 0 && x <= 1)) return void(out.d = NAN);
   out.d = std::exp(std::lgamma(alpha + beta) - std::lgamma(alpha) - std::lgamma(beta)) * std::pow(x, alpha - 1) * std::pow(1 - x, beta - 1);
 }
 void beta_inv(CallState&, Args a, Value& out) {
   const double p = real_at(a, 0, NAN), alpha = real_at(a, 1, 0), beta = real_at(a, 2, 0);
-  if (alpha <= 0 || beta <= 0 || !(p >= 0 && p <= 1)) return set_null(out);
+  if (alpha <= 0 || beta <= 0 || !(p >= 0 && p <= 1)) return void(out.d = NAN);
   double low = 0, high = 1;
   for (int k = 0; k < 200; ++k) {
     const double mid = (low + high) / 2;
@@ -314,7 +322,7 @@ constexpr Function table[] = {
     {"not", "b", Result::boolean, not_}, {"bin", "**", Result::first, bin, names_result, bin_vec}, {"bin_at", "***", Result::first, bin_at, names_result},
     {"max_of", "*+", Result::first, max_of, sees_nulls}, {"min_of", "*+", Result::first, min_of, sees_nulls},
     {"case", "*+", Result::special, case_, sees_nulls, case_vec}, {"coalesce", "*+", Result::first, coalesce, sees_nulls},
-    {"binary_and", "ii", Result::int64, bits<b_and>}, {"binary_or", "ii", Result::int64, bits<b_or>}, {"binary_xor", "ii", Result::int64, bits<b_xor>},
+    {"around", "***", Result::boolean, around}, {"binary_and", "ii", Result::int64, bits<b_and>}, {"binary_or", "ii", Result::int64, bits<b_or>}, {"binary_xor", "ii", Result::int64, bits<b_xor>},
     {"binary_shift_left", "ii", Result::int64, bits<b_left>}, {"binary_shift_right", "ii", Result::int64, bits<b_right>},
     {"binary_not", "i", Result::int64, binary_not}, {"bitset_count_ones", "i", Result::int64, bitset_count_ones},
     {"rand", "?i", Result::real, rand_, impure}, {"new_guid", "", Result::guid, new_guid, impure},

@@ -90,6 +90,10 @@ std::optional<Ipv6> parse_v6(std::string_view text) {
   }
   const size_t n = front.size() + back.size();
   if (gap ? n > 14 : n != 16) return std::nullopt;
+  if (front.empty() && back.size() == 4 && text.find('.') != std::string_view::npos) {  // ::1.2.3.4 is the mapped form
+    out.bytes[10] = out.bytes[11] = 0xFF;
+    if (out.prefix <= 32) out.prefix += 96;
+  }
   std::copy(front.begin(), front.end(), out.bytes.begin());
   std::copy(back.begin(), back.end(), out.bytes.end() - static_cast<int64_t>(back.size()));
   return out;

@@ -349,8 +349,7 @@ struct ItemSet {
   std::vector<Value> values;
 };
 const ItemSet& item_set(CallState& s, Args a, bool ignore_case) {
-  std::string key;
-  if (s.cache && a.size() > 1 && s.cache_key == "fixed") return *static_cast<const ItemSet*>(s.cache.get());
+  if (s.cache && s.cache_key == "fixed") return *static_cast<const ItemSet*>(s.cache.get());
   auto set = std::make_shared<ItemSet>();
   set->values = items(a);
   for (const Value& v : set->values) {

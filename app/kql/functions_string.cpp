@@ -90,13 +90,15 @@ void indexof(CallState&, Args a, Value& out) {
   if (start > n) return;
   const int64_t end = length < 0 ? n : std::min(n, start + length);
   const size_t first = byte_of(text, static_cast<size_t>(start)), last = byte_of(text, static_cast<size_t>(end));
-  const std::string_view range = std::string_view(text).substr(first, last - first);
-  size_t from = 0;
+  // The length counts again from behind each occurrence.
+  size_t from = first;
+  const size_t window = last - first;
   for (int64_t k = 0; k < occurrence; ++k) {
-    const size_t at = range.find(part, from);
+    const std::string_view range = std::string_view(text).substr(from, window);
+    const size_t at = range.find(part);
     if (at == std::string_view::npos) return;
-    if (k + 1 == occurrence) out.i = start + static_cast<int64_t>(text_length(range.substr(0, at)));
-    from = at + 1;
+    if (k + 1 == occurrence) out.i = static_cast<int64_t>(text_length(std::string_view(text).substr(0, from + at)));
+    from = std::min(text.size(), from + at + 1);
   }
 }
 void indexof_regex(CallState& s, Args a, Value& out) {
@@ -105,8 +107,9 @@ void indexof_regex(CallState& s, Args a, Value& out) {
   int64_t start = integer_at(a, 2, 0);
   const int64_t length = integer_at(a, 3, -1), occurrence = integer_at(a, 4, 1);
   out.i = -1;
+  if (occurrence < 1 || length < -1) return set_null(out);
   if (start < 0) start = std::max<int64_t>(0, start + n);
-  if (start > n || occurrence < 1) return;
+  if (start > n) return;
   const int64_t end = length < 0 ? n : std::min(n, start + length);
   size_t from = byte_of(text, static_cast<size_t>(start));
   const size_t last = byte_of(text, static_cast<size_t>(end));
@@ -347,10 +350,10 @@ void base64_encode_fromarray(CallState&, Args a, Value& out) {
     if (item.kind != Json::Kind::integer || item.i < 0 || item.i > 255) return;
     bytes += static_cast<char>(item.i);
   }
-  out.s = base64(bytes);
+  if (engine::is_valid_utf8(bytes)) out.s = base64(bytes);
 }
-// A GUID's first three fields are little endian in its bytes.
-constexpr int guid_order[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+// A GUID's first two fields are little endian in its bytes, as the service prints them.
+constexpr int guid_order[] = {3, 2, 1, 0, 5, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 void base64_decode_toguid(CallState&, Args a, Value& out) {
   const std::optional<std::string> bytes = unbase64(to_text(a[0]));
   if (!bytes || bytes->size() != 16) return set_null(out);

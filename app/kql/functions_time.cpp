@@ -211,7 +211,7 @@ void utc_to_local(CallState&, Args a, Value& out) { out.i = a[0].i + offset_of(z
 void local_to_utc(CallState&, Args a, Value& out) {
   const Zone& zone = zone_named(to_text(a[1]));
   const int64_t standard = a[0].i - zone.minutes * ticks_per_minute;
-  out.i = a[0].i - offset_of(zone, standard - (zone.rule == '-' ? 0 : ticks_per_hour));
+  out.i = a[0].i - offset_of(zone, standard);
 }
 
 constexpr Function table[] = {

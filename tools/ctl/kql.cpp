@@ -1,11 +1,15 @@
 // sigmactl kql check: parse queries, one {"id", "query"} a line, and say what is wrong with each.
+// sigmactl kql ask: a question in words, turned to KQL by rules and run.
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "app/kql/query.h"
+#include "app/nl2kql/rules.h"
 #include "engine/base/error.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/query.h"
 
 namespace ctl {
 namespace {
@@ -40,6 +44,47 @@ int check(std::istream& in) {
   return 0;
 }
 
+// The first and last time of the log, from which "the last hour" counts.
+app::nl2kql::LogFacts facts_of(const app::kql::Tables& tables) {
+  app::nl2kql::LogFacts facts;
+  const app::kql::ResultTable times = app::kql::run("Logs | summarize min(Timestamp), max(Timestamp)", tables, {});
+  if (times.n_rows == 1 && !times.is_null(0, 0)) {
+    const auto [chunk, row] = times.locate(0);
+    facts.first_time = chunk->columns[0].i64(row);
+    facts.last_time = chunk->columns[1].i64(row);
+  }
+  const auto values = [&](const char* column, std::vector<std::string>& out) {
+    const app::kql::ResultTable top = app::kql::run(std::string("Logs | where isnotempty(") + column + ") | summarize n = count() by " + column + " | top 50 by n", tables, {});
+    for (uint64_t row = 0; row < top.n_rows; ++row) out.push_back(top.text(row, 0));
+  };
+  values("Host", facts.hosts);
+  values("Process", facts.processes);
+  values("Source", facts.sources);
+  return facts;
+}
+
+int ask(const std::vector<std::string>& paths, const std::string& question, bool json) {
+  const app::kql::Tables tables = load_tables(paths);
+  const app::nl2kql::RuleAnswer answer = app::nl2kql::ask_rules(question, facts_of(tables));
+  const app::kql::ResultTable result = app::kql::run(answer.kql, tables, {});
+  if (result.failed()) {
+    engine::fail(engine::ErrorKind::invalid_input, "the question became a query that does not run (%s): %s", result.diagnostics[0].message.c_str(), answer.kql.c_str());
+  }
+  std::string explanation;
+  for (const std::string& phrase : answer.understood) explanation += (explanation.empty() ? "" : "; ") + phrase;
+  if (json) {
+    const auto text = [](const std::string& s) { return nlohmann::json(s).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); };
+    std::cout << "{\"kql\":" << text(answer.kql) << "," << result_json(result) << ",\"explanation\":" << text(explanation) << "}\n";
+    return 0;
+  }
+  std::cout << answer.kql << "\n" << (explanation.empty() ? "" : "understood: " + explanation + "\n");
+  for (uint64_t row = 0; row < result.n_rows; ++row) {
+    for (size_t k = 0; k < result.columns.size(); ++k) std::cout << (k ? "\t" : "") << result.text(row, k);
+    std::cout << "\n";
+  }
+  return 0;
+}
+
 }  // namespace
 
 void add_kql(Program& program) {
@@ -47,6 +92,18 @@ void add_kql(Program& program) {
   kql->require_subcommand(1);
   CLI::App* checking = kql->add_subcommand("check", "Parse queries from standard input, one {\"id\", \"query\"} a line");
   checking->callback(chosen(program, [] { return check(std::cin); }));
+
+  struct Question {
+    std::vector<std::string> paths;
+    std::string text;
+    bool json = false;
+  };
+  const auto question = std::make_shared<Question>();
+  CLI::App* asking = kql->add_subcommand("ask", "Ask a question in words: it becomes KQL and runs");
+  asking->add_option("PATH", question->paths, "Logs: files, folders, archives, or -")->required();
+  asking->add_option("--question", question->text, "Such as: how many errors per minute from sshd")->required();
+  asking->add_flag("--json", question->json, "Print one JSON document");
+  asking->callback(chosen(program, [question] { return ask(question->paths, question->text, question->json); }));
 }
 
 }  // namespace ctl

@@ -2,13 +2,19 @@
 // queries of one process with --batch.
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "app/ingest.h"
 #include "app/kql/query.h"
+#include "app/log_tables.h"
+#include "app/settings.h"
+#include "app/store/log_store.h"
 #include "engine/base/error.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/query.h"
 
 namespace ctl {
 namespace {
@@ -54,12 +60,7 @@ std::string diagnostic_text(const std::string& query, const app::kql::Diagnostic
 }
 
 void print_json(const ResultTable& result) {
-  std::string columns;
-  for (const auto& c : result.columns) {
-    columns += (columns.empty() ? "" : ",") + std::string("{\"name\":") + quoted(c.name) + ",\"type\":\"" + app::columns::type_name(c.type) + "\"}";
-  }
-  std::printf("{\"columns\":[%s],\"rows\":%s,\"truncated\":%s,\"seconds\":%.6f}\n", columns.c_str(), rows_json(result).c_str(),
-              result.truncated ? "true" : "false", result.seconds);
+  std::printf("{%s,\"truncated\":%s,\"seconds\":%.6f}\n", result_json(result).c_str(), result.truncated ? "true" : "false", result.seconds);
 }
 
 void print_csv(const ResultTable& result) {
@@ -152,18 +153,37 @@ int batch(std::istream& in, const app::kql::Tables& tables) {
 
 }  // namespace
 
+std::string result_json(const ResultTable& result) {
+  std::string columns;
+  for (const auto& c : result.columns) {
+    columns += (columns.empty() ? "" : ",") + std::string("{\"name\":") + quoted(c.name) + ",\"type\":\"" + app::columns::type_name(c.type) + "\"}";
+  }
+  return "\"columns\":[" + columns + "],\"rows\":" + rows_json(result);
+}
+
+app::kql::Tables load_tables(const std::vector<std::string>& paths) {
+  if (paths.empty()) return {};
+  const std::unique_ptr<app::store::LogStore> store = app::store::make_memory_log_store();
+  app::IngestOptions ingest;
+  ingest.find_anomalies = false;
+  app::ingest(*store, paths, app::logs::FormatSet::load(app::find_assets_folder() + "/log_formats"), ingest);
+  return app::make_log_tables(store->snapshot());
+}
+
 void add_query(Program& program) {
   CLI::App* query = program.cli.add_subcommand("query", "Run KQL over logs (table Logs), or over data the query brings itself");
   struct Options {
     std::string kql, format = "table";
+    std::vector<std::string> paths;
     bool batch = false;
   };
   const auto options = std::make_shared<Options>();
+  query->add_option("PATH", options->paths, "Logs: files, folders, archives, or - for standard input");
   query->add_option("--kql", options->kql, "The query, such as: Logs | where Level == 'ERROR' | count");
   query->add_option("--format", options->format, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   query->add_flag("--batch", options->batch, "Read queries from standard input, one {\"id\", \"query\"} a line");
   query->callback(chosen(program, [options] {
-    app::kql::Tables tables;
+    const app::kql::Tables tables = load_tables(options->paths);
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
     const ResultTable result = app::kql::run(options->kql, tables, {});
