@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <unordered_set>
 
 namespace app::logs {
 namespace {
@@ -41,11 +42,22 @@ uint64_t share(size_t place, uint32_t id) { return mix(mix(0x51ED27, place), id)
 
 }  // namespace
 
+uint64_t Clusters::hash_of(const Tokens& tokens) {
+  uint64_t whole = tokens.size();
+  for (size_t p = 0; p < tokens.size(); ++p) whole += share(p, tokens[p].id);
+  return whole;
+}
+
 Clusters::Tokens Clusters::intern(const std::vector<MaskedToken>& tokens) {
   Tokens out;
   out.reserve(std::min(tokens.size(), max_tokens));
   for (const MaskedToken& t : tokens) {
     if (out.size() == max_tokens) break;
+    constexpr size_t max_words = 1'000'000;
+    if (words_.size() >= max_words && word_ids_.count(t.text) == 0) {
+      out.push_back({wildcard_id, t.space_before});   // this many different words are not language
+      continue;
+    }
     const auto [it, added] = word_ids_.try_emplace(t.text, uint32_t(words_.size()));
     if (added) {
       words_.push_back(t.text);
@@ -62,6 +74,10 @@ uint32_t Clusters::add_shape(const std::vector<MaskedToken>& tokens, uint64_t n_
   return uint32_t(shapes_.size() - 1);
 }
 
+bool Clusters::is_key_name(const Tokens& tokens, size_t place) const {
+  return place + 1 < tokens.size() && !tokens[place + 1].space_before && words_[tokens[place + 1].id] == "=";
+}
+
 // How many different words must fill a place before it counts as a parameter. Words that each stand
 // there hundreds of times (opened, closed) are more likely part of the event than words seen twice;
 // mean_log_records is the mean of log2(records) over the fillers, so that one common value (root)
@@ -70,8 +86,7 @@ size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double mean_
   size_t n_words = 0;
   for (size_t i = 0; i < tokens.size(); ++i) n_words += i != place && kinds_[tokens[i].id] % 2 == 1;
   if (n_words == 0) return SIZE_MAX;    // nothing would be left to tell the event by
-  const bool is_key = place + 1 < tokens.size() && !tokens[place + 1].space_before && words_[tokens[place + 1].id] == "=";
-  if (is_key) return SIZE_MAX;          // environment:java.home=... is not environment:user.name=...
+  if (is_key_name(tokens, place)) return SIZE_MAX;   // java.home=... is not user.name=...
   if (kinds_[tokens[place].id] == 3) return 2;
   const std::string& before = place > 0 ? words_[tokens[place - 1].id] : words_[wildcard_id];
   if (n_words > 1 && announces_name(before)) return 2;
@@ -100,63 +115,63 @@ void Clusters::unite_equal(std::vector<Group>& groups) {
   std::unordered_map<uint64_t, uint32_t> seen;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     if (groups[i].merged_into != i) continue;
-    uint64_t h = groups[i].tokens.size();
-    for (size_t p = 0; p < groups[i].tokens.size(); ++p) h += share(p, groups[i].tokens[p].id);
-    const auto [it, added] = seen.try_emplace(h, i);
+    const auto [it, added] = seen.try_emplace(hash_of(groups[i].tokens), i);
     if (added) continue;
     if (groups[i].template_id != none_id && groups[it->second].template_id != none_id) continue;
     unite(groups, {it->second, i}, {});
   }
 }
 
+// Contexts that several groups share, fullest first: theirs is the strongest evidence.
+std::vector<Clusters::Context> Clusters::shared_contexts(std::vector<Entry>& entries, size_t least) {
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.key, a.group) < std::tie(b.key, b.group);
+  });
+  std::vector<Context> contexts;
+  for (size_t begin = 0, end = 0; begin < entries.size(); begin = end) {
+    while (end < entries.size() && entries[end].key == entries[begin].key) ++end;
+    if (end - begin >= least) contexts.push_back({begin, end - begin});
+  }
+  std::sort(contexts.begin(), contexts.end(), [&entries](const Context& a, const Context& b) {
+    if (a.n != b.n) return a.n > b.n;
+    const Entry &x = entries[a.begin], &y = entries[b.begin];
+    return std::tie(x.group, x.place, x.second_place) < std::tie(y.group, y.place, y.second_place);
+  });
+  return contexts;
+}
+
 bool Clusters::merge_round(std::vector<Group>& groups) {
-  struct Context {
-    std::vector<uint32_t> members;
-    size_t place;
-  };
-  std::unordered_map<uint64_t, Context> contexts;
+  std::vector<Entry> entries;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& g = groups[i];
     if (g.merged_into != i) continue;
-    uint64_t whole = g.tokens.size();
-    for (size_t p = 0; p < g.tokens.size(); ++p) whole += share(p, g.tokens[p].id);
+    const uint64_t whole = hash_of(g.tokens);
     for (size_t p = 0; p < g.tokens.size(); ++p) {
       const uint32_t id = g.tokens[p].id;
-      if (kinds_[id] == 2) continue;
-      Context& context = contexts[mix(whole - share(p, id), p)];
-      context.place = p;
-      context.members.push_back(i);
+      if (kinds_[id] != 2) entries.push_back({mix(whole - share(p, id), p), i, uint16_t(p), 0});
     }
   }
-  // The fullest contexts first: theirs is the strongest evidence.
-  std::vector<const Context*> full;
-  for (const auto& [hash, context] : contexts) {
-    if (context.members.size() >= 2) full.push_back(&context);
-  }
-  std::sort(full.begin(), full.end(), [](const Context* a, const Context* b) {
-    return a->members.size() != b->members.size() ? a->members.size() > b->members.size()
-                                                  : std::pair(a->members[0], a->place) < std::pair(b->members[0], b->place);
-  });
   bool changed = false;
   std::vector<uint8_t> touched(groups.size(), 0);
-  for (const Context* context : full) {
+  for (const Context& context : shared_contexts(entries, 2)) {
+    const size_t place = entries[context.begin].place;
     std::vector<uint32_t> members;
     size_t n_templates = 0;
     double log_records = 0;
     bool open = false;   // the place is a wildcard in one of them already
-    for (const uint32_t m : context->members) {
+    for (size_t e = context.begin; e < context.begin + context.n; ++e) {
+      const uint32_t m = entries[e].group;
       if (touched[m]) continue;
       members.push_back(m);
       n_templates += groups[m].template_id != none_id;
       log_records += std::log2(double(std::max<uint64_t>(1, groups[m].n_records)));
-      open = open || groups[m].tokens[context->place].id == wildcard_id;
+      open = open || groups[m].tokens[place].id == wildcard_id;
     }
     if (members.size() < 2 || n_templates > 1) continue;
-    const size_t needed = fillers_needed(groups[members[0]].tokens, context->place,
-                                         log_records / double(members.size()));
+    const size_t needed = fillers_needed(groups[members[0]].tokens, place, log_records / double(members.size()));
     if (members.size() < needed && !(open && needed != SIZE_MAX)) continue;
     for (const uint32_t m : members) touched[m] = 1;
-    unite(groups, members, {context->place});
+    unite(groups, members, {place});
     changed = true;
   }
   if (changed) unite_equal(groups);
@@ -165,53 +180,38 @@ bool Clusters::merge_round(std::vector<Group>& groups) {
 
 // Two places at once, for parameters that come in pairs; asks for more evidence.
 bool Clusters::merge_pairs(std::vector<Group>& groups) {
-  struct Context {
-    std::vector<uint32_t> members;
-    size_t first, second;
-  };
-  std::unordered_map<uint64_t, Context> contexts;
-  constexpr size_t max_words = 24, max_groups = 4000;
+  constexpr size_t max_words = 24, max_groups = 4000, needed = 5;
   size_t n_alive = 0;
   for (uint32_t i = 0; i < groups.size(); ++i) n_alive += groups[i].merged_into == i;
   if (n_alive > max_groups) return false;
+  std::vector<Entry> entries;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& g = groups[i];
     if (g.merged_into != i || g.template_id != none_id) continue;
     std::vector<size_t> places;
-    uint64_t whole = g.tokens.size();
     for (size_t p = 0; p < g.tokens.size(); ++p) {
-      whole += share(p, g.tokens[p].id);
       if (kinds_[g.tokens[p].id] % 2 == 1) places.push_back(p);
     }
     if (places.size() < 4 || places.size() > max_words) continue;
+    const uint64_t whole = hash_of(g.tokens);
     for (size_t a = 0; a < places.size(); ++a) {
       for (size_t b = a + 1; b < places.size(); ++b) {
-        const uint64_t hash = whole - share(places[a], g.tokens[places[a]].id) - share(places[b], g.tokens[places[b]].id);
-        Context& context = contexts[mix(mix(hash, places[a]), places[b])];
-        context.first = places[a];
-        context.second = places[b];
-        context.members.push_back(i);
+        const uint64_t rest = whole - share(places[a], g.tokens[places[a]].id) - share(places[b], g.tokens[places[b]].id);
+        entries.push_back({mix(mix(rest, places[a]), places[b]), i, uint16_t(places[a]), uint16_t(places[b])});
       }
     }
   }
   bool changed = false;
-  std::vector<const Context*> full;
-  constexpr size_t needed = 5;
-  for (const auto& [hash, context] : contexts) {
-    if (context.members.size() >= needed) full.push_back(&context);
-  }
-  std::sort(full.begin(), full.end(), [](const Context* a, const Context* b) {
-    if (a->members.size() != b->members.size()) return a->members.size() > b->members.size();
-    return std::tuple(a->members[0], a->first, a->second) < std::tuple(b->members[0], b->first, b->second);
-  });
   std::vector<uint8_t> touched(groups.size(), 0);
-  for (const Context* context : full) {
+  for (const Context& context : shared_contexts(entries, needed)) {
+    const size_t first = entries[context.begin].place, second = entries[context.begin].second_place;
     std::vector<uint32_t> members, firsts, seconds;
-    for (const uint32_t m : context->members) {
+    for (size_t e = context.begin; e < context.begin + context.n; ++e) {
+      const uint32_t m = entries[e].group;
       if (touched[m]) continue;
       members.push_back(m);
-      firsts.push_back(groups[m].tokens[context->first].id);
-      seconds.push_back(groups[m].tokens[context->second].id);
+      firsts.push_back(groups[m].tokens[first].id);
+      seconds.push_back(groups[m].tokens[second].id);
     }
     if (members.size() < needed) continue;
     const auto n_different = [](std::vector<uint32_t>& ids) {
@@ -220,11 +220,94 @@ bool Clusters::merge_pairs(std::vector<Group>& groups) {
     };
     if (n_different(firsts) < needed - 1 || n_different(seconds) < needed - 1) continue;
     for (const uint32_t m : members) touched[m] = 1;
-    unite(groups, members, {context->first, context->second});
+    unite(groups, members, {first, second});
     changed = true;
   }
   if (changed) unite_equal(groups);
   return changed;
+}
+
+// Any number of places at once, by how common each word is at its place: the words of an event stand
+// there in all its messages, the values of a parameter in few. Where a message's words fall into two
+// such classes, wide apart, those that share the common ones are one template.
+bool Clusters::merge_by_frequency(std::vector<Group>& groups) {
+  constexpr size_t needed = 8;
+  constexpr double wide_apart = 6;
+  const auto key_of = [](size_t length, size_t place, uint32_t id) { return mix(mix(length, place), id); };
+  std::unordered_map<uint64_t, uint32_t> frequency;
+  for (uint32_t i = 0; i < groups.size(); ++i) {
+    const Tokens& t = groups[i].tokens;
+    if (groups[i].merged_into != i) continue;
+    for (size_t p = 0; p < t.size(); ++p) {
+      if (kinds_[t[p].id] % 2 == 1) ++frequency[key_of(t.size(), p, t[p].id)];
+    }
+  }
+  std::vector<Entry> entries;
+  std::vector<std::vector<size_t>> rare(groups.size());   // places of the values of each group
+  std::vector<std::pair<uint32_t, size_t>> ranked;
+  for (uint32_t i = 0; i < groups.size(); ++i) {
+    const Tokens& t = groups[i].tokens;
+    if (groups[i].merged_into != i) continue;
+    ranked.clear();
+    for (size_t p = 0; p < t.size(); ++p) {
+      if (kinds_[t[p].id] % 2 == 1) ranked.emplace_back(frequency[key_of(t.size(), p, t[p].id)], p);
+    }
+    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    size_t cut = 0;
+    double widest = wide_apart;
+    for (size_t k = 2; k < ranked.size(); ++k) {   // two words at least must stay
+      const double ratio = double(ranked[k - 1].first) / double(ranked[k].first);
+      if (ratio > widest) widest = ratio, cut = k;
+    }
+    if (cut == 0 || cut * 3 < ranked.size() || ranked[cut - 1].first < needed) continue;
+    uint64_t key = hash_of(t);
+    bool has_key_name = false;
+    for (size_t k = cut; k < ranked.size(); ++k) {
+      const size_t p = ranked[k].second;
+      key += mix(p, 0xABCD) - share(p, t[p].id);
+      rare[i].push_back(p);
+      has_key_name = has_key_name || is_key_name(t, p);
+    }
+    if (!has_key_name) entries.push_back({mix(key, 3), i, 0, 0});
+  }
+  bool changed = false;
+  for (const Context& context : shared_contexts(entries, needed)) {
+    std::vector<uint32_t> members;
+    size_t n_templates = 0;
+    for (size_t e = context.begin; e < context.begin + context.n; ++e) {
+      // Two templates never become one: the later one stays as it is.
+      n_templates += groups[entries[e].group].template_id != none_id;
+      if (groups[entries[e].group].template_id == none_id || n_templates == 1) members.push_back(entries[e].group);
+    }
+    unite(groups, members, rare[members[0]]);
+    changed = true;
+  }
+  if (changed) unite_equal(groups);
+  return changed;
+}
+
+// A group that a well-proven template of the same length covers belongs to it.
+void Clusters::merge_covered(std::vector<Group>& groups) {
+  constexpr uint32_t proven_values = 8;
+  constexpr size_t max_proven = 1000;
+  std::unordered_map<size_t, std::vector<uint32_t>> proven;
+  size_t n_proven = 0;
+  for (uint32_t i = 0; i < groups.size() && n_proven < max_proven; ++i) {
+    if (groups[i].merged_into != i || groups[i].n_values < proven_values) continue;
+    proven[groups[i].tokens.size()].push_back(i);
+    ++n_proven;
+  }
+  for (uint32_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].merged_into != i) continue;
+    const auto same_length = proven.find(groups[i].tokens.size());
+    if (same_length == proven.end()) continue;
+    for (const uint32_t p : same_length->second) {
+      const bool two_templates = groups[i].template_id != none_id && groups[p].template_id != none_id;
+      if (p == i || groups[p].merged_into != p || two_templates || !fits(groups[p].tokens, groups[i].tokens)) continue;
+      unite(groups, {p, i}, {});
+      break;
+    }
+  }
 }
 
 // Templates that are the same but for how many wildcards stand in a row: lists of any length.
@@ -259,11 +342,14 @@ void Clusters::merge_lists(std::vector<Group>& groups) {
 
 void Clusters::settle() {
   std::vector<Group> groups;
+  std::unordered_set<size_t> lengths;
+  for (const Shape& shape : shapes_) lengths.insert(shape.tokens.size());
   // Templates that exist take part as they are, so that new shapes can join them.
   for (uint32_t id = 0; id < templates_.size(); ++id) {
+    if (lengths.count(templates_[id].size()) == 0) continue;
     groups.push_back({templates_[id], 0, 0, uint32_t(groups.size()), id});
   }
-  for (size_t s = settled_shapes_; s < shapes_.size(); ++s) {
+  for (size_t s = 0; s < shapes_.size(); ++s) {
     shapes_[s].group = uint32_t(groups.size());
     groups.push_back({shapes_[s].tokens, uint32_t(s), shapes_[s].n_records, uint32_t(groups.size()), none_id});
   }
@@ -272,25 +358,25 @@ void Clusters::settle() {
   for (int round = 0; round < max_rounds; ++round) {
     bool changed = merge_round(groups);
     if (!changed) changed = merge_pairs(groups);
+    if (!changed) changed = merge_by_frequency(groups);
     if (!changed) break;
   }
+  merge_covered(groups);
   merge_lists(groups);
 
   const auto root = [&groups](uint32_t i) {
     while (groups[i].merged_into != i) i = groups[i].merged_into;
     return i;
   };
-  for (size_t s = settled_shapes_; s < shapes_.size(); ++s) {
-    Group& g = groups[root(shapes_[s].group)];
+  for (Shape& shape : shapes_) {
+    Group& g = groups[root(shape.group)];
     if (g.template_id == none_id) {
       g.template_id = new_template(g.tokens);
     } else if (g.template_id < templates_.size() && g.tokens.size() == templates_[g.template_id].size()) {
       templates_[g.template_id] = g.tokens;
     }
-    shapes_[s].template_id = g.template_id;
-    shapes_[s].tokens = {};   // not needed any more
+    shape.template_id = g.template_id;
   }
-  settled_shapes_ = shapes_.size();
   by_length_.clear();
   for (uint32_t id = 0; id < templates_.size(); ++id) index_template(id);
 }
@@ -317,14 +403,19 @@ bool Clusters::fits(const Tokens& pattern, const Tokens& tokens) const {
   return true;
 }
 
-uint32_t Clusters::place(const std::vector<MaskedToken>& masked) {
-  const Tokens tokens = intern(masked);
+void Clusters::place(uint32_t shape) {
+  shapes_[shape].template_id = place(shapes_[shape].tokens);
+}
+
+uint32_t Clusters::place(const Tokens& tokens) {
+  constexpr size_t max_looked_at = 4096;
+  size_t n_looked_at = 0;
   for (const uint32_t id : by_length_[tokens.size()]) {
     if (fits(templates_[id], tokens)) return id;
+    if (++n_looked_at == max_looked_at) break;
   }
   // A context that was filled by enough different words: its first template takes the rest too.
-  uint64_t whole = tokens.size();
-  for (size_t p = 0; p < tokens.size(); ++p) whole += share(p, tokens[p].id);
+  const uint64_t whole = hash_of(tokens);
   constexpr size_t max_holes = 1'000'000;
   uint32_t chosen = none_id;
   std::vector<uint64_t> fresh;

@@ -57,6 +57,7 @@ class ShapeTable {
     }
   }
   void clear() {
+    if (n_ == 0) return;
     slots_.assign(1 << 12, {});
     n_ = 0;
   }
@@ -92,6 +93,8 @@ struct TemplateMiner::State {
   MinerOptions options;
   Clusters clusters;
   ShapeTable shapes;          // masked hash -> shape while learning, -> template afterwards
+  ShapeTable fresh;           // masked hash -> shape of this batch
+  std::vector<uint64_t> fresh_hashes;
   bool learning = true;
   std::vector<RecordBatch> held;
   size_t n_held = 0, held_bytes = 0;
@@ -137,25 +140,54 @@ struct TemplateMiner::State {
       if (on_batch) on_batch(std::move(batch));
       batch = {};
     }
+    clusters.forget_shapes();
     held.clear();
     n_held = held_bytes = 0;
   }
 
   // --- afterwards
 
-  void assign(Record& r) {
-    const std::string_view text = looked_at(r);
-    const uint64_t hash = masked_hash(text);
-    if (const uint32_t* id = shapes.find(hash)) {
-      r.template_id = *id;
-    } else {
-      mask(text, tokens);
-      r.template_id = clusters.place(tokens);
-      constexpr size_t max_shapes = 500'000;
-      if (shapes.size() >= max_shapes) shapes.clear();   // only a cache by now
-      shapes.insert(hash, r.template_id);
+  void assign(RecordBatch& batch) {
+    constexpr uint32_t pending = 1u << 31;   // marks the index of a shape in place of a template's id
+    fresh.clear();
+    for (Record& r : batch.records) {
+      const std::string_view text = looked_at(r);
+      const uint64_t hash = masked_hash(text);
+      if (const uint32_t* id = shapes.find(hash)) {
+        r.template_id = *id;
+      } else if (const uint32_t* shape = fresh.find(hash)) {
+        clusters.count_shape(*shape);
+        r.template_id = *shape | pending;
+      } else {
+        mask(text, tokens);
+        const uint32_t added = clusters.add_shape(tokens, 1);
+        fresh.insert(hash, added);
+        fresh_hashes.push_back(hash);
+        r.template_id = added | pending;
+      }
     }
-    count(r);
+    place_fresh();
+    for (Record& r : batch.records) {
+      if (r.template_id & pending) r.template_id = clusters.template_of_shape(r.template_id & ~pending);
+      count(r);
+    }
+    clusters.forget_shapes();
+  }
+
+  // A few new shapes are placed one by one; many at once are better judged together.
+  void place_fresh() {
+    constexpr size_t few = 100, max_shapes = 500'000;
+    if (fresh_hashes.empty()) return;
+    if (fresh_hashes.size() > few && clusters.n_templates() < options.max_templates) {
+      clusters.settle();
+    } else {
+      for (uint32_t shape = 0; shape < fresh_hashes.size(); ++shape) clusters.place(shape);
+    }
+    if (shapes.size() + fresh_hashes.size() > max_shapes) shapes.clear();   // only a cache by now
+    for (uint32_t shape = 0; shape < fresh_hashes.size(); ++shape) {
+      shapes.insert(fresh_hashes[shape], clusters.template_of_shape(shape));
+    }
+    fresh_hashes.clear();
   }
 
   void count(const Record& r) {
@@ -263,7 +295,7 @@ void TemplateMiner::add(RecordBatch&& batch, const OnBatch& on_batch) {
     if (s.n_held >= s.options.learn_records || s.held_bytes >= max_held_bytes) s.end_learning(on_batch);
     return;
   }
-  for (Record& r : batch.records) s.assign(r);
+  s.assign(batch);
   if (on_batch) on_batch(std::move(batch));
 }
 

@@ -18,7 +18,7 @@ namespace app::logs {
 struct MinerOptions {
   RowId first_row = 0;              // row id that the store will give the first record
   size_t learn_records = 100'000;   // held back at most
-  size_t max_templates = 50'000;    // further shapes share the template "<*>"
+  size_t max_templates = 20'000;    // further shapes share the template "<*>"
   size_t max_bytes = 4096;          // only so much of a message is looked at
 };
 

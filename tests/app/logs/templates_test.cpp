@@ -117,6 +117,35 @@ TEST_CASE("logs/templates: two parameters that vary together are both found") {
   CHECK(patterns_of(messages) == std::vector<std::string>{"visitor <*> entered building <*> through the gate"});
 }
 
+TEST_CASE("logs/templates: many parameters that never repeat together are found, while learning and later") {
+  const auto word = [](uint32_t seed) {
+    std::string out;
+    for (int i = 0; i < 6; ++i) out += char('a' + (seed = seed * 1664525 + 1013904223) % 26);
+    return out;
+  };
+  std::vector<std::string> early, late;
+  for (uint32_t i = 0; i < 400; ++i) {
+    early.push_back("tenant " + word(i * 3) + " moved document " + word(i * 5 + 1) + " into folder " + word(i * 7 + 2) + " of the archive");
+    late.push_back("batch " + word(i * 3) + " sent letter " + word(i * 5 + 1) + " towards city " + word(i * 7 + 2) + " by the night train");
+  }
+  MinerOptions options;
+  options.learn_records = 400;
+  TemplateMiner miner(options);
+  mine(miner, early);
+  const std::vector<uint32_t> ids = mine(miner, late, no_time, 400);
+  CHECK(miner.templates().size() == 2);
+  CHECK(ids.front() == ids.back());
+  CHECK(miner.templates()[0].pattern == "tenant <*> moved document <*> into folder <*> of the archive");
+}
+
+TEST_CASE("logs/templates: the name before an equals sign is never a parameter") {
+  std::vector<std::string> messages;
+  for (const char* key : {"java.home", "user.name", "os.arch", "os.name", "java.vendor", "user.home", "host.name", "user.dir"}) {
+    messages.push_back(std::string("Client environment:") + key + "=x");
+  }
+  CHECK(patterns_of(messages).size() == messages.size());
+}
+
 TEST_CASE("logs/templates: lists of any length are one template") {
   std::vector<std::string> messages;
   for (int n = 1; n < 6; ++n) {
