@@ -112,7 +112,7 @@ void report_exit(const CheckContext& context, const Document& document, const Ex
     f.next_steps = {{.text = "Read what the last run printed", .command = "kubectl logs " + pod.name + " -c " + exit.name + " --previous -n " + pod.name_space}};
     raw.specific = 0.6;
     raw.topics = {"crash", "restart", "exit"};
-    raw.explains = {"kube_pod_status", "kube_backoff", "pod_crash_loop"};
+    raw.explains = {"kube_pod_status", "kube_backoff"};
   }
   for (const char* part : {"/Command", "/Args"})
     if (const DescribedField* field = pod.find(exit.path + part); field && !field->value.empty()) {
@@ -131,7 +131,7 @@ void report_exit(const CheckContext& context, const Document& document, const Ex
   f.severity = Severity::error;
   f.n_matches = std::max<uint64_t>(1, f.evidence.empty() ? 0 : 1);
   raw.subject = pod.name;
-  if (exit.reason == "OOMKilled") raw.explains = {"kube_pod_status", "kube_backoff", "pod_crash_loop", "kube_oom_killed"};
+  if (exit.reason == "OOMKilled") raw.explains = {"kube_pod_status", "kube_backoff", "kube_oom_killed"};
   out.push_back(std::move(raw));
 }
 
@@ -158,7 +158,7 @@ void report_ending_script(const Document& document, const DescribedObject& objec
       raw.specific = 0.9;
       raw.subject = object.name;
       raw.topics = {"crash", "healthy", "restart"};
-      raw.explains = {"kube_pod_status", "kube_backoff", "pod_crash_loop"};
+      raw.explains = {"kube_pod_status", "kube_backoff"};
       out.push_back(std::move(raw));
       return;
     }

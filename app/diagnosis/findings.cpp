@@ -129,6 +129,9 @@ class Builder {
     finding.check = check_.id;
     finding.title = render(pattern.title.empty() ? check_.title : pattern.title, values_);
     finding.cause = render(pattern.cause.empty() ? check_.cause : pattern.cause, values_);
+    std::string object = values_.first("object");
+    if (!object.empty() && (finding.title + finding.cause).find(object) == std::string::npos)
+      finding.cause += " It concerns " + object + ".";
     if (first_)
       finding.cause += " Seen: \"" + excerpt(first_->line.text, first_->match_begin, first_->match_length, max_quote_bytes) + "\"";
     finding.severity = severity(pattern);

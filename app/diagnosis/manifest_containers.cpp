@@ -109,7 +109,7 @@ void report(const Workload& workload, const YamlNode& container, const YamlNode*
        {.text = "Correct or remove the command", .command = "kubectl edit " + workload.object->kind + " " + workload.object->name + " -n " + workload.object->name_space, .changes_state = true}});
   raw.subject = workload.object->name;
   raw.topics = {"crash", "restart", "start", "command"};
-  raw.explains = {"pod_crash_loop"};
+  raw.explains = {"kube_backoff"};
   out.push_back(std::move(raw));
 }
 
@@ -171,7 +171,7 @@ void check_probe(const Workload& workload, const YamlNode& container, const char
          {.text = "Point the probe at what the container serves", .command = "kubectl edit " + workload.object->kind + " " + workload.object->name + " -n " + workload.object->name_space, .changes_state = true}});
     raw.subject = workload.object->name;
     raw.topics = {"probe", "health", "ready", "restart", "working", "crash", "unavailable"};
-    raw.explains = {"kube_probe_failed", "pod_crash_loop"};
+    raw.explains = {"kube_probe_failed", "kube_backoff"};
     out.push_back(std::move(raw));
   };
   std::string image = image_name(container.get("image"));

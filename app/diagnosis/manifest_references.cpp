@@ -97,7 +97,7 @@ void missing_object(const Manifests& manifests, const Workload& workload, const 
         .command = "kubectl edit " + lower(workload.object->kind) + " " + workload.object->name + " -n " + name_space, .changes_state = true}});
   raw.subject = workload.object->name;
   raw.topics = {"start", "secret", "config", "mount", "pending", "crash"};
-  raw.explains = {"pod_crash_loop", "kube_config_error"};
+  raw.explains = {"kube_backoff", "kube_config_error"};
   out.push_back(std::move(raw));
 }
 

@@ -297,7 +297,7 @@ void check_manifest_memory(const CheckContext& context, std::vector<RawFinding>&
            {.text = "Raise the memory limit above the need, or use less", .command = "kubectl edit " + workload.object->kind + " " + workload.object->name + " -n " + workload.object->name_space, .changes_state = true}});
       raw.subject = workload.object->name;
       raw.topics = {"crash", "memory", "oom", "restart", "kill"};
-      raw.explains = {"pod_crash_loop"};
+      raw.explains = {"kube_backoff"};
       out.push_back(std::move(raw));
     }
 }

@@ -58,6 +58,7 @@ struct PatternSet::State {
   re2::FilteredRE2 filter{min_literal_bytes};
   LiteralMatcher literals;
   std::vector<Regex> patterns;
+  std::vector<std::string> texts;
   bool compiled = false;
 };
 
@@ -68,19 +69,9 @@ PatternSet& PatternSet::operator=(PatternSet&&) noexcept = default;
 
 int PatternSet::add(const std::string& pattern) {
   CHECK_INVARIANT(!state_->compiled);
-  // FilteredRE2 says nothing on a pattern that needs no literal, so a filter of its own is asked.
-  re2::FilteredRE2 alone(min_literal_bytes);
   int id = -1;
   state_->patterns.emplace_back(pattern);
-  alone.Add(pattern, options(), &id);
-  std::vector<std::string> literals;
-  alone.Compile(&literals);
-  std::vector<int> always;
-  alone.AllPotentials({}, &always);
-  if (!always.empty())
-    engine::fail(engine::ErrorKind::invalid_input,
-                 "regular expression `%s` would run on every line: every way to match it must hold a "
-                 "literal of at least %d bytes", pattern.c_str(), min_literal_bytes);
+  state_->texts.push_back(pattern);
   state_->filter.Add(pattern, options(), &id);
   CHECK_INVARIANT(id + 1 == static_cast<int>(state_->patterns.size()));
   return id;
@@ -89,6 +80,13 @@ int PatternSet::add(const std::string& pattern) {
 void PatternSet::compile() {
   std::vector<std::string> literals;
   if (!state_->patterns.empty()) state_->filter.Compile(&literals);
+  // What FilteredRE2 offers for a line without any literal would run on every line.
+  std::vector<int> always;
+  if (!state_->patterns.empty()) state_->filter.AllPotentials({}, &always);
+  if (!always.empty())
+    engine::fail(engine::ErrorKind::invalid_input,
+                 "regular expression `%s` would run on every line: every way to match it must hold a "
+                 "literal of at least %d bytes", state_->texts[always[0]].c_str(), min_literal_bytes);
   state_->literals = LiteralMatcher(literals);
   state_->compiled = true;
 }

@@ -38,7 +38,9 @@ class PatternSet {
 
   // Gives the pattern's index. Throws Error{invalid_input}.
   int add(const std::string& pattern);
-  void compile();  // after the last add, before the first match
+  // After the last add, before the first match. Throws Error{invalid_input} naming a pattern that
+  // needs no literal.
+  void compile();
   size_t size() const;
   const Regex& regex(int index) const;
 

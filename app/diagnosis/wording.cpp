@@ -19,6 +19,14 @@ bool is_plain_word(std::string_view value) {
   });
 }
 
+// "name", "name*", "name|...": anything else in braces, as in an awk program, is plain text.
+bool names_a_value(std::string_view inside) {
+  std::string_view name = inside.substr(0, inside.find('|'));
+  if (!name.empty() && name.back() == '*') name.remove_suffix(1);
+  return !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+}
+
 // What stands in braces: "name", "name*" or "name|otherwise". Empty and missing where there is none.
 std::string value_of(std::string_view inside, const Values& values, Escape escape, bool& missing) {
   size_t bar = inside.find('|');
@@ -49,8 +57,7 @@ std::string render_part(std::string_view wording, const Values& values, Escape e
       }
     }
     size_t end = wording[i] == '{' ? wording.find('}', i) : std::string_view::npos;
-    bool is_name = end != std::string_view::npos && i + 1 < wording.size() &&
-                   std::isalpha(static_cast<unsigned char>(wording[i + 1]));
+    bool is_name = end != std::string_view::npos && names_a_value(wording.substr(i + 1, end - i - 1));
     if (!is_name) {
       out += wording[i++];
       continue;

@@ -98,7 +98,8 @@ class Parser {
   Parser(const std::vector<std::string_view>& lines, size_t end) : lines_(lines), end_(end) {}
 
   // The entries at the indentation of line `at`, until one stands further left.
-  size_t parse_block(size_t at, size_t min_indent, YamlNode& parent, size_t depth) {
+  // With list_only a key at that indentation ends it too: "ports:\n- port: 80\nselector:".
+  size_t parse_block(size_t at, size_t min_indent, YamlNode& parent, size_t depth, bool list_only = false) {
     size_t indent = std::string_view::npos;
     while (at < end_) {
       std::string_view text = trim(without_comment(lines_[at]));
@@ -109,6 +110,7 @@ class Parser {
       size_t here = lines_[at].find_first_not_of(' ');
       if (indent == std::string_view::npos && here >= min_indent) indent = here;
       if (indent == std::string_view::npos || here < indent) return at;
+      if (list_only && here == indent && text[0] != '-') return at;
       at = here > indent || depth > max_depth ? at + 1 : parse_entry(at, here, text, parent, depth);
     }
     return at;
@@ -139,7 +141,7 @@ class Parser {
     while (next < end_ && trim(without_comment(lines_[next])).empty()) next++;
     if (next >= end_) return next;
     bool list = trim(lines_[next]).starts_with("-");
-    return parse_block(at + 1, list ? indent : indent + 1, node, depth + 1);
+    return parse_block(at + 1, list ? indent : indent + 1, node, depth + 1, list);
   }
 
   size_t parse_siblings(size_t at, size_t column, YamlNode& item, size_t depth) {

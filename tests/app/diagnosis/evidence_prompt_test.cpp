@@ -1,0 +1,103 @@
+#include "app/diagnosis/diagnose.h"
+#include "app/diagnosis/prompt.h"
+#include "engine/base/error.h"
+#include "tests/app/diagnosis/memory_log.h"
+
+using namespace app;
+using namespace app::diagnosis;
+
+namespace {
+
+std::vector<Evidence> pieces(size_t n, size_t n_lines = 2) {
+  std::vector<Evidence> out;
+  for (size_t i = 0; i < n; i++) {
+    Evidence piece{.id = "E" + std::to_string(i + 1), .reason = "test", .score = 1, .lines = {}};
+    for (size_t l = 0; l < n_lines; l++) {
+      LineRef line;
+      line.text = "line " + std::to_string(l) + " of piece " + std::to_string(i) + " with password=hunter2secret";
+      piece.lines.push_back(line);
+    }
+    out.push_back(piece);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("diagnosis/evidence: lines of findings come first and are numbered") {
+  auto log = log_of({{"a.log", "INFO a\nERROR write: No space left on device\nINFO b"}});
+  auto findings = run_checks(*log, {}, bundled_checks()).findings;
+  auto evidence = gather_evidence(findings, *log, "");
+  REQUIRE_FALSE(evidence.empty());
+  CHECK(evidence[0].id == "E1");
+  CHECK(evidence[0].reason == "finding disk_full");
+  CHECK(evidence[0].lines[0].line == 2);
+}
+
+TEST_CASE("diagnosis/evidence: the question's words find lines that no check knows, once a form") {
+  std::string text;
+  for (int i = 0; i < 50; i++) text += "INFO flux capacitor at " + std::to_string(i) + " gigawatt\nINFO other thing\n";
+  auto evidence = gather_evidence({}, *log_of({{"a.log", text}}), "what about the flux capacitor?");
+  REQUIRE(evidence.size() == 1);
+  CHECK(evidence[0].reason == "matches the question");
+  CHECK(evidence[0].lines.size() <= 4);
+}
+
+TEST_CASE("diagnosis/evidence: anomalies bring their rows, and rows that do not exist are skipped") {
+  auto log = log_of({{"a.log", "one\ntwo\nthree"}});
+  std::vector<Anomaly> anomalies(1);
+  anomalies[0].kind = "burst";
+  anomalies[0].score = 1;
+  anomalies[0].rows = {1, 999};
+  auto evidence = gather_evidence({}, *log, "", anomalies);
+  REQUIRE(evidence.size() == 1);
+  CHECK(evidence[0].lines[0].text == "two");
+}
+
+TEST_CASE("diagnosis/evidence: an empty log gives none") {
+  CHECK(gather_evidence({}, *store::make_memory_log_store()->snapshot(), "why?").empty());
+}
+
+TEST_CASE("diagnosis/prompt: stays within the budget and says what it left out") {
+  for (int budget : {300, 400, 800, 2000}) {
+    CAPTURE(budget);
+    Prompt prompt = build_prompt("why?", {}, pieces(40), budget, estimate_tokens);
+    CHECK(prompt.n_tokens <= budget);
+    int sum = 16;
+    for (const PromptPart& part : prompt.parts)
+      if (!part.left_out) sum += part.n_tokens;
+    CHECK(sum == prompt.n_tokens);
+    CHECK(prompt.left_out.empty() == (budget == 2000));
+    CHECK(prompt.messages.size() == 2);
+    for (const std::string& id : prompt.evidence_ids) CHECK(prompt.messages[1].content.find("[" + id + "]") != std::string::npos);
+  }
+}
+
+TEST_CASE("diagnosis/prompt: one line of each piece goes before second lines") {
+  Prompt prompt = build_prompt("why?", {}, pieces(6), 320, estimate_tokens);
+  bool second = false;
+  for (const PromptPart& part : prompt.parts) second = second || (part.name.find(" line ") != std::string::npos && !part.left_out);
+  if (second) CHECK(prompt.evidence_ids.size() == 6);
+  CHECK_FALSE(prompt.evidence_ids.empty());
+}
+
+TEST_CASE("diagnosis/prompt: secrets are masked in it and the masks are listed") {
+  Prompt prompt = build_prompt("is token=abcdef123456 wrong?", {}, pieces(1), 2000, estimate_tokens);
+  CHECK(prompt.messages[1].content.find("hunter2secret") == std::string::npos);
+  CHECK(prompt.messages[1].content.find("abcdef123456") == std::string::npos);
+  CHECK(prompt.redactions.size() == 2);
+}
+
+TEST_CASE("diagnosis/prompt: a question too long for the budget is refused with both figures' meaning") {
+  CHECK_THROWS_WITH_AS(build_prompt(std::string(8000, 'x'), {}, {}, 400, estimate_tokens), doctest::Contains("400"), engine::Error);
+}
+
+TEST_CASE("diagnosis/prompt: a long line is cut in its middle, and that is said") {
+  auto evidence = pieces(1, 1);
+  evidence[0].lines[0].text = "begin " + std::string(5000, 'x') + " end";
+  Prompt prompt = build_prompt("why?", {}, evidence, 4000, estimate_tokens);
+  CHECK(prompt.messages[1].content.find("begin") != std::string::npos);
+  CHECK(prompt.messages[1].content.find(" end") != std::string::npos);
+  CHECK(prompt.messages[1].content.size() < 2000);
+  REQUIRE_FALSE(prompt.left_out.empty());
+}
