@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "engine/base/error.h"
-#include "temp_folder.h"
+#include "tests/app/store/temp_folder.h"
 
 using namespace app::store;
 using engine::ErrorKind;

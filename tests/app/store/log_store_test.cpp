@@ -8,7 +8,7 @@
 
 #include "app/store/database.h"
 #include "engine/base/error.h"
-#include "temp_folder.h"
+#include "tests/app/store/temp_folder.h"
 
 using namespace app;
 using namespace app::store;

@@ -6,7 +6,7 @@
 #include "app/store/log_store.h"
 #include "app/store/session_store.h"
 #include "engine/base/error.h"
-#include "temp_folder.h"
+#include "tests/app/store/temp_folder.h"
 
 using namespace app;
 using namespace app::store;
