@@ -482,11 +482,16 @@ class Parser {
   size_t at_ = 0;
 };
 
-// Puts variables with a default and locals where they are used, one level deep.
+// Puts variables with a default, locals and plain attributes of other resources where they are used.
 void resolve(File& file) {
   std::map<std::string, const Node*> values;
   for (const Block& block : file.blocks) {
     if (block.type == "variable" && !block.labels.empty() && block.body->has("default")) values["var." + block.labels[0]] = &(*block.body)["default"];
+    if (block.type == "resource" && block.labels.size() == 2) {  // what another resource says in plain text
+      for (const Node::Member& attribute : block.body->members) {
+        if (attribute.second->is_scalar()) values[block.labels[0] + "." + block.labels[1] + "." + attribute.first->text] = attribute.second;
+      }
+    }
     if (block.type != "locals") continue;
     for (const Node::Member& local : block.body->members) values["local." + local.first->text] = local.second;
   }

@@ -11,7 +11,7 @@
 namespace app::configs {
 
 struct Condition::Term {
-  enum class Kind { all_of, any_of, negation, equals, exists, empty, less, more, contains, part, walk_any, walk_all, count_less, spans } kind = Kind::exists;
+  enum class Kind { all_of, any_of, negation, equals, exists, empty, less, more, contains, part, walk_any, walk_all, count_less, spans, same } kind = Kind::exists;
   std::vector<std::string> path;
   std::vector<std::string> values;
   double number = 0;
@@ -134,6 +134,10 @@ Truth evaluate(const Term& term, const Node& body) {
     case Term::Kind::more: return compare(node, term.number, false);
     case Term::Kind::contains: return contains(node, term.values, false);
     case Term::Kind::part: return contains(node, term.values, true);
+    case Term::Kind::same: {
+      const Node& other = walk(body, term.values);
+      return from(!node.is_null() && !other.is_null() && !node.text.empty() && node.text == other.text);
+    }
     case Term::Kind::spans: return spans(node, term.number);
     case Term::Kind::walk_any: return over(term, body, true);
     case Term::Kind::walk_all: return over(term, body, false);
@@ -257,6 +261,9 @@ class Reader {
     } else if (take("<")) {
       term->kind = Term::Kind::less;
       term->number = number();
+    } else if (take("is")) {
+      term->kind = Term::Kind::same;
+      term->values = path();
     } else if (take("spans")) {
       term->kind = Term::Kind::spans;
       term->number = number();
