@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "imgui_internal.h"
-
 namespace ui {
 
 void Ui::begin_frame() {
   now = ImGui::GetTime();
   redraw_within = 1e9;
   probes.clear();
+  drawn.clear();
   list_focus = Where::app;
   // A command that nobody took is dropped after the frame in which it could be taken.
   if (command_ != Command::none && ++command_age_ > 1) command_ = Command::none;
@@ -48,6 +47,12 @@ void Ui::toast(std::string text, std::function<void()> undo) {
 void Ui::copy(std::string_view text) {
   copied = text;
   ImGui::SetClipboardText(copied.c_str());
+}
+
+void Ui::note_drawn(std::string_view text) {
+  if (!recording) return;
+  drawn += text;
+  drawn += '\n';
 }
 
 void Ui::probe(const char* kind, std::string_view text, ImVec2 min, ImVec2 max, app::RowId row) {
@@ -96,7 +101,7 @@ void draw_text(Ui& ui, ImDrawList& list, ImVec2 position, ImU32 color, std::stri
   const char* begin = text.data();
   const char* end = begin + text.size();
   list.AddText(font_of(ui, face), ImGui::GetFontSize(), position, color, begin, end);
-  if (ImGui::GetCurrentContext()->LogEnabled) ImGui::LogRenderedText(&position, begin, end);
+  ui.note_drawn(text);
 }
 
 }  // namespace ui

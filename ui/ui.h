@@ -76,6 +76,8 @@ class Ui {
   void animate(double seconds) { if (seconds < redraw_within) redraw_within = seconds; }
   void copy(std::string_view text);
 
+  // While recording: what was drawn as text, and where something of a kind stands.
+  void note_drawn(std::string_view text);
   void probe(const char* kind, std::string_view text, ImVec2 min, ImVec2 max,
              app::RowId row = app::no_row);
 
@@ -89,8 +91,9 @@ class Ui {
   app::RowId flashed_row = app::no_row;
   double flashed_at = -10;
   double redraw_within = 1e9;   // reset each frame
-  bool recording = false;       // probes are kept only then
+  bool recording = false;       // the two below are kept only then, for the current frame
   std::vector<Probe> probes;
+  std::string drawn;            // a line for each piece of text
   Where list_focus = Where::app;  // the screen whose list has the keyboard
   std::string copied;           // last text given to the clipboard
 
@@ -115,7 +118,7 @@ class WithFace {
 float text_width(const Ui& ui, std::string_view text, Face face = Face::regular);
 // The longest beginning that fits, with "…" where something was cut.
 std::string fit_text(const Ui& ui, std::string_view text, float width, Face face = Face::regular);
-// Draws on a list; also noted for glyphs and by ImGui's log, which tests read.
+// Draws on a list; also noted for glyphs and, while recording, as drawn.
 void draw_text(Ui& ui, ImDrawList& list, ImVec2 position, ImU32 color, std::string_view text,
                Face face = Face::regular);
 

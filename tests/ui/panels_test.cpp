@@ -201,7 +201,7 @@ TEST_CASE("ui/incident: a conversation of 2,000 messages lays out only what show
     }
   desk.show();
   desk.show();
-  CHECK(desk.shell->incident.heights.size() == 2000);
+  CHECK(desk.shell->incident.heights.size() < 50);
   CHECK(desk.h.n_vertices() < 60'000);
 }
 
@@ -477,6 +477,8 @@ TEST_CASE("ui/settings: a change applies at once and can be undone; the search n
   desk.show();
   CHECK(desk.shows("High contrast") == false);
   CHECK(desk.shows("UI scale"));
+  desk.shell->settings.search = "data folder";
+  desk.show();
   CHECK(desk.shows("data-folder"));
   desk.shell->settings.search = "secrets";
   desk.show();

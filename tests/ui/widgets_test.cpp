@@ -245,6 +245,11 @@ TEST_CASE("ui/line_list: ten million rows scroll with far less than a frame of 1
     line_list(h.ui, "lines", list.state, {.cache = list.cache, .log = *list.log, .rows = rows.get(), .session = 1}, {1000, 800});
   };
   h.show(draw, 2);
+  for (const app::RowId row : {0u, 69'999u}) {   // both chunks read, as they would be on screen
+    list.cache.row(row);
+    list.cache.finish_pending();
+  }
+  h.show(draw, 2);
   const auto begin = std::chrono::steady_clock::now();
   constexpr int n_frames = 60;
   for (int i = 0; i < n_frames; ++i) {

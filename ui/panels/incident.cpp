@@ -166,8 +166,10 @@ void draw_messages(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) 
   for (const app::Message& message : view.messages) {
     const float y = ImGui::GetCursorPosY();
     const auto known = panel.heights.find(message.id);
-    if (known != panel.heights.end() && (y + known->second < top || y > bottom)) {
-      ImGui::Dummy({width, known->second});
+    // One that was never in sight is taken for a few lines high.
+    const float height = known != panel.heights.end() ? known->second : ImGui::GetTextLineHeight() * 8;
+    if (y + height < top || y > bottom) {
+      ImGui::Dummy({width, height});
       continue;
     }
     ImGui::PushID(int(message.id));
@@ -237,7 +239,9 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
   InputHelp help{&panel};
   const std::string before = panel.input;
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const bool entered = ImGui::InputTextMultiline("##question", &panel.input, size, flags, on_input, &help);
+  const bool returned = ImGui::InputTextMultiline("##question", &panel.input, size, flags, on_input, &help);
+  // Without the flag the field returns true for each edit, a capital letter as much as a line break.
+  const bool entered = returned && (flags & ImGuiInputTextFlags_EnterReturnsTrue) != 0;
   const bool focused = ImGui::IsItemActive();
   ui.probe("question", panel.input, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
   if (panel.input.empty())

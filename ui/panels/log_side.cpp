@@ -65,13 +65,13 @@ void draw_template(const app::Template& t, uint64_t n_rows, float width, const L
   if (ImGui::InvisibleButton("template", {width, height})) filter(false);
   const bool hovered = ImGui::IsItemHovered();
   if (ImGui::BeginPopupContextItem("menu")) {
-    if (ImGui::MenuItem("Filter in", "i")) filter(false);
-    if (ImGui::MenuItem("Filter out", "o")) filter(true);
-    if (ImGui::MenuItem("Copy")) ui.copy(t.pattern);
-    if (ImGui::MenuItem("Copy as Markdown")) ui.copy("`" + t.pattern + "`");
-    if (ImGui::MenuItem("Ask about this")) ui.ask({Request::Kind::ask, t.pattern});
-    if (t.first_row != app::no_row && ImGui::MenuItem("Show the first line")) ui.jump_to(t.first_row);
-    if (t.last_row != app::no_row && ImGui::MenuItem("Show the last line")) ui.jump_to(t.last_row);
+    if (menu_item(ui, "Filter in", "i")) filter(false);
+    if (menu_item(ui, "Filter out", "o")) filter(true);
+    if (menu_item(ui, "Copy")) ui.copy(t.pattern);
+    if (menu_item(ui, "Copy as Markdown")) ui.copy("`" + t.pattern + "`");
+    if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, t.pattern});
+    if (t.first_row != app::no_row && menu_item(ui, "Show the first line")) ui.jump_to(t.first_row);
+    if (t.last_row != app::no_row && menu_item(ui, "Show the last line")) ui.jump_to(t.last_row);
     ImGui::EndPopup();
   }
   ImDrawList& list = *ImGui::GetWindowDrawList();

@@ -65,15 +65,15 @@ void draw_chip(const LogsView& view, size_t index, app::App& app, Ui& ui) {
                       filter_chip.enabled ? "off" : "on");
   if (ImGui::BeginPopupContextItem("chip_menu")) {
     LogFilter changed = view.filter;
-    if (ImGui::MenuItem(filter_chip.exclude ? "Show instead of hide" : "Hide instead of show")) {
+    if (menu_item(ui, filter_chip.exclude ? "Show instead of hide" : "Hide instead of show")) {
       changed.chips[index].exclude = !filter_chip.exclude;
       app.set_filter(changed);
     }
-    if (ImGui::MenuItem("Remove")) {
+    if (menu_item(ui, "Remove")) {
       changed.chips.erase(changed.chips.begin() + long(index));
       app.set_filter(changed);
     }
-    if (ImGui::MenuItem("Copy")) ui.copy(filter_chip.value);
+    if (menu_item(ui, "Copy")) ui.copy(filter_chip.value);
     ImGui::EndPopup();
   }
   ImGui::SameLine(0, 1);
@@ -435,7 +435,6 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
     panel.bookmarks.clear();
     panel.find.clear();
     panel.histogram = {};
-    panel.wanted_row = app::no_row;
   }
   panel.cache.show(incident.session, view.log, view.rows);
   if (ui.take(Command::find)) panel.focus_find = true;

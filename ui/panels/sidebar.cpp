@@ -34,22 +34,22 @@ void remove_with_undo(const app::SessionInfo& session, app::App& app, Ui& ui) {
 
 void session_menu(SidebarPanel& panel, const app::SessionInfo& session, app::App& app, Ui& ui) {
   if (!ImGui::BeginPopupContextItem("session_menu")) return;
-  if (ImGui::MenuItem("Rename", "F2")) {
+  if (menu_item(ui, "Rename", "F2")) {
     panel.renaming = session.id;
     panel.new_title = session.title;
     panel.focus_rename = true;
   }
-  if (ImGui::MenuItem(session.pinned ? "Unpin" : "Pin")) app.pin_session(session.id, !session.pinned);
-  if (ImGui::MenuItem("Duplicate")) app.duplicate_session(session.id);
-  if (ImGui::MenuItem("Export…")) {
+  if (menu_item(ui, session.pinned ? "Unpin" : "Pin")) app.pin_session(session.id, !session.pinned);
+  if (menu_item(ui, "Duplicate")) app.duplicate_session(session.id);
+  if (menu_item(ui, "Export…")) {
     app.open_session(session.id);
     ui.give(Command::export_report);
   }
-  if (ImGui::MenuItem(session.archived ? "Back from archive" : "Archive"))
+  if (menu_item(ui, session.archived ? "Back from archive" : "Archive"))
     app.archive_session(session.id, !session.archived);
-  if (ImGui::MenuItem("Copy title")) ui.copy(session.title);
+  if (menu_item(ui, "Copy title")) ui.copy(session.title);
   ImGui::Separator();
-  if (ImGui::MenuItem("Delete")) remove_with_undo(session, app, ui);
+  if (menu_item(ui, "Delete")) remove_with_undo(session, app, ui);
   ImGui::EndPopup();
 }
 

@@ -91,6 +91,7 @@ bool draw_running(Ui& ui, const char* id, std::string_view what, std::string_vie
   ImGui::Dummy({std::max(width, 1.f), ImGui::GetFrameHeight()});
   ImDrawList& list = *ImGui::GetWindowDrawList();
   draw_text(ui, list, {at.x, y - ui.theme.px(1)}, ui.theme.dim, fit_text(ui, line, width));
+  ui.note_drawn(line);
   const float bar_y = at.y + ImGui::GetFrameHeight() - ui.theme.px(3);
   const ImVec2 a{at.x, bar_y}, b{at.x + width, bar_y + ui.theme.px(3)};
   list.AddRectFilled(a, b, ui.theme.border, ui.theme.px(2));
@@ -171,8 +172,9 @@ bool button(Ui& ui, const char* text_shown, ButtonKind kind, const char* tip, Co
   if (disabled_reason != nullptr) ImGui::EndDisabled();
   ImGui::PopStyleColor(pushed);
   const char* end = std::strstr(text_shown, "##");
-  ui.probe("button", end != nullptr ? std::string_view(text_shown, size_t(end - text_shown)) : text_shown,
-           ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  const std::string_view shown = end != nullptr ? std::string_view(text_shown, size_t(end - text_shown)) : text_shown;
+  ui.note_drawn(shown);
+  ui.probe("button", shown, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
   if (disabled_reason != nullptr) {
     if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))
       ImGui::SetTooltip("%s", disabled_reason);

@@ -97,12 +97,12 @@ void copy_menu(Ui& ui, const GridState& state, const ResultTable& table) {
   const auto row = uint32_t(std::max<int64_t>(state.selected_row, 0));
   const auto column = size_t(std::max(state.selected_column, 0));
   const std::string cell = table.text(row, column);
-  if (ImGui::MenuItem("Copy cell", "Ctrl+C")) ui.copy(cell);
+  if (menu_item(ui, "Copy cell", "Ctrl+C")) ui.copy(cell);
   const auto entries = [&](const std::vector<uint32_t>& rows) {
     const std::pair<const char*, CopyFormat> formats[] = {{"as TSV", CopyFormat::tsv}, {"as CSV", CopyFormat::csv},
                                                           {"as JSON", CopyFormat::json}, {"as Markdown", CopyFormat::markdown}};
     for (const auto& [name, format] : formats)
-      if (ImGui::MenuItem(name)) ui.copy(rows_as(table, format, rows));
+      if (menu_item(ui, name)) ui.copy(rows_as(table, format, rows));
   };
   if (ImGui::BeginMenu("Copy row")) {
     entries({row});
@@ -115,9 +115,9 @@ void copy_menu(Ui& ui, const GridState& state, const ResultTable& table) {
     ImGui::EndMenu();
   }
   ImGui::Separator();
-  if (ImGui::MenuItem("Ask about this")) ui.ask({Request::Kind::ask, rows_as(table, CopyFormat::markdown, {row})});
-  if (ImGui::MenuItem("Filter the log by this")) ui.ask({Request::Kind::filter_in, cell});
-  if (row < table.row_ids.size() && ImGui::MenuItem("Show in Logs")) ui.jump_to(table.row_ids[row]);
+  if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, rows_as(table, CopyFormat::markdown, {row})});
+  if (menu_item(ui, "Filter the log by this")) ui.ask({Request::Kind::filter_in, cell});
+  if (row < table.row_ids.size() && menu_item(ui, "Show in Logs")) ui.jump_to(table.row_ids[row]);
   ImGui::EndPopup();
 }
 

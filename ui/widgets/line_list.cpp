@@ -85,7 +85,8 @@ void List::prepare() {
     if (other_session) {
       state_.anchor = 0;
       state_.anchor_pixels = 0;
-      state_.has_selection = false;
+      // A link may have chosen a row of the new log before the list was first drawn.
+      if (!state_.scroll_to) state_.has_selection = false;
       state_.unfolded.clear();
       state_.scroll_x = 0;
     }

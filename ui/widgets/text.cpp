@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "engine/base/text.h"
-#include "imgui_internal.h"
 
 namespace ui {
 namespace {
@@ -269,12 +268,11 @@ TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
 
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float clip_top = list.GetClipRectMin().y, clip_bottom = list.GetClipRectMax().y;
-  const bool logged = ImGui::GetCurrentContext()->LogEnabled;
   draw_selection(ui, list, own_id, layout, spans, origin, line_height);
   const float text_dy = std::round((line_height - ImGui::GetFontSize()) / 2);
   for (const Piece& piece : layout.pieces) {
     const float y = origin.y + float(piece.line) * line_height;
-    if (!logged && (y + line_height < clip_top || y > clip_bottom)) continue;
+    if (y + line_height < clip_top || y > clip_bottom) continue;
     const Span& span = spans[size_t(piece.span)];
     std::string_view part = std::string_view(layout.whole).substr(piece.begin, piece.end - piece.begin);
     if (!part.empty() && part.back() == '\n') part.remove_suffix(1);
@@ -286,9 +284,11 @@ TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
       ui.probe(options.chip_probe, part, a, b, options.row);
       x += (piece.width - text_width(ui, part, span.face)) / 2;
     }
-    draw_text(ui, list, {x, y + text_dy}, span.color != 0 ? span.color : ui.theme.text, part,
-              span.face);
+    ui.fonts.note_text(part);
+    list.AddText(font_of(ui, span.face), ImGui::GetFontSize(), {x, y + text_dy},
+                 span.color != 0 ? span.color : ui.theme.text, part.data(), part.data() + part.size());
   }
+  if (origin.y < clip_bottom && origin.y + size.y > clip_top) ui.note_drawn(layout.whole);
   if (options.probe != nullptr)
     ui.probe(options.probe, layout.whole, origin, {origin.x + size.x, origin.y + size.y},
              options.row);
@@ -315,16 +315,24 @@ void label(Ui& ui, const char* id, std::string_view content, ImU32 color, float 
   ImGui::InvisibleButton("label", {std::max(width, 1.f), height});
   ImGui::SetItemAllowOverlap();
   draw_text(ui, *ImGui::GetWindowDrawList(), origin, color, shown, face);
+  if (shown.size() != content.size()) ui.note_drawn(content);
   if (shown.size() != content.size() && ImGui::IsItemHovered())
     ImGui::SetTooltip("%.*s", int(content.size()), content.data());
   item_menu(ui, "menu", content);
   ImGui::PopID();
 }
 
+bool menu_item(Ui& ui, const char* shown, const char* keys) {
+  const bool clicked = ImGui::MenuItem(shown, keys);
+  ui.note_drawn(shown);
+  ui.probe("menu_item", shown, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  return clicked;
+}
+
 void item_menu(Ui& ui, const char* id, std::string_view content, app::RowId row) {
   if (!ImGui::BeginPopupContextItem(id)) return;
-  if (ImGui::MenuItem("Copy", "Ctrl+C")) ui.copy(content);
-  if (ImGui::MenuItem("Copy as Markdown")) {
+  if (menu_item(ui, "Copy", "Ctrl+C")) ui.copy(content);
+  if (menu_item(ui, "Copy as Markdown")) {
     std::string quoted;
     if (content.find('\n') == std::string_view::npos) {
       quoted = "`" + std::string(content) + "`";
@@ -335,7 +343,7 @@ void item_menu(Ui& ui, const char* id, std::string_view content, app::RowId row)
   }
   ImGui::Separator();
   const auto request = [&](const char* label_text, Request::Kind kind) {
-    if (ImGui::MenuItem(label_text)) ui.ask({kind, std::string(content), row});
+    if (menu_item(ui, label_text)) ui.ask({kind, std::string(content), row});
   };
   request("Ask about this", Request::Kind::ask);
   request("Filter in", Request::Kind::filter_in);

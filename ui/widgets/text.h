@@ -46,6 +46,9 @@ void label(Ui& ui, const char* id, std::string_view text, ImU32 color, float wid
 // Copy, Copy as Markdown, Ask about this, Filter in, Filter out, Add to evidence.
 void item_menu(Ui& ui, const char* id, std::string_view text, app::RowId row = app::no_row);
 
+// A line of any right-click menu.
+bool menu_item(Ui& ui, const char* shown, const char* keys = nullptr);
+
 // Height that rich_text would take at this width.
 float text_height(Ui& ui, std::string_view text, float width, Face face = Face::regular);
 

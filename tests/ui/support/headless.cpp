@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "imgui_internal.h"
-
 namespace ui_test {
 namespace {
 
@@ -22,6 +20,7 @@ Headless::Headless(float width, float height) : fonts(ui::find_font_files("")), 
   io.IniFilename = nullptr;
   io.DisplaySize = {width, height};
   io.DeltaTime = 1 / 60.f;
+  io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
 #if IMGUI_VERSION_NUM >= 19110
   ImGuiPlatformIO& platform = ImGui::GetPlatformIO();
   platform.Platform_GetClipboardTextFn = [](ImGuiContext*) { return get_clipboard(); };
@@ -54,7 +53,7 @@ Headless::~Headless() {
   current = nullptr;
 }
 
-void Headless::frame(bool logged) {
+void Headless::frame() {
   if (fonts.needs_build(fonts.size())) {
     fonts.build(fonts.size());
 #if IMGUI_VERSION_NUM < 19200
@@ -64,12 +63,7 @@ void Headless::frame(bool logged) {
 #endif
   }
   ImGui::NewFrame();
-  if (logged) ImGui::LogToBuffer();
   draw_();
-  if (logged) {
-    text_ = ImGui::GetCurrentContext()->LogBuffer.c_str();
-    ImGui::LogFinish();
-  }
   ImGui::Render();
   n_vertices_ = size_t(ImGui::GetDrawData()->TotalVtxCount);
 #if IMGUI_VERSION_NUM >= 19200
@@ -87,7 +81,7 @@ void Headless::show(const std::function<void()>& draw, int n_frames) {
     draw();
     ImGui::End();
   };
-  for (int i = 0; i < n_frames; ++i) frame(false);
+  for (int i = 0; i < n_frames; ++i) frame();
 }
 
 void Headless::show(ui::Shell& shell, int n_frames) {
@@ -97,13 +91,13 @@ void Headless::show(ui::Shell& shell, int n_frames) {
   for (int i = 0; i < n_frames; ++i) {
     shell.apply_look(1);
     shell.logs.cache.finish_pending();
-    frame(false);
+    frame();
   }
 }
 
 std::string Headless::text() {
-  frame(true);
-  return text_;
+  frame();
+  return shown_->drawn;
 }
 
 bool Headless::shows(const std::string& part) { return text().find(part) != std::string::npos; }
@@ -123,38 +117,38 @@ bool Headless::click(const std::string& kind, const std::string& text_part, int 
 
 void Headless::click_at(float x, float y, int mouse_button) {
   move(x, y);
-  frame(false);
+  frame();
   button(mouse_button, true);
-  frame(false);
+  frame();
   button(mouse_button, false);
-  frame(false);
-  frame(false);
+  frame();
+  frame();
 }
 
 void Headless::drag(float x0, float y0, float x1, float y1) {
   move(x0, y0);
-  frame(false);
+  frame();
   button(0, true);
-  frame(false);
+  frame();
   for (int i = 1; i <= 4; ++i) {
     move(x0 + (x1 - x0) * float(i) / 4, y0 + (y1 - y0) * float(i) / 4);
-    frame(false);
+    frame();
   }
   button(0, false);
-  frame(false);
-  frame(false);
+  frame();
+  frame();
 }
 
 void Headless::wheel(float x, float y, float amount) {
   move(x, y);
-  frame(false);
+  frame();
 #if IMGUI_VERSION_NUM >= 18700
   ImGui::GetIO().AddMouseWheelEvent(0, amount);
 #else
   ImGui::GetIO().MouseWheel = amount;
 #endif
-  frame(false);
-  frame(false);
+  frame();
+  frame();
 }
 
 void Headless::press(ui::Key which, unsigned mods) {
@@ -172,18 +166,18 @@ void Headless::press(ui::Key which, unsigned mods) {
     key(which, down);
   };
   hold(true);
-  frame(false);
+  frame();
   hold(false);
-  frame(false);
-  frame(false);
+  frame();
+  frame();
 }
 
 void Headless::type(const std::string& text) {
   for (char c : text) {
     ImGui::GetIO().AddInputCharacter(static_cast<unsigned char>(c));
-    frame(false);
+    frame();
   }
-  frame(false);
+  frame();
 }
 
 void Headless::move(float x, float y) {

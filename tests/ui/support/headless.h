@@ -20,7 +20,7 @@ class Headless {
   void show(const std::function<void()>& draw, int n_frames = 3);
   // Frames of the whole shell.
   void show(ui::Shell& shell, int n_frames = 3);
-  // All text of the last kind of frame, as ImGui and our widgets drew it.
+  // The text of one more frame, a line for each piece: that of our widgets, buttons and menus.
   std::string text();
   bool shows(const std::string& part);
 
@@ -38,14 +38,13 @@ class Headless {
   std::string clipboard;
 
  private:
-  void frame(bool logged);
+  void frame();
   void move(float x, float y);
   void button(int which, bool down);
   void key(ui::Key which, bool down);
 
   std::function<void()> draw_;
   ui::Ui* shown_ = nullptr;
-  std::string text_;
   size_t n_vertices_ = 0;
 };
 
