@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
 #include "engine/model/sigma.h"
+#include "tools/ctl/bench_attention.h"
 #include "tools/ctl/command.h"
 
 namespace ctl {
@@ -84,6 +85,7 @@ Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const Be
 }
 
 int run_bench(const BenchOptions& options) {
+  if (options.model.empty()) engine::fail(engine::ErrorKind::usage, "--model is missing: which file is to be measured?");
   const auto file = engine::ModelFile::open(options.model);
   const auto model = engine::SigmaModel::load(
       file, engine::make_cpu_backend({.n_threads = options.threads, .isa = options.isa}));
@@ -126,7 +128,7 @@ int run_bench(const BenchOptions& options) {
 void add_bench_command(Program& program) {
   auto* command = program.cli.add_subcommand("bench", "Speed of a model on this machine");
   auto options = std::make_shared<BenchOptions>();
-  command->add_option("--model", options->model, "GGUF file or folder of a Hugging Face model")->required();
+  command->add_option("--model", options->model, "GGUF file or folder of a Hugging Face model");
   command->add_option("-p", options->n_prompt, "Tokens of the prompt; 0: no prefill")->check(CLI::Range(0, 1 << 20));
   command->add_option("-n", options->n_generate, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20));
   command->add_option("--depth", options->depth, "Tokens already in the context")->check(CLI::Range(0, 1 << 24));
@@ -135,7 +137,11 @@ void add_bench_command(Program& program) {
   command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
   command->add_flag("--json", options->json, "One JSON document on standard output");
-  command->callback(chosen(program, [options] { return run_bench(*options); }));
+  auto attention = std::make_shared<AttentionBenchOptions>();
+  const CLI::App* of_attention = add_attention_bench(*command, attention);
+  command->callback(chosen(program, [options, attention, of_attention] {
+    return of_attention->parsed() ? run_attention_bench(*attention) : run_bench(*options);
+  }));
 }
 
 }  // namespace ctl
