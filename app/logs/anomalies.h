@@ -1,5 +1,5 @@
-// app/logs/anomalies.h: what stands out in a log, by counting: new, rare and gone templates, bursts,
-// gaps, a rising share of errors. Each comes with one sentence that holds the figures.
+// app/logs/anomalies.h: what stands out in a log, by counting: new, rare and gone templates,
+// bursts, gaps, a rising share of errors. Each comes with one sentence that holds the figures.
 #pragma once
 #include <memory>
 #include <span>
@@ -12,7 +12,7 @@
 namespace app::logs {
 
 struct AnomalyOptions {
-  size_t max_anomalies = 50;      // best first
+  size_t max_anomalies = 50;  // best first
   size_t max_per_kind = 15;
 };
 

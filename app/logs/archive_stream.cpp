@@ -9,7 +9,9 @@ namespace app::logs {
 using namespace std::string_view_literals;
 
 bool is_archive(std::string_view head) {
-  for (const std::string_view magic : {"\xFD" "7zXZ\0"sv, "BZh"sv, "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv}) {
+  for (const std::string_view magic : {"\xFD"
+                                       "7zXZ\0"sv,
+                                       "BZh"sv, "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv}) {
     if (head.starts_with(magic)) return true;
   }
   return head.size() >= 262 && head.substr(257, 5) == "ustar";
@@ -24,7 +26,7 @@ struct ArchiveReader::State {
   std::vector<std::string> notes;  // of the archive as a whole
   std::string read_error;          // message of an Error that crossed libarchive
   uint64_t expanded = 0;
-  int member = 0;                  // counts up, so that an old stream knows that it is over
+  int member = 0;  // counts up, so that an old stream knows that it is over
   bool over = false;
 
   ~State() {
@@ -72,17 +74,18 @@ class MemberStream : public ByteStream {
     if (n < 0) {
       ended_ = true;
       s.over = n == ARCHIVE_FATAL;
-      notes_.push_back(engine::format("%s: damaged or cut off after %llu bytes of text (%s); what came before was read",
-                                      name_.c_str(), static_cast<unsigned long long>(n_bytes_),
-                                      s.problem().c_str()));
+      notes_.push_back(engine::format(
+          "%s: damaged or cut off after %llu bytes of text (%s); what came before was read",
+          name_.c_str(), static_cast<unsigned long long>(n_bytes_), s.problem().c_str()));
       return 0;
     }
     n_bytes_ += uint64_t(n);
     s.expanded += uint64_t(n);
     if (s.too_big()) {
       ended_ = s.over = true;
-      notes_.push_back(engine::format("%s: cut after %llu bytes of text, it expands far beyond what a log does",
-                                      name_.c_str(), static_cast<unsigned long long>(n_bytes_)));
+      notes_.push_back(
+          engine::format("%s: cut after %llu bytes of text, it expands far beyond what a log does",
+                         name_.c_str(), static_cast<unsigned long long>(n_bytes_)));
     }
     ended_ = ended_ || n == 0;
     return size_t(n);
@@ -102,14 +105,16 @@ class MemberStream : public ByteStream {
 
 }  // namespace
 
-ArchiveReader::ArchiveReader(std::unique_ptr<ByteStream> source, std::string path, InputLimits limits)
+ArchiveReader::ArchiveReader(std::unique_ptr<ByteStream> source, std::string path,
+                             InputLimits limits)
     : state_(std::make_shared<State>()) {
   state_->source = std::move(source);
   state_->path = std::move(path);
   state_->limits = limits;
   state_->handle = archive_read_new();
   if (state_->handle == nullptr) {
-    engine::fail(engine::ErrorKind::out_of_memory, "%s: no memory to open the archive", state_->path.c_str());
+    engine::fail(engine::ErrorKind::out_of_memory, "%s: no memory to open the archive",
+                 state_->path.c_str());
   }
   archive* a = state_->handle;
   archive_read_support_filter_xz(a);
@@ -136,14 +141,17 @@ std::optional<ArchiveMember> ArchiveReader::next() {
     if (status == ARCHIVE_EOF) break;
     if (status < ARCHIVE_WARN) {
       s.over = true;
-      s.notes.push_back(engine::format("%s: damaged or cut off after %d members (%s); what came before was read",
-                                       s.path.c_str(), s.member - 1, s.problem().c_str()));
+      s.notes.push_back(
+          engine::format("%s: damaged or cut off after %d members (%s); what came before was read",
+                         s.path.c_str(), s.member - 1, s.problem().c_str()));
       break;
     }
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr) continue;
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr)
+      continue;
     ArchiveMember member;
     const bool raw = archive_format(s.handle) == ARCHIVE_FORMAT_RAW;
-    if (raw && archive_filter_count(s.handle) < 2) {   // nothing was unpacked: only its magic is there
+    if (raw &&
+        archive_filter_count(s.handle) < 2) {  // nothing was unpacked: only its magic is there
       s.notes.push_back(engine::format("%s: damaged, it cannot be unpacked", s.path.c_str()));
       break;
     }

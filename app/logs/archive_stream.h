@@ -1,5 +1,6 @@
-// app/logs/archive_stream.h: archives (tar, zip) and the rarer compressions (xz, bzip2, lz4) through
-// libarchive, fed from any ByteStream. What can be read of a damaged one is read; a note says where it ended.
+// app/logs/archive_stream.h: archives (tar, zip) and the rarer compressions (xz, bzip2, lz4)
+// through libarchive, fed from any ByteStream. What can be read of a damaged one is read; a note
+// says where it ended.
 #pragma once
 #include <memory>
 #include <optional>
@@ -14,9 +15,9 @@ namespace app::logs {
 bool is_archive(std::string_view head);
 
 struct ArchiveMember {
-  std::string name;           // empty: the content of a compressed single file
+  std::string name;  // empty: the content of a compressed single file
   Ticks modified = no_time;
-  std::unique_ptr<ByteStream> stream;   // ends where the next member is asked for
+  std::unique_ptr<ByteStream> stream;  // ends where the next member is asked for
 };
 
 class ArchiveReader : public std::enable_shared_from_this<ArchiveReader> {

@@ -21,20 +21,23 @@ uint64_t mix(uint64_t h, uint64_t v) {
 // "->", "--" and "***" stand for themselves like punctuation.
 bool has_letter(const std::string& text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
-    return unsigned((c | 32) - 'a') < 26 || unsigned(c - '0') < 10 || static_cast<unsigned char>(c) >= 0x80;
+    return unsigned((c | 32) - 'a') < 26 || unsigned(c - '0') < 10 ||
+           static_cast<unsigned char>(c) >= 0x80;
   });
 }
 
 // Words that announce a name: what follows "user" is hardly ever part of the event.
 bool announces_name(const std::string& word) {
-  for (const char* known : {"user", "User", "username", "account", "host", "hostname", "interface", "named", "login"}) {
+  for (const char* known :
+       {"user", "User", "username", "account", "host", "hostname", "interface", "named", "login"}) {
     if (word == known) return true;
   }
   return false;
 }
 
 bool is_all_caps(const std::string& word) {
-  return word.size() >= 3 && std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
+  return word.size() >= 3 && std::all_of(word.begin(), word.end(),
+                                         [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
 }
 
 // Each token's share of the context hash is added up, so that a hole is a subtraction.
@@ -55,14 +58,16 @@ Clusters::Tokens Clusters::intern(const std::vector<MaskedToken>& tokens) {
     if (out.size() == max_tokens) break;
     constexpr size_t max_words = 1'000'000;
     if (words_.size() >= max_words && word_ids_.count(t.text) == 0) {
-      out.push_back({wildcard_id, t.space_before});   // this many different words are not language
+      out.push_back({wildcard_id, t.space_before});  // this many different words are not language
       continue;
     }
     const auto [it, added] = word_ids_.try_emplace(t.text, uint32_t(words_.size()));
     if (added) {
       words_.push_back(t.text);
       const bool part = t.text.find("<*>") != std::string::npos;
-      kinds_.push_back(t.kind == MaskedToken::Kind::punctuation || !has_letter(t.text) ? 2 : part ? 3 : 1);
+      kinds_.push_back(t.kind == MaskedToken::Kind::punctuation || !has_letter(t.text) ? 2
+                       : part                                                          ? 3
+                                                                                       : 1);
     }
     out.push_back({it->second, t.space_before});
   }
@@ -75,7 +80,8 @@ uint32_t Clusters::add_shape(const std::vector<MaskedToken>& tokens, uint64_t n_
 }
 
 bool Clusters::is_key_name(const Tokens& tokens, size_t place) const {
-  return place + 1 < tokens.size() && !tokens[place + 1].space_before && words_[tokens[place + 1].id] == "=";
+  return place + 1 < tokens.size() && !tokens[place + 1].space_before &&
+         words_[tokens[place + 1].id] == "=";
 }
 
 // How many different words must fill a place before it counts as a parameter. Words that each stand
@@ -85,13 +91,13 @@ bool Clusters::is_key_name(const Tokens& tokens, size_t place) const {
 size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double mean_log_records) const {
   size_t n_words = 0;
   for (size_t i = 0; i < tokens.size(); ++i) n_words += i != place && kinds_[tokens[i].id] % 2 == 1;
-  if (n_words == 0) return SIZE_MAX;    // nothing would be left to tell the event by
-  if (is_key_name(tokens, place)) return SIZE_MAX;   // java.home=... is not user.name=...
+  if (n_words == 0) return SIZE_MAX;                // nothing would be left to tell the event by
+  if (is_key_name(tokens, place)) return SIZE_MAX;  // java.home=... is not user.name=...
   if (kinds_[tokens[place].id] == 3) return 2;
   const std::string& before = place > 0 ? words_[tokens[place - 1].id] : words_[wildcard_id];
   if (n_words > 1 && announces_name(before)) return 2;
   double base = n_words == 1 ? 8 : n_words <= 3 ? 4 : 3;
-  if (is_all_caps(words_[tokens[place].id])) base += 2;   // states: NEW, ASSIGNED, RUNNING
+  if (is_all_caps(words_[tokens[place].id])) base += 2;  // states: NEW, ASSIGNED, RUNNING
   if (before == "for" || before == "from" || before == "by" || before == "as") base -= 1;
   return size_t(std::max(2.0, base + 0.8 * mean_log_records));
 }
@@ -123,7 +129,8 @@ void Clusters::unite_equal(std::vector<Group>& groups) {
 }
 
 // Contexts that several groups share, fullest first: theirs is the strongest evidence.
-std::vector<Clusters::Context> Clusters::shared_contexts(std::vector<Entry>& entries, size_t least) {
+std::vector<Clusters::Context> Clusters::shared_contexts(std::vector<Entry>& entries,
+                                                         size_t least) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.key, a.group) < std::tie(b.key, b.group);
   });
@@ -158,7 +165,7 @@ bool Clusters::merge_round(std::vector<Group>& groups) {
     std::vector<uint32_t> members;
     size_t n_templates = 0;
     double log_records = 0;
-    bool open = false;   // the place is a wildcard in one of them already
+    bool open = false;  // the place is a wildcard in one of them already
     for (size_t e = context.begin; e < context.begin + context.n; ++e) {
       const uint32_t m = entries[e].group;
       if (touched[m]) continue;
@@ -168,7 +175,8 @@ bool Clusters::merge_round(std::vector<Group>& groups) {
       open = open || groups[m].tokens[place].id == wildcard_id;
     }
     if (members.size() < 2 || n_templates > 1) continue;
-    const size_t needed = fillers_needed(groups[members[0]].tokens, place, log_records / double(members.size()));
+    const size_t needed =
+        fillers_needed(groups[members[0]].tokens, place, log_records / double(members.size()));
     if (members.size() < needed && !(open && needed != SIZE_MAX)) continue;
     for (const uint32_t m : members) touched[m] = 1;
     unite(groups, members, {place});
@@ -196,8 +204,10 @@ bool Clusters::merge_pairs(std::vector<Group>& groups) {
     const uint64_t whole = hash_of(g.tokens);
     for (size_t a = 0; a < places.size(); ++a) {
       for (size_t b = a + 1; b < places.size(); ++b) {
-        const uint64_t rest = whole - share(places[a], g.tokens[places[a]].id) - share(places[b], g.tokens[places[b]].id);
-        entries.push_back({mix(mix(rest, places[a]), places[b]), i, uint16_t(places[a]), uint16_t(places[b])});
+        const uint64_t rest = whole - share(places[a], g.tokens[places[a]].id) -
+                              share(places[b], g.tokens[places[b]].id);
+        entries.push_back(
+            {mix(mix(rest, places[a]), places[b]), i, uint16_t(places[a]), uint16_t(places[b])});
       }
     }
   }
@@ -227,13 +237,15 @@ bool Clusters::merge_pairs(std::vector<Group>& groups) {
   return changed;
 }
 
-// Any number of places at once, by how common each word is at its place: the words of an event stand
-// there in all its messages, the values of a parameter in few. Where a message's words fall into two
-// such classes, wide apart, those that share the common ones are one template.
+// Any number of places at once, by how common each word is at its place: the words of an event
+// stand there in all its messages, the values of a parameter in few. Where a message's words fall
+// into two such classes, wide apart, those that share the common ones are one template.
 bool Clusters::merge_by_frequency(std::vector<Group>& groups) {
   constexpr size_t needed = 8;
   constexpr double wide_apart = 6;
-  const auto key_of = [](size_t length, size_t place, uint32_t id) { return mix(mix(length, place), id); };
+  const auto key_of = [](size_t length, size_t place, uint32_t id) {
+    return mix(mix(length, place), id);
+  };
   std::unordered_map<uint64_t, uint32_t> frequency;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Tokens& t = groups[i].tokens;
@@ -243,7 +255,7 @@ bool Clusters::merge_by_frequency(std::vector<Group>& groups) {
     }
   }
   std::vector<Entry> entries;
-  std::vector<std::vector<size_t>> rare(groups.size());   // places of the values of each group
+  std::vector<std::vector<size_t>> rare(groups.size());  // places of the values of each group
   std::vector<std::pair<uint32_t, size_t>> ranked;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Tokens& t = groups[i].tokens;
@@ -252,10 +264,11 @@ bool Clusters::merge_by_frequency(std::vector<Group>& groups) {
     for (size_t p = 0; p < t.size(); ++p) {
       if (kinds_[t[p].id] % 2 == 1) ranked.emplace_back(frequency[key_of(t.size(), p, t[p].id)], p);
     }
-    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::sort(ranked.begin(), ranked.end(),
+              [](const auto& a, const auto& b) { return a.first > b.first; });
     size_t cut = 0;
     double widest = wide_apart;
-    for (size_t k = 2; k < ranked.size(); ++k) {   // two words at least must stay
+    for (size_t k = 2; k < ranked.size(); ++k) {  // two words at least must stay
       const double ratio = double(ranked[k - 1].first) / double(ranked[k].first);
       if (ratio > widest) widest = ratio, cut = k;
     }
@@ -277,7 +290,8 @@ bool Clusters::merge_by_frequency(std::vector<Group>& groups) {
     for (size_t e = context.begin; e < context.begin + context.n; ++e) {
       // Two templates never become one: the later one stays as it is.
       n_templates += groups[entries[e].group].template_id != none_id;
-      if (groups[entries[e].group].template_id == none_id || n_templates == 1) members.push_back(entries[e].group);
+      if (groups[entries[e].group].template_id == none_id || n_templates == 1)
+        members.push_back(entries[e].group);
     }
     unite(groups, members, rare[members[0]]);
     changed = true;
@@ -302,8 +316,11 @@ void Clusters::merge_covered(std::vector<Group>& groups) {
     const auto same_length = proven.find(groups[i].tokens.size());
     if (same_length == proven.end()) continue;
     for (const uint32_t p : same_length->second) {
-      const bool two_templates = groups[i].template_id != none_id && groups[p].template_id != none_id;
-      if (p == i || groups[p].merged_into != p || two_templates || !fits(groups[p].tokens, groups[i].tokens)) continue;
+      const bool two_templates =
+          groups[i].template_id != none_id && groups[p].template_id != none_id;
+      if (p == i || groups[p].merged_into != p || two_templates ||
+          !fits(groups[p].tokens, groups[i].tokens))
+        continue;
       unite(groups, {p, i}, {});
       break;
     }
@@ -317,7 +334,7 @@ void Clusters::merge_lists(std::vector<Group>& groups) {
     const Group& g = groups[i];
     if (g.merged_into != i) continue;
     uint64_t h = 0;
-    uint32_t value = none_id;   // the value that was last: a wildcard or blk_<*>
+    uint32_t value = none_id;  // the value that was last: a wildcard or blk_<*>
     size_t n_words = 0;
     for (const Token& t : g.tokens) {
       n_words += kinds_[t.id] == 1;
@@ -335,7 +352,9 @@ void Clusters::merge_lists(std::vector<Group>& groups) {
   }
   for (const auto& [key, members] : by_key) {
     if (members.size() < 2) continue;
-    const auto n_templates = std::count_if(members.begin(), members.end(), [&](uint32_t m) { return groups[m].template_id != none_id; });
+    const auto n_templates = std::count_if(members.begin(), members.end(), [&](uint32_t m) {
+      return groups[m].template_id != none_id;
+    });
     if (n_templates <= 1) unite(groups, members, {});
   }
 }
@@ -351,7 +370,8 @@ void Clusters::settle() {
   }
   for (size_t s = 0; s < shapes_.size(); ++s) {
     shapes_[s].group = uint32_t(groups.size());
-    groups.push_back({shapes_[s].tokens, uint32_t(s), shapes_[s].n_records, uint32_t(groups.size()), none_id});
+    groups.push_back(
+        {shapes_[s].tokens, uint32_t(s), shapes_[s].n_records, uint32_t(groups.size()), none_id});
   }
   unite_equal(groups);
   constexpr int max_rounds = 8;
@@ -372,7 +392,8 @@ void Clusters::settle() {
     Group& g = groups[root(shape.group)];
     if (g.template_id == none_id) {
       g.template_id = new_template(g.tokens);
-    } else if (g.template_id < templates_.size() && g.tokens.size() == templates_[g.template_id].size()) {
+    } else if (g.template_id < templates_.size() &&
+               g.tokens.size() == templates_[g.template_id].size()) {
       templates_[g.template_id] = g.tokens;
     }
     shape.template_id = g.template_id;
@@ -403,9 +424,7 @@ bool Clusters::fits(const Tokens& pattern, const Tokens& tokens) const {
   return true;
 }
 
-void Clusters::place(uint32_t shape) {
-  shapes_[shape].template_id = place(shapes_[shape].tokens);
-}
+void Clusters::place(uint32_t shape) { shapes_[shape].template_id = place(shapes_[shape].tokens); }
 
 uint32_t Clusters::place(const Tokens& tokens) {
   constexpr size_t max_looked_at = 4096;
@@ -430,7 +449,8 @@ uint32_t Clusters::place(const Tokens& tokens) {
     Hole& hole = found->second;
     if (hole.last_filler != tokens[p].id) ++hole.n_fillers;
     hole.last_filler = tokens[p].id;
-    if (hole.n_fillers >= fillers_needed(tokens, p, 0) && templates_[hole.template_id].size() == tokens.size()) {
+    if (hole.n_fillers >= fillers_needed(tokens, p, 0) &&
+        templates_[hole.template_id].size() == tokens.size()) {
       chosen = hole.template_id;
       templates_[chosen][p].id = wildcard_id;
     }

@@ -4,8 +4,8 @@
 // a context is filled by many different words, the place is a parameter and the shapes are one
 // template; where it is filled by two or three words (opened, closed) they are different events.
 // Rounds repeat while templates merge, since a wildcard found in one place lets another be seen.
-// Where several parameters vary together, no context repeats: then words that are far rarer than the
-// others of their message are its parameters (the idea of Brain, Yu et al. 2023).
+// Where several parameters vary together, no context repeats: then words that are far rarer than
+// the others of their message are its parameters (the idea of Brain, Yu et al. 2023).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -40,33 +40,33 @@ class Clusters {
 
  private:
   struct Token {
-    uint32_t id = 0;           // index in words_; wildcard_id
+    uint32_t id = 0;  // index in words_; wildcard_id
     bool space_before = false;
   };
   using Tokens = std::vector<Token>;
   struct Shape {
     Tokens tokens;
     uint64_t n_records = 0;
-    uint32_t group = 0;        // while settling
+    uint32_t group = 0;  // while settling
     uint32_t template_id = 0;
   };
   struct Group {
     Tokens tokens;
     uint32_t first_shape = 0;
     uint64_t n_records = 0;
-    uint32_t merged_into;      // itself while alive
-    uint32_t template_id;      // none_id: not yet given
-    uint32_t n_values = 1;     // shapes merged into it
+    uint32_t merged_into;   // itself while alive
+    uint32_t template_id;   // none_id: not yet given
+    uint32_t n_values = 1;  // shapes merged into it
   };
-  struct Entry {               // a group without one or two of its tokens
+  struct Entry {  // a group without one or two of its tokens
     uint64_t key;
     uint32_t group;
     uint16_t place, second_place;
   };
-  struct Context {             // entries with the same key: [begin, begin + n)
+  struct Context {  // entries with the same key: [begin, begin + n)
     size_t begin, n;
   };
-  struct Hole {                // a context seen while placing
+  struct Hole {  // a context seen while placing
     uint32_t template_id;
     uint32_t n_fillers;
     uint32_t last_filler;
@@ -82,7 +82,8 @@ class Clusters {
   bool merge_pairs(std::vector<Group>& groups);
   void merge_covered(std::vector<Group>& groups);
   void merge_lists(std::vector<Group>& groups);
-  void unite(std::vector<Group>& groups, const std::vector<uint32_t>& members, const std::vector<size_t>& places);
+  void unite(std::vector<Group>& groups, const std::vector<uint32_t>& members,
+             const std::vector<size_t>& places);
   void unite_equal(std::vector<Group>& groups);
   size_t fillers_needed(const Tokens& tokens, size_t place, double mean_log_records) const;
   uint32_t new_template(Tokens tokens);
@@ -91,11 +92,11 @@ class Clusters {
 
   size_t max_templates_;
   std::vector<std::string> words_ = {"<*>"};
-  std::vector<uint8_t> kinds_ = {0};            // 0 wildcard, 1 word, 2 punctuation, 3 word with <*>
+  std::vector<uint8_t> kinds_ = {0};  // 0 wildcard, 1 word, 2 punctuation, 3 word with <*>
   std::unordered_map<std::string, uint32_t> word_ids_ = {{"<*>", 0}};
   std::vector<Shape> shapes_;
   std::vector<Tokens> templates_;
-  std::unordered_map<size_t, std::vector<uint32_t>> by_length_;   // templates with that many tokens
+  std::unordered_map<size_t, std::vector<uint32_t>> by_length_;  // templates with that many tokens
   std::unordered_map<uint64_t, Hole> holes_;
 };
 

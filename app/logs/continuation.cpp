@@ -6,7 +6,8 @@ namespace app::logs {
 namespace {
 
 bool is_name_byte(char c) {
-  return unsigned((c | 32) - 'a') < 26 || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '$';
+  return unsigned((c | 32) - 'a') < 26 || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '$';
 }
 
 // A class name that ends in Exception, Error, Throwable or the like, alone or before a colon.
@@ -18,7 +19,8 @@ bool begins_with_exception(std::string_view line) {
   const size_t dot = name.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
   // A bare "Error:" heads many plain lines; a trace names what went wrong.
-  for (const std::string_view tail : {"Exception", "Error", "Throwable", "Failure", "Interrupt", "Warning"}) {
+  for (const std::string_view tail :
+       {"Exception", "Error", "Throwable", "Failure", "Interrupt", "Warning"}) {
     if (last.size() > tail.size() && last.ends_with(tail)) return true;
   }
   return false;

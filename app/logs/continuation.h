@@ -7,8 +7,11 @@ namespace app::logs {
 // "Traceback (most recent call last):", "java.io.IOException: ...", "panic: ...": what follows is
 // likely a stack trace.
 bool begins_trace(std::string_view line);
-// "\tat a.b.C(D.java:1)", "Caused by: ...", "... 12 more", "goroutine 1 [running]:", "File "x", line 3".
+// "\tat a.b.C(D.java:1)", "Caused by: ...", "... 12 more", "goroutine 1 [running]:", "File "x",
+// line 3".
 bool inside_trace(std::string_view line);
-inline bool is_indented(std::string_view line) { return !line.empty() && (line[0] == ' ' || line[0] == '\t'); }
+inline bool is_indented(std::string_view line) {
+  return !line.empty() && (line[0] == ' ' || line[0] == '\t');
+}
 
 }  // namespace app::logs

@@ -24,8 +24,8 @@ class Decompressed : public ByteStream {
     n_out_ += n;
     if (n_out_ > limits_.max_expanded_bytes ||
         (n_out_ > limits_.free_expanded_bytes && n_out_ / limits_.max_ratio > n_in_)) {
-      end(engine::format("%s: cut after %llu bytes of text, it expands far beyond what a log does", path_.c_str(),
-                         static_cast<unsigned long long>(n_out_)));
+      end(engine::format("%s: cut after %llu bytes of text, it expands far beyond what a log does",
+                         path_.c_str(), static_cast<unsigned long long>(n_out_)));
     }
     return n;
   }
@@ -52,8 +52,8 @@ class Decompressed : public ByteStream {
     if (!note.empty()) notes_.push_back(std::move(note));
   }
   void end_damaged(const char* why, size_t n_now) {
-    end(engine::format("%s: %s after %llu bytes of text; what came before was read", path_.c_str(), why,
-                       static_cast<unsigned long long>(n_out_ + n_now)));
+    end(engine::format("%s: %s after %llu bytes of text; what came before was read", path_.c_str(),
+                       why, static_cast<unsigned long long>(n_out_ + n_now)));
   }
 
  private:
@@ -93,8 +93,10 @@ class Gzip : public Decompressed {
         const char* begin = nullptr;
         size_t n = 0;
         if (!refill(begin, n)) {
-          if (within_member_) end_damaged("cut off", room - z_.avail_out);
-          else end({});
+          if (within_member_)
+            end_damaged("cut off", room - z_.avail_out);
+          else
+            end({});
           break;
         }
         z_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(begin));
@@ -111,7 +113,9 @@ class Gzip : public Decompressed {
         continue;
       }
       if (status == Z_OK || (status == Z_BUF_ERROR && z_.avail_in == 0)) continue;
-      end_damaged(had_member_ && status == Z_DATA_ERROR ? "followed by bytes that are not gzip" : "damaged", room - z_.avail_out);
+      end_damaged(
+          had_member_ && status == Z_DATA_ERROR ? "followed by bytes that are not gzip" : "damaged",
+          room - z_.avail_out);
       break;
     }
     return room - z_.avail_out;
@@ -143,9 +147,13 @@ class Zstd : public Decompressed {
           // Nothing new may be left in the decoder.
           const size_t before = out.pos;
           ZSTD_inBuffer none = {nullptr, 0, 0};
-          if (within_frame_ && !ZSTD_isError(ZSTD_decompressStream(z_, &out, &none)) && out.pos > before) continue;
-          if (within_frame_) end_damaged("cut off", out.pos);
-          else end({});
+          if (within_frame_ && !ZSTD_isError(ZSTD_decompressStream(z_, &out, &none)) &&
+              out.pos > before)
+            continue;
+          if (within_frame_)
+            end_damaged("cut off", out.pos);
+          else
+            end({});
           break;
         }
         in_ = {begin, n, 0};
@@ -171,10 +179,12 @@ class Zstd : public Decompressed {
 bool is_gzip(std::string_view head) { return head.starts_with("\x1F\x8B"); }
 bool is_zstd(std::string_view head) { return head.starts_with("\x28\xB5\x2F\xFD"); }
 
-std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> source, std::string path, InputLimits limits) {
+std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> source, std::string path,
+                                      InputLimits limits) {
   return std::make_unique<Gzip>(std::move(source), std::move(path), limits);
 }
-std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> source, std::string path, InputLimits limits) {
+std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> source, std::string path,
+                                      InputLimits limits) {
   return std::make_unique<Zstd>(std::move(source), std::move(path), limits);
 }
 

@@ -14,7 +14,9 @@ bool is_gzip(std::string_view head);
 bool is_zstd(std::string_view head);
 
 // Several gzip members or zstd frames one after the other are one text. path is for the notes.
-std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> source, std::string path, InputLimits limits);
-std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> source, std::string path, InputLimits limits);
+std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> source, std::string path,
+                                      InputLimits limits);
+std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> source, std::string path,
+                                      InputLimits limits);
 
 }  // namespace app::logs

@@ -84,8 +84,8 @@ EncodingGuess guess_encoding(std::string_view head) {
 void Utf16Decoder::put(uint32_t unit, std::string& out) {
   if (high_surrogate_ != 0) {
     if (unit >= 0xDC00 && unit <= 0xDFFF) {
-      engine::append_utf8(out, static_cast<char32_t>(
-                                   0x10000 + ((high_surrogate_ - 0xD800) << 10) + (unit - 0xDC00)));
+      engine::append_utf8(out, static_cast<char32_t>(0x10000 + ((high_surrogate_ - 0xD800) << 10) +
+                                                     (unit - 0xDC00)));
       high_surrogate_ = 0;
       return;
     }
@@ -114,7 +114,8 @@ void Utf16Decoder::decode(std::string_view bytes, std::string& out) {
     i = 1;
   }
   for (; i + 1 < bytes.size(); i += 2) {
-    put(unit_of(static_cast<unsigned char>(bytes[i]), static_cast<unsigned char>(bytes[i + 1])), out);
+    put(unit_of(static_cast<unsigned char>(bytes[i]), static_cast<unsigned char>(bytes[i + 1])),
+        out);
   }
   if (i < bytes.size()) odd_byte_ = static_cast<unsigned char>(bytes[i]);
 }

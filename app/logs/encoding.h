@@ -15,8 +15,8 @@ enum class Encoding : uint8_t { utf8, utf16le, utf16be };
 struct EncodingGuess {
   Encoding encoding = Encoding::utf8;
   size_t bom_bytes = 0;
-  bool multi_byte = false;   // the sample holds valid multi-byte UTF-8
-  double junk_share = 0;     // share of bytes that are neither text nor white space
+  bool multi_byte = false;  // the sample holds valid multi-byte UTF-8
+  double junk_share = 0;    // share of bytes that are neither text nor white space
 };
 EncodingGuess guess_encoding(std::string_view head);
 

@@ -18,34 +18,6 @@ namespace {
 using engine::ErrorKind;
 using engine::fail;
 
-struct LevelWord {
-  std::string_view word;
-  Level level;
-};
-constexpr LevelWord level_words[] = {
-    {"info", Level::info},         {"error", Level::error},       {"warn", Level::warning},
-    {"warning", Level::warning},   {"debug", Level::debug},       {"trace", Level::trace},
-    {"notice", Level::notice},     {"err", Level::error},         {"fatal", Level::critical},
-    {"critical", Level::critical}, {"crit", Level::critical},     {"alert", Level::critical},
-    {"emerg", Level::critical},    {"emergency", Level::critical}, {"panic", Level::critical},
-    {"severe", Level::error},      {"failure", Level::error},     {"information", Level::info},
-    {"informational", Level::info}, {"inf", Level::info},         {"dbg", Level::debug},
-    {"wrn", Level::warning},       {"fine", Level::debug},        {"finer", Level::trace},
-    {"finest", Level::trace},      {"config", Level::info},       {"verbose", Level::debug},
-    {"failed", Level::error},      {"wrng", Level::warning},      {"trc", Level::trace},
-    {"fail", Level::error},        {"dpanic", Level::critical},   {"ftl", Level::critical},
-};
-
-// A number as level: 0..7 by syslog, from 10 on by Bunyan and Pino (10 trace .. 60 fatal).
-Level level_from_number(int number) {
-  constexpr Level syslog[8] = {Level::critical, Level::critical, Level::critical, Level::error,
-                               Level::warning,  Level::notice,   Level::info,     Level::debug};
-  if (number >= 0 && number < 8) return syslog[number];
-  constexpr Level pino[7] = {Level::trace,   Level::trace, Level::debug,   Level::info,
-                             Level::warning, Level::error, Level::critical};
-  return number >= 10 && number < 70 ? pino[number / 10] : Level::none;
-}
-
 // 1769854830, 1769854830.25, 1769854830123 and so on, as JSON and logfmt write times.
 bool scan_written_time(std::string_view text, WrittenTime& out) {
   if (scan_time(text, TimeShape::epoch, out) == text.size() && !text.empty()) return true;
@@ -72,7 +44,9 @@ struct FormatBase : Format {
     if (level_from.empty() || out.level != Level::none) return;
     for (const Fields::Extra& e : out.extra) {
       if (e.name != level_from || e.value.size() != 3) continue;
-      out.level = e.value[0] == '5' ? Level::error : e.value[0] == '4' ? Level::warning : Level::info;
+      out.level = e.value[0] == '5'   ? Level::error
+                  : e.value[0] == '4' ? Level::warning
+                                      : Level::info;
     }
   }
 };
@@ -127,9 +101,11 @@ class KeyedFormat : public FormatBase {
     out.detail = 10;
   }
 
-  void take(std::string_view field, std::string_view value, bool escaped, bool is_json, Found& f) const {
+  void take(std::string_view field, std::string_view value, bool escaped, bool is_json,
+            Found& f) const {
     ++f.n_members;
-    if (!required.empty()) f.n_required += std::find(required.begin(), required.end(), field) != required.end();
+    if (!required.empty())
+      f.n_required += std::find(required.begin(), required.end(), field) != required.end();
     Fields& out = f.out;
     const auto meaning = keys.find(field);
     if (meaning == keys.end()) {
@@ -165,11 +141,18 @@ class KeyedFormat : public FormatBase {
         out.level = level;
         return true;
       }
-      case Key::message: out.message = text(0); return true;
-      case Key::host: out.host = text(1); return true;
-      case Key::process: out.process = text(2); return true;
+      case Key::message:
+        out.message = text(0);
+        return true;
+      case Key::host:
+        out.host = text(1);
+        return true;
+      case Key::process:
+        out.process = text(2);
+        return true;
       case Key::pid:
-        return std::from_chars(value.data(), value.data() + value.size(), out.pid).ec == std::errc();
+        return std::from_chars(value.data(), value.data() + value.size(), out.pid).ec ==
+               std::errc();
     }
     return false;
   }
@@ -186,8 +169,7 @@ class JsonFormat : public KeyedFormat {
           std::find(dotted.begin(), dotted.end(), field) != dotted.end()) {
         take_nested(field, value, found);
       } else {
-        take(field, value.text, value.escaped,
-             value.kind != JsonValue::Kind::string, found);
+        take(field, value.text, value.escaped, value.kind != JsonValue::Kind::string, found);
       }
     });
     if (!whole || found.n_known == 0 || found.n_required < required.size()) return false;
@@ -207,7 +189,8 @@ class JsonFormat : public KeyedFormat {
       take(full, value.text, value.escaped, false, found);
       found.out.extra.resize(n_extra);  // its field would not outlive this call
     });
-    if (found.n_known == n_before || field != "t") found.out.extra.push_back({field, object.text, true});
+    if (found.n_known == n_before || field != "t")
+      found.out.extra.push_back({field, object.text, true});
   }
 };
 
@@ -245,7 +228,9 @@ class LogfmtFormat : public KeyedFormat {
       }
       take(field, value, escaped, false, found);
     }
-    if (found.n_members < 2 || (found.n_known < 2 && !out.has_time) || found.n_required < required.size()) return false;
+    if (found.n_members < 2 || (found.n_known < 2 && !out.has_time) ||
+        found.n_required < required.size())
+      return false;
     finish(line, out);
     level_from_status(out);
     return true;
@@ -253,8 +238,8 @@ class LogfmtFormat : public KeyedFormat {
 
  private:
   static bool is_key_byte(char c) {
-    return (c >= '0' && c <= '9') || unsigned((c | 32) - 'a') < 26 || c == '_' || c == '.' || c == '-' ||
-           c == '@' || c == '/' || c == '[' || c == ']';
+    return (c >= '0' && c <= '9') || unsigned((c | 32) - 'a') < 26 || c == '_' || c == '.' ||
+           c == '-' || c == '@' || c == '/' || c == '[' || c == ']';
   }
 };
 
@@ -273,7 +258,8 @@ void read_levels(const json& object, LevelMap& levels) {
   for (const auto& [word, value] : found->items()) {
     const Level level = value.is_string() ? level_from_word(value.get<std::string>()) : Level::none;
     if (level == Level::none) {
-      fail(ErrorKind::invalid_input, "`levels`: \"%s\" must stand for TRACE, DEBUG, INFO, NOTICE, WARN, ERROR or CRITICAL",
+      fail(ErrorKind::invalid_input,
+           "`levels`: \"%s\" must stand for TRACE, DEBUG, INFO, NOTICE, WARN, ERROR or CRITICAL",
            word.c_str());
     }
     levels[engine::to_lower_ascii(word)] = level;
@@ -286,7 +272,8 @@ void read_keys(const json& object, KeyedFormat& format) {
   for (const auto& [name, list] : found->items()) {
     const auto known = std::find(std::begin(key_names), std::end(key_names), name);
     if (known == std::end(key_names)) {
-      fail(ErrorKind::invalid_input, "`keys`: no such field: %s (known: time, level, message, host, process, pid)",
+      fail(ErrorKind::invalid_input,
+           "`keys`: no such field: %s (known: time, level, message, host, process, pid)",
            name.c_str());
     }
     int rank = 0;
@@ -325,7 +312,8 @@ std::shared_ptr<const Format> read_format(const json& object) {
   if (kind == "pattern") {
     auto pattern = std::make_shared<PatternFormat>();
     const auto list = object.find("patterns");
-    if (list == object.end() || list->empty()) fail(ErrorKind::invalid_input, "`patterns` is missing");
+    if (list == object.end() || list->empty())
+      fail(ErrorKind::invalid_input, "`patterns` is missing");
     for (const json& text : *list) {
       pattern->patterns.emplace_back(text.get<std::string>(), levels);
       pattern->has_time = pattern->has_time || pattern->patterns.back().has_time();
@@ -333,14 +321,18 @@ std::shared_ptr<const Format> read_format(const json& object) {
     format = pattern;
   } else if (kind == "json" || kind == "logfmt") {
     std::shared_ptr<KeyedFormat> keyed;
-    if (kind == "json") keyed = std::make_shared<JsonFormat>();
-    else keyed = std::make_shared<LogfmtFormat>();
+    if (kind == "json")
+      keyed = std::make_shared<JsonFormat>();
+    else
+      keyed = std::make_shared<LogfmtFormat>();
     read_keys(object, *keyed);
-    if (object.contains("required")) keyed->required = object["required"].get<std::vector<std::string>>();
+    if (object.contains("required"))
+      keyed->required = object["required"].get<std::vector<std::string>>();
     keyed->has_time = true;
     format = keyed;
   } else {
-    fail(ErrorKind::invalid_input, "`kind` must be pattern, json or logfmt, not \"%s\"", kind.c_str());
+    fail(ErrorKind::invalid_input, "`kind` must be pattern, json or logfmt, not \"%s\"",
+         kind.c_str());
   }
   format->name = text_of(object, "name");
   if (format->name.empty()) fail(ErrorKind::invalid_input, "`name` is missing");
@@ -364,28 +356,19 @@ void Fields::clear() {
   extra.clear();
 }
 
-Level level_from_word(std::string_view word) {
-  if (word.size() < 3 || word.size() > 13) return Level::none;
-  char lower[13];
-  for (size_t i = 0; i < word.size(); ++i) lower[i] = char(word[i] | 32);
-  const std::string_view key(lower, word.size());
-  for (const LevelWord& known : level_words) {
-    if (known.word == key) return known.level;
-  }
-  return Level::none;
-}
-
 void FormatSet::add_json(std::string_view json_text, const std::string& file_name) {
   try {
     const json object = json::parse(json_text);
     if (!object.is_object()) fail(ErrorKind::invalid_input, "must hold one JSON object");
     std::shared_ptr<const Format> format = read_format(object);
     if (named(format->name) != nullptr) {
-      fail(ErrorKind::invalid_input, "the name \"%s\" is taken by another format", format->name.c_str());
+      fail(ErrorKind::invalid_input, "the name \"%s\" is taken by another format",
+           format->name.c_str());
     }
     formats_.push_back(std::move(format));
   } catch (const json::exception& e) {
-    fail(ErrorKind::invalid_input, "log format %s: not as app/logs/format.h describes it: %s", file_name.c_str(), e.what());
+    fail(ErrorKind::invalid_input, "log format %s: not as app/logs/format.h describes it: %s",
+         file_name.c_str(), e.what());
   } catch (const engine::Error& e) {
     fail(ErrorKind::invalid_input, "log format %s: %s", file_name.c_str(), e.what());
   }
@@ -399,7 +382,9 @@ FormatSet FormatSet::load(const std::string& folder) {
     if (it->path().extension() == ".json") files.push_back(it->path().string());
   }
   if (error || files.empty()) {
-    fail(ErrorKind::not_found, "%s: no log formats there (*.json); reinstall, or check the assets folder", folder.c_str());
+    fail(ErrorKind::not_found,
+         "%s: no log formats there (*.json); reinstall, or check the assets folder",
+         folder.c_str());
   }
   std::sort(files.begin(), files.end());
   FormatSet set;

@@ -8,9 +8,11 @@
 //     "weight": 1.0,                      optional; tie-break between formats that fit as well
 //     "levels": {"crit": "CRITICAL"},     optional; on top of the usual words and numbers
 //     "level_from": "status",             optional; level from an HTTP status field
-//     "inner": true,                      optional; the message is a line of another format (CRI, docker)
-//     "keys": {"time": ["ts"], ...},      json, logfmt: key names of time, level, message, host, process,
-//                                         pid, best first; "log.level" is level inside the object log
+//     "inner": true,                      optional; the message is a line of another format (CRI,
+//     docker) "keys": {"time": ["ts"], ...},      json, logfmt: key names of time, level, message,
+//     host, process,
+//                                         pid, best first; "log.level" is level inside the object
+//                                         log
 //     "required": ["PRIORITY"],           json, logfmt: keys that must be there, optional
 //     "samples": [{"line": "...", "time": "2026-01-31T10:20:30.0000000Z", "level": "ERROR",
 //                  "host": "", "process": "", "pid": 1, "message": "..."}]    tested
@@ -22,7 +24,8 @@
 //   word          no blanks, up to the literal that follows           int    digits, optional sign
 //   text          up to the literal that follows, blanks too          hex    hexadecimal digits
 //   rest          everything that is left, may be empty               quoted "..." with \" inside
-//   age           5m12s, 3d                     here     {message:here}: from here to the end of the
+//   age           5m12s, 3d                     here     {message:here}: from here to the end of
+//   the
 //                                                        line, which the next fields read too
 // time, level, host, process, pid and message are fields of Record (message is of kind rest, pid of
 // kind int); `header` and `_` are thrown away; any other name goes to Record::properties.
@@ -34,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/logs/level.h"
 #include "app/logs/timestamps.h"
 #include "app/types.h"
 
@@ -47,16 +51,16 @@ struct Fields {
   std::string_view host, process, message;
   int64_t pid = -1;
   // Further fields; json: the value is JSON text already (json, logfmt numbers), else plain text.
-  struct Extra { std::string_view name, value; bool json = false; };
+  struct Extra {
+    std::string_view name, value;
+    bool json = false;
+  };
   std::vector<Extra> extra;
-  double detail = 0;      // how much the fit says about the line
-  std::string owned[4];   // unescaped text, where a view cannot be a slice of the line
+  double detail = 0;     // how much the fit says about the line
+  std::string owned[4];  // unescaped text, where a view cannot be a slice of the line
 
   void clear();
 };
-
-// The usual level words in any case (error, err, fatal, warn, ...), or none.
-Level level_from_word(std::string_view word);
 
 class Format {
  public:
@@ -76,21 +80,21 @@ class Format {
 
 struct FormatMatch {
   const Format* format = nullptr;
-  double rate = 0;    // share of the lines that fit
-  double score = 0;   // rate, weighed by how much the format says about a line
+  double rate = 0;   // share of the lines that fit
+  double score = 0;  // rate, weighed by how much the format says about a line
 };
 
 class FormatSet {
  public:
   FormatSet() = default;
-  // Every *.json of the folder. Throws Error{not_found} or Error{invalid_input} naming the file, the
-  // field and the mistake.
+  // Every *.json of the folder. Throws Error{not_found} or Error{invalid_input} naming the file,
+  // the field and the mistake.
   static FormatSet load(const std::string& folder);
   // Adds one; throws Error{invalid_input} as load does.
   void add_json(std::string_view json_text, const std::string& file_name);
 
   const std::vector<std::shared_ptr<const Format>>& formats() const { return formats_; }
-  const Format* named(std::string_view name) const;   // nullptr: none
+  const Format* named(std::string_view name) const;  // nullptr: none
   // Formats that fit some of the lines, best first.
   std::vector<FormatMatch> detect(const std::vector<std::string_view>& lines) const;
 

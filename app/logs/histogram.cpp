@@ -11,11 +11,11 @@ using store::LogColumn;
 
 constexpr Ticks ms = ticks_per_second / 1000, second = ticks_per_second, minute = 60 * second,
                 hour = 60 * minute, day = 24 * hour;
-constexpr Ticks sizes[] = {ms,          2 * ms,      5 * ms,      10 * ms,     20 * ms,     50 * ms,
-                           100 * ms,    200 * ms,    500 * ms,    second,      2 * second,  5 * second,
-                           10 * second, 15 * second, 30 * second, minute,      2 * minute,  5 * minute,
-                           10 * minute, 15 * minute, 30 * minute, hour,        2 * hour,    3 * hour,
-                           6 * hour,    12 * hour,   day,         2 * day,     7 * day,     14 * day,
+constexpr Ticks sizes[] = {ms,          2 * ms,      5 * ms,      10 * ms, 20 * ms,    50 * ms,
+                           100 * ms,    200 * ms,    500 * ms,    second,  2 * second, 5 * second,
+                           10 * second, 15 * second, 30 * second, minute,  2 * minute, 5 * minute,
+                           10 * minute, 15 * minute, 30 * minute, hour,    2 * hour,   3 * hour,
+                           6 * hour,    12 * hour,   day,         2 * day, 7 * day,    14 * day,
                            30 * day,    90 * day,    365 * day};
 
 // Level of each code of a level column's dictionary.
@@ -54,7 +54,8 @@ Ticks nice_bucket_ticks(Ticks span, size_t n_buckets) {
   return size;
 }
 
-Histogram build_histogram(const store::LogSnapshot& log, const HistogramOptions& options, std::stop_token stop) {
+Histogram build_histogram(const store::LogSnapshot& log, const HistogramOptions& options,
+                          std::stop_token stop) {
   Histogram out;
   Ticks begin = options.begin, end = options.end;
   span_of(log, begin, end);
@@ -65,18 +66,23 @@ Histogram build_histogram(const store::LogSnapshot& log, const HistogramOptions&
   }
 
   for (size_t c = 0; c < log.n_chunks(); ++c) {
-    if (stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the histogram was cancelled");
+    if (stop.stop_requested())
+      engine::fail(engine::ErrorKind::cancelled, "the histogram was cancelled");
     const store::ChunkInfo info = log.info(c);
-    const bool outside = info.min_time != no_time && (info.max_time < begin || info.min_time >= end);
+    const bool outside =
+        info.min_time != no_time && (info.max_time < begin || info.min_time >= end);
     // A chunk outside of the range may still hold records without a time.
     if (outside && options.begin != no_time) continue;
     // A filter may look at any column.
-    constexpr store::LogColumnSet needed = column_bit(LogColumn::timestamp) | column_bit(LogColumn::level);
+    constexpr store::LogColumnSet needed =
+        column_bit(LogColumn::timestamp) | column_bit(LogColumn::level);
     const auto chunk = options.filter ? log.chunk(c) : log.partial_chunk(c, needed);
     const columns::Column& times = chunk->columns[size_t(LogColumn::timestamp)];
     const columns::Column& levels = chunk->columns[size_t(LogColumn::level)];
-    const std::vector<uint8_t> wanted = options.filter ? options.filter(c, *chunk) : std::vector<uint8_t>();
-    const std::vector<uint8_t> level_of = levels.is_dictionary() ? levels_of_codes(*levels.dictionary()) : std::vector<uint8_t>();
+    const std::vector<uint8_t> wanted =
+        options.filter ? options.filter(c, *chunk) : std::vector<uint8_t>();
+    const std::vector<uint8_t> level_of =
+        levels.is_dictionary() ? levels_of_codes(*levels.dictionary()) : std::vector<uint8_t>();
     for (size_t row = 0; row < chunk->n_rows; ++row) {
       if (!wanted.empty() && wanted[row] == 0) continue;
       const size_t level = level_of.empty() ? 0 : level_of[levels.codes()[row]];

@@ -27,7 +27,8 @@ namespace {
 // A file descriptor: a regular file, a pipe, standard input.
 class FileStream : public ByteStream {
  public:
-  FileStream(int fd, std::string path, bool regular) : fd_(fd), path_(std::move(path)), regular_(regular) {}
+  FileStream(int fd, std::string path, bool regular)
+      : fd_(fd), path_(std::move(path)), regular_(regular) {}
   ~FileStream() override {
     if (fd_ > 2) ::close(fd_);
   }
@@ -145,8 +146,8 @@ LogInput open_file(const std::string& path) {
   }
   if (::fstat(fd, &info) != 0 || S_ISBLK(info.st_mode) || S_ISCHR(info.st_mode)) {
     ::close(fd);
-    fail(ErrorKind::invalid_input, "%s: is a device, not a log; give a file, a folder or - for standard input",
-         path.c_str());
+    fail(ErrorKind::invalid_input,
+         "%s: is a device, not a log; give a file, a folder or - for standard input", path.c_str());
   }
   const bool regular = S_ISREG(info.st_mode);
   LogInput input;
@@ -199,7 +200,8 @@ std::string known_binary_kind(std::string_view head) {
       {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, "Office document"},
   };
   for (const Magic& m : magics) {
-    if (head.size() >= m.offset + m.bytes.size() && head.substr(m.offset, m.bytes.size()) == m.bytes) {
+    if (head.size() >= m.offset + m.bytes.size() &&
+        head.substr(m.offset, m.bytes.size()) == m.bytes) {
       return m.kind;
     }
   }
@@ -217,8 +219,8 @@ struct InputList::State {
   };
 
   InputLimits limits;
-  std::deque<std::pair<std::string, bool>> pending;   // path, named by the user
-  std::vector<Open> open;                             // innermost last
+  std::deque<std::pair<std::string, bool>> pending;  // path, named by the user
+  std::vector<Open> open;                            // innermost last
   std::vector<std::string> notes;
   uint64_t n_inputs = 0;
 
@@ -237,10 +239,12 @@ struct InputList::State {
       if (it->is_regular_file(ignored)) files.push_back(it->path().string());
       if (files.size() >= limits.max_inputs) break;
     }
-    if (error) note(engine::format("%s: not read to its end: %s", path.c_str(), error.message().c_str()));
+    if (error)
+      note(engine::format("%s: not read to its end: %s", path.c_str(), error.message().c_str()));
     std::sort(files.begin(), files.end());
     if (files.empty()) note(engine::format("%s: the folder holds no files", path.c_str()));
-    for (auto file = files.rbegin(); file != files.rend(); ++file) pending.emplace_front(*file, false);
+    for (auto file = files.rbegin(); file != files.rend(); ++file)
+      pending.emplace_front(*file, false);
   }
 
   // Looks at what the input holds: gives it back, or opens it as an archive, or skips it.
@@ -258,7 +262,8 @@ struct InputList::State {
     const bool gzip = is_gzip(head), zstd = is_zstd(head), archive = is_archive(head);
     auto stream = std::make_unique<RewoundStream>(std::move(head), std::move(input.stream));
     if ((gzip || zstd || archive) && int(open.size()) + depth >= limits.max_depth) {
-      note(engine::format("%s: skipped, archives are nested deeper than %d", input.path.c_str(), limits.max_depth));
+      note(engine::format("%s: skipped, archives are nested deeper than %d", input.path.c_str(),
+                          limits.max_depth));
       return std::nullopt;
     }
     if (gzip || zstd) {
@@ -267,8 +272,8 @@ struct InputList::State {
       return look_into(std::move(input), named, depth + 1);
     }
     if (archive) {
-      open.push_back({std::make_shared<ArchiveReader>(std::move(stream), input.path, limits), input.path,
-                      input.modified, input.size_bytes});
+      open.push_back({std::make_shared<ArchiveReader>(std::move(stream), input.path, limits),
+                      input.path, input.modified, input.size_bytes});
       return std::nullopt;
     }
     input.stream = std::move(stream);

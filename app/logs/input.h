@@ -30,11 +30,11 @@ class ByteStream {
 };
 
 struct LogInput {
-  std::string name;            // shown: last part of the path
-  std::string path;            // as given; "archive.tar!member" inside an archive; "" pasted
-  std::string kind;            // file, archive_member, paste, stdin
-  uint64_t size_bytes = 0;     // of the outer file, for progress; 0: not known
-  Ticks modified = no_time;    // UTC; no_time: not known
+  std::string name;          // shown: last part of the path
+  std::string path;          // as given; "archive.tar!member" inside an archive; "" pasted
+  std::string kind;          // file, archive_member, paste, stdin
+  uint64_t size_bytes = 0;   // of the outer file, for progress; 0: not known
+  Ticks modified = no_time;  // UTC; no_time: not known
   std::unique_ptr<ByteStream> stream;
 };
 
@@ -43,7 +43,7 @@ struct InputLimits {
   uint64_t max_expanded_bytes = 64ull << 30;
   uint64_t free_expanded_bytes = 1ull << 30;  // up to here the ratio is not looked at
   uint64_t max_ratio = 400;
-  int max_depth = 4;             // archives inside archives
+  int max_depth = 4;  // archives inside archives
   uint64_t max_inputs = 100'000;
 };
 

@@ -45,8 +45,12 @@ bool is_json_number(std::string_view t) {
 bool escapes_are_json(std::string_view t) {
   for (size_t i = 0; i < t.size(); ++i) {
     if (t[i] != '\\') continue;
-    if (++i >= t.size() || std::string_view("\"\\/bfnrtu").find(t[i]) == std::string_view::npos) return false;
-    if (t[i] == 'u' && (t.size() - i < 5 || t.substr(i + 1, 4).find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)) return false;
+    if (++i >= t.size() || std::string_view("\"\\/bfnrtu").find(t[i]) == std::string_view::npos)
+      return false;
+    if (t[i] == 'u' &&
+        (t.size() - i < 5 ||
+         t.substr(i + 1, 4).find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos))
+      return false;
   }
   return true;
 }
@@ -65,7 +69,8 @@ size_t nested_end(std::string_view t, size_t at, int depth) {
   while (at < t.size()) {
     JsonValue value;
     if (object) {
-      if (t[at] != '"' || !read_value(t, at, value) || !escapes_are_json(value.text)) return std::string_view::npos;
+      if (t[at] != '"' || !read_value(t, at, value) || !escapes_are_json(value.text))
+        return std::string_view::npos;
       at = skip_blanks(t, at);
       if (at >= t.size() || t[at] != ':') return std::string_view::npos;
       at = skip_blanks(t, at + 1);
@@ -105,7 +110,9 @@ bool read_value(std::string_view t, size_t& at, JsonValue& out) {
     out.text = t.substr(begin, at - begin);
     return true;
   }
-  while (at < t.size() && t[at] != ',' && t[at] != '}' && t[at] != ']' && t[at] != ' ' && t[at] != '\t') ++at;
+  while (at < t.size() && t[at] != ',' && t[at] != '}' && t[at] != ']' && t[at] != ' ' &&
+         t[at] != '\t')
+    ++at;
   out.text = t.substr(begin, at - begin);
   if (out.text == "true" || out.text == "false" || out.text == "null") {
     out.kind = JsonValue::Kind::word;
@@ -119,7 +126,9 @@ int hex_value(std::string_view four) {
   int value = 0;
   if (four.size() < 4) return -1;
   for (const char c : four.substr(0, 4)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'                 ? c - '0'
+                      : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                           : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }
@@ -184,7 +193,8 @@ std::string unescape_json(std::string_view t) {
         i += 6;
       }
     }
-    if ((code < 0x20 && code != '\t' && code != '\n') || (code >= 0xD800 && code < 0xE000) || code == 0x7F) {
+    if ((code < 0x20 && code != '\t' && code != '\n') || (code >= 0xD800 && code < 0xE000) ||
+        code == 0x7F) {
       out += engine::format("\\u%04X", unsigned(code));
     } else {
       engine::append_utf8(out, static_cast<char32_t>(code));

@@ -58,8 +58,10 @@ void LineSource::fill() {
   if (n_bytes_ == 0) text.remove_prefix(std::min(guess_.bom_bytes, text.size()));
   n_bytes_ += bytes.size();
   if (guess_.encoding == Encoding::utf8) {
-    if (carry_.empty() && text.size() == bytes.size()) carry_ = std::move(bytes);
-    else carry_ += text;
+    if (carry_.empty() && text.size() == bytes.size())
+      carry_ = std::move(bytes);
+    else
+      carry_ += text;
     return;
   }
   decoder_.decode(text, carry_);
@@ -79,7 +81,9 @@ bool LineSource::next(LineBlock& out) {
       if (too_long) {
         end = std::min(end, max_bytes_of_line_);
         // Not within a character.
-        while (end > 1 && (static_cast<unsigned char>(carry_[end]) & 0xC0) == 0x80 && end < carry_.size()) --end;
+        while (end > 1 && (static_cast<unsigned char>(carry_[end]) & 0xC0) == 0x80 &&
+               end < carry_.size())
+          --end;
       }
       auto owner = std::make_shared<std::string>(std::move(carry_));
       carry_.assign(*owner, end, std::string::npos);
@@ -108,7 +112,8 @@ void LineSource::sample_lines(std::string bytes, bool from_start, bool to_end) {
   std::vector<std::string_view> lines = engine::split(*sampled_.back(), '\n');
   constexpr size_t max_lines = 400;
   for (size_t i = from_start ? 0 : 1; i < lines.size() && i < max_lines; ++i) {
-    if (i + 1 == lines.size() && !to_end && lines.size() > 1) break;  // cut by the end of the sample
+    if (i + 1 == lines.size() && !to_end && lines.size() > 1)
+      break;  // cut by the end of the sample
     std::string_view line = lines[i];
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty()) sample_lines_.push_back(line);

@@ -14,9 +14,9 @@ namespace app::logs {
 
 struct LineBlock {
   std::shared_ptr<const std::string> bytes;  // owner of text
-  std::string_view text;    // whole lines, each with its '\n'; the last of the input may lack it
-  bool plain = false;       // is_plain_ascii(text)
-  bool cut = false;         // the last line goes on in the next block: longer than the cap
+  std::string_view text;  // whole lines, each with its '\n'; the last of the input may lack it
+  bool plain = false;     // is_plain_ascii(text)
+  bool cut = false;       // the last line goes on in the next block: longer than the cap
 };
 
 class LineSource {
@@ -28,19 +28,19 @@ class LineSource {
   // look ahead. Views last as long as this object.
   std::vector<std::string_view> sample(uint64_t size_bytes);
 
-  bool next(LineBlock& out);   // false: the end
+  bool next(LineBlock& out);  // false: the end
   uint64_t n_bytes() const { return n_bytes_; }
 
  private:
-  void fill();                        // appends what one read gives to carry_
+  void fill();  // appends what one read gives to carry_
   void sample_lines(std::string bytes, bool from_start, bool to_end);
 
   ByteStream& stream_;
   size_t max_bytes_of_line_;
   EncodingGuess guess_;
   Utf16Decoder decoder_;
-  std::string carry_;                 // read, not yet given out
-  std::string raw_;                   // bytes before decoding
+  std::string carry_;  // read, not yet given out
+  std::string raw_;    // bytes before decoding
   bool at_end_ = false;
   uint64_t n_bytes_ = 0;
   std::vector<std::unique_ptr<std::string>> sampled_;

@@ -1,104 +1,13 @@
 #include "app/logs/mask.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+
+#include "app/logs/mask_words.h"
 
 namespace app::logs {
 namespace {
-
-// --- character classes
-
-enum : uint8_t { digit = 1, letter = 2, upper = 4, hex_letter = 8, slash = 16, dot = 32, at_sign = 64, other = 128 };
-enum class Class : uint8_t { word, space, delimiter };
-
-struct Tables {
-  std::array<uint8_t, 256> flags{};
-  std::array<Class, 256> classes{};
-};
-
-constexpr Tables make_tables() {
-  Tables t;
-  for (int c = 0; c < 256; ++c) {
-    uint8_t f = other;
-    if (c >= '0' && c <= '9') f = digit;
-    else if (c >= 'a' && c <= 'z') f = uint8_t(letter | (c <= 'f' ? hex_letter : 0));
-    else if (c >= 'A' && c <= 'Z') f = uint8_t(letter | upper | (c <= 'F' ? hex_letter : 0));
-    else if (c >= 0x80) f = letter;
-    else if (c == '/' || c == '\\') f = slash;
-    else if (c == '.') f = dot;
-    else if (c == '@') f = at_sign;
-    t.flags[size_t(c)] = f;
-    t.classes[size_t(c)] = Class::word;
-  }
-  for (const char c : {' ', '\t', '\r', '\n'}) t.classes[size_t(c)] = Class::space;
-  for (const char c : std::string_view("=,;()[]{}\"'|<>`!?:")) t.classes[size_t(c)] = Class::delimiter;
-  return t;
-}
-constexpr Tables tables = make_tables();
-
-uint8_t flags_of(char c) { return tables.flags[static_cast<unsigned char>(c)]; }
-Class class_of(char c) { return tables.classes[static_cast<unsigned char>(c)]; }
-bool is_digit(char c) { return unsigned(c - '0') < 10; }
-
-// --- what a word is
-
-bool is_byte_unit(std::string_view w) {
-  if (w.empty() || w.size() > 3 || (w.back() != 'B' && w != "b")) return false;
-  if (w.size() == 1) return true;
-  const bool prefix = std::string_view("kKMGTP").find(w[0]) != std::string_view::npos;
-  return prefix && (w.size() == 2 || w[1] == 'i');
-}
-
-bool is_date_name(std::string_view w) {
-  if (w.size() != 3) return false;
-  for (const char* name : {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-                           "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}) {
-    if (w == name) return true;
-  }
-  return false;
-}
-
-// A name that ends in a top-level domain that names of classes and files do not end in.
-bool is_host_name(std::string_view w) {
-  const size_t last_dot = w.rfind('.');
-  if (last_dot == std::string_view::npos || last_dot == 0) return false;
-  const std::string_view top = w.substr(last_dot + 1);
-  const bool another = w.substr(0, last_dot).find('.') != std::string_view::npos;
-  for (const char* known : {"com", "net", "org", "edu", "gov", "mil", "local", "internal", "lan", "arpa", "info", "biz", "svc"}) {
-    if (top == known) return true;
-  }
-  const bool lower2 = top.size() == 2 && top[0] >= 'a' && top[0] <= 'z' && top[1] >= 'a' && top[1] <= 'z';
-  return lower2 && another && std::none_of(w.begin(), w.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
-// Whether a word with digits in it is a value as a whole; else only its digits are.
-bool is_value(std::string_view w, uint8_t flags) {
-  if (!(flags & letter)) return true;                                   // 12  -3.5  10.0.0.1  45%
-  if (w.size() > 2 && w[0] == '0' && (w[1] | 32) == 'x') return true;
-  size_t n_digits = 0, n_hex = 0, n_changes = 0, n_letters = 0;
-  bool was_digit = false;
-  for (size_t i = 0; i < w.size(); ++i) {
-    const uint8_t f = flags_of(w[i]);
-    n_digits += (f & digit) != 0;
-    n_letters += (f & letter) != 0;
-    n_hex += (f & (digit | hex_letter)) != 0 || w[i] == '-';
-    const bool now_digit = (f & digit) != 0;
-    if ((f & (digit | letter)) && i > 0) n_changes += now_digit != was_digit;
-    if (f & (digit | letter)) was_digit = now_digit;
-  }
-  if (n_hex == w.size() && w.size() >= 4 && n_digits >= 2) return true;   // hashes, UUIDs
-  if (is_digit(w[0]) && n_letters <= 3 && is_digit(w[w.size() - n_letters - 1])) return true;  // 12ms 36.1KB 2nd
-  if ((w[0] == '-' || w[0] == '+' || w[0] == '.') && n_letters <= 3) return true;
-  if (n_changes >= 4 && w.size() >= 8 && n_digits * 4 >= w.size()) return true;   // k2x9f3a8
-  if (w.size() >= 20 && n_digits >= 4 && n_changes >= 4) return true;
-  return (flags & dot) && is_host_name(w);
-}
-
-bool is_flag_word(std::string_view w) {
-  return w == "true" || w == "false" || w == "null" || w == "True" || w == "False" || w == "None" ||
-         w == "TRUE" || w == "FALSE" || w == "NULL";
-}
+using namespace mask_words;
 
 // --- the two receivers of tokens
 
@@ -130,7 +39,7 @@ size_t number_length(std::string_view w, size_t i) {
   return i > digits ? i - begin : 0;
 }
 
-constexpr char ellipsis = '\x01';   // two full stops or more
+constexpr char ellipsis = '\x01';  // two full stops or more
 
 struct HashReceiver {
   uint64_t hash = 0x243F6A8885A308D3ull;
@@ -153,7 +62,9 @@ struct HashReceiver {
 
 struct TokenReceiver {
   std::vector<MaskedToken>& out;
-  void put(MaskedToken::Kind kind, bool space, std::string text) { out.push_back({kind, space, std::move(text)}); }
+  void put(MaskedToken::Kind kind, bool space, std::string text) {
+    out.push_back({kind, space, std::move(text)});
+  }
   void word(std::string_view w, bool space) { put(MaskedToken::Kind::word, space, std::string(w)); }
   void punctuation(char c, bool space) {
     put(MaskedToken::Kind::punctuation, space, c == ellipsis ? "..." : std::string(1, c));
@@ -270,7 +181,9 @@ class Scanner {
 
   // Behind the end of a value that began: blanks and these end it.
   size_t value_end(size_t at, std::string_view stops) const {
-    while (at < t_.size() && class_of(t_[at]) != Class::space && stops.find(t_[at]) == std::string_view::npos) ++at;
+    while (at < t_.size() && class_of(t_[at]) != Class::space &&
+           stops.find(t_[at]) == std::string_view::npos)
+      ++at;
     return at;
   }
 
@@ -295,7 +208,8 @@ class Scanner {
   void skip_time_unit() {
     size_t at = at_;
     while (at < t_.size() && t_[at] == ' ') ++at;
-    for (const std::string_view unit : {"seconds", "second", "secs", "sec", "minutes", "min", "ms", "s"}) {
+    for (const std::string_view unit :
+         {"seconds", "second", "secs", "sec", "minutes", "min", "ms", "s"}) {
       if (t_.substr(at, unit.size()) != unit) continue;
       const size_t end = at + unit.size();
       if (end == t_.size() || !(flags_of(t_[end]) & (letter | digit))) at_ = end;
@@ -303,7 +217,8 @@ class Scanner {
     }
   }
 
-  // MAC and IPv6 addresses from t_[begin]: groups of hexadecimal digits between colons; 0: none there.
+  // MAC and IPv6 addresses from t_[begin]: groups of hexadecimal digits between colons; 0: none
+  // there.
   size_t colon_address_length(size_t begin) const {
     size_t at = begin, n_groups = 0, n_digits = 0, in_group = 0;
     for (; at < t_.size(); ++at) {
@@ -318,13 +233,18 @@ class Scanner {
         break;
       }
     }
-    if (at < t_.size() && class_of(t_[at]) == Class::word && t_[at] != '.' && t_[at] != '/' && t_[at] != '%') return 0;
+    if (at < t_.size() && class_of(t_[at]) == Class::word && t_[at] != '.' && t_[at] != '/' &&
+        t_[at] != '%')
+      return 0;
     while (at > begin && t_[at - 1] == ':') --at, --n_groups;
-    return n_groups >= 4 || (n_groups >= 2 && n_digits > 0 && t_.substr(begin, at - begin).find("::") != std::string_view::npos) ? at - begin : 0;
+    return n_groups >= 4 || (n_groups >= 2 && n_digits > 0 &&
+                             t_.substr(begin, at - begin).find("::") != std::string_view::npos)
+               ? at - begin
+               : 0;
   }
 
   void take_delimiter(char c) {
-    if (c == '<' && t_.substr(at_, 3) == "<*>") {   // a pattern that was mined before
+    if (c == '<' && t_.substr(at_, 3) == "<*>") {  // a pattern that was mined before
       at_ += 3;
       wildcard();
       return;
@@ -340,14 +260,14 @@ class Scanner {
         return;
       }
     }
-    if (c == '<' && is_digit(peek(1)) && before_ != 'w') {   // "<1 sec" is a duration like 00:05
+    if (c == '<' && is_digit(peek(1)) && before_ != 'w') {  // "<1 sec" is a duration like 00:05
       at_ = value_end(at_ + 1, ",;)]}>\"'|");
       skip_time_unit();
       wildcard();
       return;
     }
     out_.punctuation(c, space_);
-    if (c == '(' && space_ && peek(1) == ')') out_.wildcard(false);   // an empty value
+    if (c == '(' && space_ && peek(1) == ')') out_.wildcard(false);  // an empty value
     ++at_;
     before_ = c;
     if (c == '=' && at_ < t_.size() && class_of(t_[at_]) == Class::word) {
@@ -374,7 +294,7 @@ class Scanner {
     const size_t begin = at_;
     uint8_t flags = 0;
     while (at_ < t_.size() && class_of(t_[at_]) == Class::word) {
-      if (t_[at_] == '.' && peek(1) == '.' && at_ > begin) break;   // "interrupt......0"
+      if (t_[at_] == '.' && peek(1) == '.' && at_ > begin) break;  // "interrupt......0"
       flags |= flags_of(t_[at_++]);
     }
     // A full stop or ellipsis ends a sentence, not the word.
@@ -415,14 +335,17 @@ class Scanner {
       wildcard();
       return true;
     }
-    if (w.size() == 1 && peek(0) == ':' && (peek(1) == '\\' || (peek(1) == '/' && peek(2) != '/'))) {
+    if (w.size() == 1 && peek(0) == ':' &&
+        (peek(1) == '\\' || (peek(1) == '/' && peek(2) != '/'))) {
       at_ = value_end(at_, "\"'<>)]},;|");
       trim_path_end(begin);
       wildcard();
       return true;
     }
-    const auto n_slashes = std::count_if(w.begin(), w.end(), [](char c) { return c == '/' || c == '\\'; });
-    const bool rooted = w.size() > 1 && (w[0] == '/' || w[0] == '\\' || w.starts_with("~/") || w.starts_with("./"));
+    const auto n_slashes =
+        std::count_if(w.begin(), w.end(), [](char c) { return c == '/' || c == '\\'; });
+    const bool rooted =
+        w.size() > 1 && (w[0] == '/' || w[0] == '\\' || w.starts_with("~/") || w.starts_with("./"));
     if (n_slashes < (rooted ? 1 : 2)) return false;
     at_ = value_end(at_, "\"'<>)]},;|:");
     trim_path_end(begin);
@@ -435,15 +358,17 @@ class Scanner {
   }
 
   void take_plain(std::string_view w, uint8_t flags) {
-    if (out_.after_wildcard() && is_byte_unit(w)) {   // 93.0 KB is one value
+    if (out_.after_wildcard() && is_byte_unit(w)) {  // 93.0 KB is one value
       before_ = '*';
       return;
     }
-    const bool value_place = before_ == ':' || before_ == '=' || before_ == '(' || before_ == ',' || before_ == '[';
+    const bool value_place =
+        before_ == ':' || before_ == '=' || before_ == '(' || before_ == ',' || before_ == '[';
     const bool flag = w == "true" || w == "false" || (value_place && is_flag_word(w));
     const bool date = (flags & upper) && is_date_name(w) && next_is_date();
     const bool blanked = w.size() >= 3 && w.find_first_not_of('*') == std::string_view::npos;
-    const bool host = blanked || ((flags & dot) && is_host_name(w)) || ((flags & at_sign) && (flags & dot) && w.size() > 3);
+    const bool host = blanked || ((flags & dot) && is_host_name(w)) ||
+                      ((flags & at_sign) && (flags & dot) && w.size() > 3);
     if (flag || date || host) {
       wildcard();
       return;
@@ -462,7 +387,7 @@ class Scanner {
   Joiner<Receiver> out_;
   size_t at_ = 0;
   bool space_ = false;
-  char before_ = 0;   // the last delimiter, 'w' a word, '*' a wildcard
+  char before_ = 0;  // the last delimiter, 'w' a word, '*' a wildcard
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace app::logs {
 struct MaskedToken {
   enum class Kind : uint8_t { word, punctuation, wildcard } kind = Kind::word;
   bool space_before = false;
-  std::string text;    // "<*>" for a wildcard; a word may hold "<*>" for its digits: "blk_<*>"
+  std::string text;  // "<*>" for a wildcard; a word may hold "<*>" for its digits: "blk_<*>"
 };
 
 // A hash of the masked tokens: equal for messages that mask to the same tokens.

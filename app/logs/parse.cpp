@@ -22,40 +22,17 @@ Ticks now_ticks() {
                                 .count();
 }
 
-bool is_word_byte(char c) { return unsigned((c | 32) - 'a') < 26 || (c >= '0' && c <= '9') || c == '_'; }
-
-// The level that a text without a level field states at its beginning: "ERROR x", "[warn] x",
-// "fatal: x", "level=error". Lower-case words count only with a colon, brackets or level= around.
-Level stated_level(std::string_view text) {
-  text = text.substr(0, 64);
-  for (size_t at = 0; at < text.size();) {
-    if (!is_word_byte(text[at])) {
-      ++at;
-      continue;
-    }
-    size_t end = at;
-    while (end < text.size() && is_word_byte(text[end])) ++end;
-    const std::string_view word = text.substr(at, end - at);
-    const char before = at > 0 ? text[at - 1] : ' ', after = end < text.size() ? text[end] : ' ';
-    const bool upper = word.size() >= 3 && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-    const bool fenced = (before == '[' && after == ']') || (before == '<' && after == '>') ||
-                        (after == ':' && (before == ' ' || before == '[')) ||
-                        (before == '=' && at >= 6 && text.substr(at - 6, 6) == "level=");
-    if ((upper && after != '=' && after != '_' && before != '/') || fenced) {
-      const Level level = level_from_word(word);
-      if (level != Level::none && word != "CONFIG" && word != "config") return level;
-    }
-    at = end;
-  }
-  return Level::none;
-}
-
 class Parser {
  public:
-  Parser(LogInput& input, const FormatSet& formats, const ParseOptions& options, const OnBatch& on_batch,
-         const OnProgress& on_progress, std::stop_token stop)
-      : input_(input), formats_(formats), options_(options), on_batch_(on_batch), on_progress_(on_progress),
-        stop_(std::move(stop)), lines_(*input.stream, options.max_bytes_of_line),
+  Parser(LogInput& input, const FormatSet& formats, const ParseOptions& options,
+         const OnBatch& on_batch, const OnProgress& on_progress, std::stop_token stop)
+      : input_(input),
+        formats_(formats),
+        options_(options),
+        on_batch_(on_batch),
+        on_progress_(on_progress),
+        stop_(std::move(stop)),
+        lines_(*input.stream, options.max_bytes_of_line),
         times_(reference(), options.utc_offset_minutes) {
     source_.id = options.source_id;
     source_.name = input.name;
@@ -87,8 +64,8 @@ class Parser {
 
   void check_stop() const {
     if (stop_.stop_requested()) {
-      engine::fail(ErrorKind::cancelled, "%s: reading was cancelled at line %llu", input_.name.c_str(),
-                   static_cast<unsigned long long>(line_no_));
+      engine::fail(ErrorKind::cancelled, "%s: reading was cancelled at line %llu",
+                   input_.name.c_str(), static_cast<unsigned long long>(line_no_));
     }
   }
 
@@ -104,7 +81,9 @@ class Parser {
       if (options_.format == "plain") return;
       const Format* format = formats_.named(options_.format);
       if (format == nullptr) {
-        engine::fail(ErrorKind::invalid_input, "no log format is named \"%s\"; see assets/log_formats", options_.format.c_str());
+        engine::fail(ErrorKind::invalid_input,
+                     "no log format is named \"%s\"; see assets/log_formats",
+                     options_.format.c_str());
       }
       candidates_.push_back({format, 1, 1});
     }
@@ -127,7 +106,8 @@ class Parser {
     std::vector<std::string_view> heads;
     for (const std::string_view line : sample) {
       const bool dmesg = line.starts_with("[") || line.starts_with("<");
-      if (dmesg || (!line.starts_with("  ") && !line.starts_with("\t") && !inside_trace(line))) heads.push_back(line);
+      if (dmesg || (!line.starts_with("  ") && !line.starts_with("\t") && !inside_trace(line)))
+        heads.push_back(line);
     }
     return heads.empty() ? sample : heads;
   }
@@ -136,7 +116,8 @@ class Parser {
     std::vector<std::string_view> inner;
     Fields fields;
     for (const std::string_view line : sample) {
-      if (candidates_[0].format->match(line, fields) && !fields.message.empty()) inner.push_back(fields.message);
+      if (candidates_[0].format->match(line, fields) && !fields.message.empty())
+        inner.push_back(fields.message);
     }
     if (inner.empty()) return;
     for (const FormatMatch& m : formats_.detect(inner)) {
@@ -150,7 +131,8 @@ class Parser {
     for (const std::string_view line : sample) {
       for (const FormatMatch& m : candidates_) {
         if (!m.format->match(line, fields_)) continue;
-        if (fields_.has_time && fields_.time.shape == TimeShape::uptime) latest = std::max(latest, fields_.time.ticks_of_day);
+        if (fields_.has_time && fields_.time.shape == TimeShape::uptime)
+          latest = std::max(latest, fields_.time.ticks_of_day);
         break;
       }
     }
@@ -165,8 +147,10 @@ class Parser {
       const size_t newline = text.find('\n');
       std::string_view line = text.substr(0, newline);
       text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
-      if (line_goes_on_) ++n_cut_lines_;
-      else ++line_no_;
+      if (line_goes_on_)
+        ++n_cut_lines_;
+      else
+        ++line_no_;
       line_goes_on_ = text.empty() && block.cut;
       if (block.plain) {
         take_line(line, line);
@@ -194,7 +178,8 @@ class Parser {
     take_line(raw, arena_->keep(clean_line(without, ignored, scratch_)));
   }
 
-  // raw: as it is kept; text: the same for reading, without colours. Both live as long as the batch.
+  // raw: as it is kept; text: the same for reading, without colours. Both live as long as the
+  // batch.
   void take_line(std::string_view raw, std::string_view text) {
     if (raw.find_first_not_of(" \t") == std::string_view::npos) {
       ++pending_blanks_;
@@ -227,7 +212,7 @@ class Parser {
       return false;
     }
     const bool after_header = headed_ && last_matched_;
-    if (text.starts_with("Traceback ") && !after_header && !in_trace_) return false;   // begins one
+    if (text.starts_with("Traceback ") && !after_header && !in_trace_) return false;  // begins one
     if (inside_trace(text)) return in_trace_ = true;
     if (after_header) {
       // Under a format with times whatever has none goes on the event above; without, or behind an
@@ -238,18 +223,20 @@ class Parser {
     }
     if (!in_trace_ || pending_blanks_ > 0) return false;
     if (is_indented(text)) return true;
-    in_trace_ = false;                       // the exception that ends a Python traceback
+    in_trace_ = false;  // the exception that ends a Python traceback
     return begins_trace(text);
   }
 
   void extend(std::string_view raw) {
     Record& r = batch_.records.back();
     in_event_ = true;
-    const bool message_is_tail = r.message.data() + r.message.size() == r.raw.data() + r.raw.size() &&
-                                 r.message.data() >= r.raw.data();
+    const bool message_is_tail =
+        r.message.data() + r.message.size() == r.raw.data() + r.raw.size() &&
+        r.message.data() >= r.raw.data();
     const size_t message_at = message_is_tail ? size_t(r.message.data() - r.raw.data()) : 0;
     const size_t gap = 1 + pending_blanks_;
-    if (raw.data() == r.raw.data() + r.raw.size() + gap && block_->plain && block_->text.data() <= r.raw.data() &&
+    if (raw.data() == r.raw.data() + r.raw.size() + gap && block_->plain &&
+        block_->text.data() <= r.raw.data() &&
         r.raw.data() + r.raw.size() <= block_->text.data() + block_->text.size()) {
       r.raw = std::string_view(r.raw.data(), r.raw.size() + gap + raw.size());
     } else {
@@ -347,7 +334,9 @@ class Parser {
     for (const Fields::Extra& e : fields_.extra) {
       if (e.name.empty() || e.value.empty()) continue;
       if (json_.size() > 1) json_ += ',';
-      append_json_string(json_, e.name.find('\\') == std::string_view::npos ? std::string(e.name) : unescape_json(e.name));
+      append_json_string(json_, e.name.find('\\') == std::string_view::npos
+                                    ? std::string(e.name)
+                                    : unescape_json(e.name));
       json_ += ':';
       if (e.json || is_short_number(e.value)) {
         json_ += e.value;
@@ -366,7 +355,8 @@ class Parser {
     if (t.starts_with('-')) t.remove_prefix(1);
     if (t.empty() || t.size() > 15 || (t.size() > 1 && t[0] == '0' && t[1] != '.')) return false;
     const size_t dot = t.find('.');
-    return t.find_first_not_of("0123456789.") == std::string_view::npos && t[0] != '.' && t.back() != '.' &&
+    return t.find_first_not_of("0123456789.") == std::string_view::npos && t[0] != '.' &&
+           t.back() != '.' &&
            (dot == std::string_view::npos || t.find('.', dot + 1) == std::string_view::npos);
   }
 
@@ -419,33 +409,43 @@ class Parser {
     name_zone();
     for (std::string& text : input_.stream->notes()) note(std::move(text));
     if (source_.n_lines == 0) note("the input is empty");
-    if (n_cut_lines_ > 0) note(format("lines longer than %zu MB were cut into several records", options_.max_bytes_of_line >> 20));
+    if (n_cut_lines_ > 0)
+      note(format("lines longer than %zu MB were cut into several records",
+                  options_.max_bytes_of_line >> 20));
     if (n_long_lines_ > 0) {
-      note(format("%llu lines are longer than 64 KB: they are kept whole, templates look at their beginning",
-                  static_cast<unsigned long long>(n_long_lines_)));
+      note(
+          format("%llu lines are longer than 64 KB: they are kept whole, templates look at their "
+                 "beginning",
+                 static_cast<unsigned long long>(n_long_lines_)));
     }
     if (n_cut_records_ > 0) {
       note(format("%llu events of more than %u lines or %zu KB were cut into several records",
                   static_cast<unsigned long long>(n_cut_records_), options_.max_lines_of_record,
                   options_.max_bytes_of_record >> 10));
     }
-    if (n_ansi_ > 0) note(format("terminal colours in %llu lines were left out of the messages", static_cast<unsigned long long>(n_ansi_)));
+    if (n_ansi_ > 0)
+      note(format("terminal colours in %llu lines were left out of the messages",
+                  static_cast<unsigned long long>(n_ansi_)));
   }
 
   void note(std::string text) { source_.notes.push_back(std::move(text)); }
 
   void name_encoding() {
     const EncodingGuess& guess = lines_.encoding();
-    const uint64_t n_1252 = clean_counts_.n_windows_1252, n_escaped = clean_counts_.n_escaped - std::min(clean_counts_.n_escaped, n_ansi_);
+    const uint64_t n_1252 = clean_counts_.n_windows_1252,
+                   n_escaped = clean_counts_.n_escaped - std::min(clean_counts_.n_escaped, n_ansi_);
     source_.encoding = guess.encoding == Encoding::utf16le   ? "utf-16le"
                        : guess.encoding == Encoding::utf16be ? "utf-16be"
                        : guess.junk_share > 0.1              ? "binary"
                        : n_1252 > 0                          ? "latin-1"
                                                              : "utf-8";
     if (source_.encoding == "binary") {
-      note(format("%.0f %% of the first bytes are not text: this may not be a log", guess.junk_share * 100));
+      note(format("%.0f %% of the first bytes are not text: this may not be a log",
+                  guess.junk_share * 100));
     }
-    if (n_1252 > 0) note(format("%llu lines are not UTF-8 and were read as Windows-1252", static_cast<unsigned long long>(n_1252)));
+    if (n_1252 > 0)
+      note(format("%llu lines are not UTF-8 and were read as Windows-1252",
+                  static_cast<unsigned long long>(n_1252)));
     if (n_escaped > 0) {
       note(format("%llu lines hold control characters or bytes that are not text, shown as \\xNN",
                   static_cast<unsigned long long>(n_escaped)));
@@ -472,7 +472,8 @@ class Parser {
 
   static std::string offset_text(int minutes) {
     if (minutes == 0) return "UTC";
-    return format("%c%02d:%02d", minutes < 0 ? '-' : '+', std::abs(minutes) / 60, std::abs(minutes) % 60);
+    return format("%c%02d:%02d", minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
+                  std::abs(minutes) % 60);
   }
 
   void name_zone() {
@@ -492,8 +493,10 @@ class Parser {
       note(format("dates carry no year: assumed %d%s, from %s", times_.assumed_year(),
                   times_.year_passed() ? " and on past New Year" : "", from));
     }
-    if (times_.assumed_date()) note(format("times carry no date: assumed that they end at %s", from));
-    if (times_.assumed_boot()) note(format("times count from boot: assumed that they end at %s", from));
+    if (times_.assumed_date())
+      note(format("times carry no date: assumed that they end at %s", from));
+    if (times_.assumed_boot())
+      note(format("times count from boot: assumed that they end at %s", from));
   }
 
   LogInput& input_;
@@ -506,11 +509,11 @@ class Parser {
   TimeResolver times_;
   Source source_;
 
-  std::vector<FormatMatch> candidates_;   // best first
-  std::vector<uint64_t> used_;            // records of each
+  std::vector<FormatMatch> candidates_;  // best first
+  std::vector<uint64_t> used_;           // records of each
   std::vector<const Format*> inner_;
-  bool headed_ = false;                   // most events begin with a header that we know
-  bool headed_by_time_ = false;           // and that header has a time
+  bool headed_ = false;          // most events begin with a header that we know
+  bool headed_by_time_ = false;  // and that header has a time
   Fields fields_, inner_fields_;
 
   RecordBatch batch_;
@@ -518,7 +521,8 @@ class Parser {
   const LineBlock* block_ = nullptr;
   std::shared_ptr<std::string> joined_;
   std::string scratch_, json_;
-  uint64_t line_no_ = 0, n_plain_ = 0, n_cut_lines_ = 0, n_cut_records_ = 0, n_ansi_ = 0, n_long_lines_ = 0;
+  uint64_t line_no_ = 0, n_plain_ = 0, n_cut_lines_ = 0, n_cut_records_ = 0, n_ansi_ = 0,
+           n_long_lines_ = 0;
   uint32_t pending_blanks_ = 0;
   bool line_goes_on_ = false, last_matched_ = false, in_trace_ = false, in_event_ = false;
   CleanCounts clean_counts_;
@@ -526,8 +530,8 @@ class Parser {
 
 }  // namespace
 
-Source parse(LogInput& input, const FormatSet& formats, const ParseOptions& options, const OnBatch& on_batch,
-             const OnProgress& on_progress, std::stop_token stop) {
+Source parse(LogInput& input, const FormatSet& formats, const ParseOptions& options,
+             const OnBatch& on_batch, const OnProgress& on_progress, std::stop_token stop) {
   return Parser(input, formats, options, on_batch, on_progress, std::move(stop)).run();
 }
 

@@ -15,11 +15,11 @@
 namespace app::logs {
 
 struct ParseOptions {
-  int utc_offset_minutes = 0;          // of times that carry no zone
-  Ticks reference_time = no_time;      // when the log ended; no_time: the file's time, else now
-  uint32_t source_id = 0;              // put into every record
-  std::string format;                  // a format's name instead of detection; "plain": none
-  bool join_lines = true;              // events of several lines are one record
+  int utc_offset_minutes = 0;      // of times that carry no zone
+  Ticks reference_time = no_time;  // when the log ended; no_time: the file's time, else now
+  uint32_t source_id = 0;          // put into every record
+  std::string format;              // a format's name instead of detection; "plain": none
+  bool join_lines = true;          // events of several lines are one record
   size_t batch_records = 8192;
   uint32_t max_lines_of_record = 1000;  // longer events are cut into several records, and said
   size_t max_bytes_of_record = 1 << 20;
@@ -39,6 +39,7 @@ using OnProgress = std::function<void(const ParseProgress&)>;
 // Throws Error{io}; Error{cancelled} where stop is requested (batches given so far stay valid);
 // Error{invalid_input} where options.format is not in formats.
 Source parse(LogInput& input, const FormatSet& formats, const ParseOptions& options,
-             const OnBatch& on_batch, const OnProgress& on_progress = {}, std::stop_token stop = {});
+             const OnBatch& on_batch, const OnProgress& on_progress = {},
+             std::stop_token stop = {});
 
 }  // namespace app::logs

@@ -25,7 +25,7 @@ struct Pattern::Match {
   std::string_view line;
   const LevelMap& levels;
   Fields& out;
-  int budget = 400;   // steps; a line that needs more does not fit
+  int budget = 400;  // steps; a line that needs more does not fit
 };
 
 Pattern::Pattern(std::string_view text, const LevelMap&) {
@@ -38,8 +38,8 @@ Pattern::Pattern(std::string_view text, const LevelMap&) {
 void Pattern::compile(std::string_view text) {
   std::vector<size_t> open;
   const auto bad = [&](size_t at, const char* what) {
-    engine::fail(engine::ErrorKind::invalid_input, "pattern `%.*s`, character %zu: %s", int(text.size()),
-                 text.data(), at + 1, what);
+    engine::fail(engine::ErrorKind::invalid_input, "pattern `%.*s`, character %zu: %s",
+                 int(text.size()), text.data(), at + 1, what);
   };
   for (size_t i = 0; i < text.size();) {
     if (text.substr(i, 2) == "{?") {
@@ -78,8 +78,9 @@ void Pattern::add_field(std::string_view field, std::string_view pattern_text) {
   const std::string_view name = field.substr(0, colon);
   std::string_view kind = colon == std::string_view::npos ? "" : field.substr(colon + 1);
   const auto bad = [&](const char* what) {
-    engine::fail(engine::ErrorKind::invalid_input, "pattern `%.*s`: {%.*s}: %s", int(pattern_text.size()),
-                 pattern_text.data(), int(field.size()), field.data(), what);
+    engine::fail(engine::ErrorKind::invalid_input, "pattern `%.*s`: {%.*s}: %s",
+                 int(pattern_text.size()), pattern_text.data(), int(field.size()), field.data(),
+                 what);
   };
   Step step;
   if (name.empty()) bad("a field needs a name");
@@ -99,24 +100,42 @@ void Pattern::add_field(std::string_view field, std::string_view pattern_text) {
     steps_.push_back(step);
     return;
   }
-  if (kind.empty()) kind = name == "message" ? "rest" : name == "pid" || name == "pri" ? "int" : "word";
-  if (name == "host") step.role = Role::host;
-  else if (name == "process") step.role = Role::process;
-  else if (name == "pid") step.role = Role::pid;
-  else if (name == "message") step.role = Role::message;
-  else if (name == "pri") step.role = Role::priority;
-  else if (name != "header" && name != "_") step.role = Role::extra;
+  if (kind.empty())
+    kind = name == "message" ? "rest" : name == "pid" || name == "pri" ? "int" : "word";
+  if (name == "host")
+    step.role = Role::host;
+  else if (name == "process")
+    step.role = Role::process;
+  else if (name == "pid")
+    step.role = Role::pid;
+  else if (name == "message")
+    step.role = Role::message;
+  else if (name == "pri")
+    step.role = Role::priority;
+  else if (name != "header" && name != "_")
+    step.role = Role::extra;
   step.text = name;
-  if (kind == "word") step.kind = Kind::word;
-  else if (kind == "text") step.kind = Kind::text;
-  else if (kind == "rest") step.kind = Kind::rest;
-  else if (kind == "int") step.kind = Kind::integer;
-  else if (kind == "hex") step.kind = Kind::hex;
-  else if (kind == "quoted") step.kind = Kind::quoted;
-  else if (kind == "age") step.kind = Kind::age;
-  else if (kind == "here") step.kind = Kind::here;
-  else bad("no such kind of field");
-  detail_ += step.kind == Kind::integer || step.kind == Kind::hex || step.kind == Kind::age ? 0.7 : step.role == Role::message ? 0 : 0.4;
+  if (kind == "word")
+    step.kind = Kind::word;
+  else if (kind == "text")
+    step.kind = Kind::text;
+  else if (kind == "rest")
+    step.kind = Kind::rest;
+  else if (kind == "int")
+    step.kind = Kind::integer;
+  else if (kind == "hex")
+    step.kind = Kind::hex;
+  else if (kind == "quoted")
+    step.kind = Kind::quoted;
+  else if (kind == "age")
+    step.kind = Kind::age;
+  else if (kind == "here")
+    step.kind = Kind::here;
+  else
+    bad("no such kind of field");
+  detail_ += step.kind == Kind::integer || step.kind == Kind::hex || step.kind == Kind::age ? 0.7
+             : step.role == Role::message                                                   ? 0
+                                                                                            : 0.4;
   steps_.push_back(std::move(step));
 }
 
@@ -157,19 +176,30 @@ void Pattern::assign(const Step& step, std::string_view value, Match& m) const {
   Fields& out = m.out;
   int64_t number = 0;
   switch (step.role) {
-    case Role::none: return;
-    case Role::host: out.host = value; return;
-    case Role::process: out.process = value; return;
-    case Role::message: out.message = value; return;
+    case Role::none:
+      return;
+    case Role::host:
+      out.host = value;
+      return;
+    case Role::process:
+      out.process = value;
+      return;
+    case Role::message:
+      out.message = value;
+      return;
     case Role::pid:
-      if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc()) out.pid = number;
+      if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc())
+        out.pid = number;
       return;
     case Role::priority:
-      if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc() && number >= 0) {
+      if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc() &&
+          number >= 0) {
         out.level = of_syslog_severity[number & 7];
       }
       return;
-    case Role::extra: out.extra.push_back({step.text, value, false}); return;
+    case Role::extra:
+      out.extra.push_back({step.text, value, false});
+      return;
   }
 }
 
@@ -203,14 +233,18 @@ bool Pattern::run(size_t i, size_t at, Match& m) const {
     const Step& step = steps_[i];
     switch (step.kind) {
       case Kind::literal:
-        if (line.size() - at < step.text.size() || line.compare(at, step.text.size(), step.text) != 0) return false;
+        if (line.size() - at < step.text.size() ||
+            line.compare(at, step.text.size(), step.text) != 0)
+          return false;
         at += step.text.size();
         break;
       case Kind::blank: {
         const size_t begin = at;
         while (at < line.size() && is_blank(line[at])) ++at;
         // The blank before an empty message may have been trimmed away.
-        if (at == begin && !(at == line.size() && i + 1 < steps_.size() && steps_[i + 1].kind == Kind::rest)) return false;
+        if (at == begin &&
+            !(at == line.size() && i + 1 < steps_.size() && steps_[i + 1].kind == Kind::rest))
+          return false;
         break;
       }
       case Kind::time: {
@@ -232,7 +266,8 @@ bool Pattern::run(size_t i, size_t at, Match& m) const {
         Level level = Level::none;
         if (!m.levels.empty()) {
           char lower[13];
-          for (size_t k = 0; k < word.size(); ++k) lower[k] = is_letter(word[k]) ? char(word[k] | 32) : word[k];
+          for (size_t k = 0; k < word.size(); ++k)
+            lower[k] = is_letter(word[k]) ? char(word[k] | 32) : word[k];
           const auto found = m.levels.find(std::string_view(lower, word.size()));
           if (found != m.levels.end()) level = found->second;
         }
@@ -254,7 +289,9 @@ bool Pattern::run(size_t i, size_t at, Match& m) const {
         size_t end = at;
         if (step.kind == Kind::integer && end < line.size() && line[end] == '-') ++end;
         const size_t digits = end;
-        while (end < line.size() && end - digits < 20 && (step.kind == Kind::hex ? is_hex(line[end]) : is_digit(line[end]))) ++end;
+        while (end < line.size() && end - digits < 20 &&
+               (step.kind == Kind::hex ? is_hex(line[end]) : is_digit(line[end])))
+          ++end;
         if (end == digits) return false;
         assign(step, line.substr(at, end - at), m);
         at = end;
@@ -272,7 +309,9 @@ bool Pattern::run(size_t i, size_t at, Match& m) const {
       case Kind::age: {  // 5m12s, 3d, <unknown>
         size_t end = at;
         size_t n_digits = 0;
-        while (end < line.size() && (is_digit(line[end]) || std::string_view("smhdwy").find(line[end]) != std::string_view::npos)) {
+        while (end < line.size() &&
+               (is_digit(line[end]) ||
+                std::string_view("smhdwy").find(line[end]) != std::string_view::npos)) {
           n_digits += is_digit(line[end++]);
         }
         if (line.substr(at).starts_with("<unknown>")) end = at + 9, n_digits = 1;
@@ -286,7 +325,8 @@ bool Pattern::run(size_t i, size_t at, Match& m) const {
         break;
       case Kind::optional: {
         const Fields& f = m.out;
-        const auto [has_time, level, pid, n_extra] = std::tuple(f.has_time, f.level, f.pid, f.extra.size());
+        const auto [has_time, level, pid, n_extra] =
+            std::tuple(f.has_time, f.level, f.pid, f.extra.size());
         const auto [host, process] = std::pair(f.host, f.process);
         if (run(i + 1, at, m)) return true;
         m.out.has_time = has_time;

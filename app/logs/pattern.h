@@ -26,18 +26,30 @@ class Pattern {
 
  private:
   enum class Kind : uint8_t {
-    literal, blank, time, level, word, text, rest, integer, hex, quoted, age, here,
-    optional, end_optional
+    literal,
+    blank,
+    time,
+    level,
+    word,
+    text,
+    rest,
+    integer,
+    hex,
+    quoted,
+    age,
+    here,
+    optional,
+    end_optional
   };
   enum class Role : uint8_t { none, host, process, pid, message, priority, extra };
   struct Step {
     Kind kind = Kind::literal;
     Role role = Role::none;
     TimeShape shape = TimeShape::any;
-    std::string text;              // literal, or the name of an extra field
-    size_t after_optional = 0;     // optional: index of the step behind it
-    bool stop[256] = {};           // word, text: characters that may follow
-    bool may_end = false;          // word, text: may stand at the end of the line
+    std::string text;           // literal, or the name of an extra field
+    size_t after_optional = 0;  // optional: index of the step behind it
+    bool stop[256] = {};        // word, text: characters that may follow
+    bool may_end = false;       // word, text: may stand at the end of the line
   };
   struct Match;
 

@@ -8,7 +8,7 @@
 namespace app::logs {
 namespace {
 
-constexpr size_t n_slots = 128;       // of time, while counting; 64 are given out
+constexpr size_t n_slots = 128;  // of time, while counting; 64 are given out
 constexpr size_t n_slices = 64;
 constexpr size_t n_samples_kept = 16;
 constexpr size_t n_samples_given = 8;
@@ -19,7 +19,7 @@ struct Counts {
   RowId first_row = no_row, last_row = no_row;
   Ticks first_time = no_time, last_time = no_time;
   uint64_t by_level[n_levels] = {};
-  std::vector<RowId> samples;         // every stride-th occurrence
+  std::vector<RowId> samples;  // every stride-th occurrence
   uint64_t stride = 1;
   std::vector<uint32_t> slots;
 
@@ -92,8 +92,8 @@ struct TemplateMiner::State {
 
   MinerOptions options;
   Clusters clusters;
-  ShapeTable shapes;          // masked hash -> shape while learning, -> template afterwards
-  ShapeTable fresh;           // masked hash -> shape of this batch
+  ShapeTable shapes;  // masked hash -> shape while learning, -> template afterwards
+  ShapeTable fresh;   // masked hash -> shape of this batch
   std::vector<uint64_t> fresh_hashes;
   bool learning = true;
   std::vector<RecordBatch> held;
@@ -105,7 +105,8 @@ struct TemplateMiner::State {
   std::vector<MaskedToken> tokens;
 
   std::string_view looked_at(const Record& r) const {
-    const std::string_view line = r.message.substr(0, std::min(r.message.find('\n'), options.max_bytes));
+    const std::string_view line =
+        r.message.substr(0, std::min(r.message.find('\n'), options.max_bytes));
     return line;
   }
 
@@ -148,7 +149,8 @@ struct TemplateMiner::State {
   // --- afterwards
 
   void assign(RecordBatch& batch) {
-    constexpr uint32_t pending = 1u << 31;   // marks the index of a shape in place of a template's id
+    constexpr uint32_t pending = 1u
+                                 << 31;  // marks the index of a shape in place of a template's id
     fresh.clear();
     for (Record& r : batch.records) {
       const std::string_view text = looked_at(r);
@@ -168,7 +170,8 @@ struct TemplateMiner::State {
     }
     place_fresh();
     for (Record& r : batch.records) {
-      if (r.template_id & pending) r.template_id = clusters.template_of_shape(r.template_id & ~pending);
+      if (r.template_id & pending)
+        r.template_id = clusters.template_of_shape(r.template_id & ~pending);
       count(r);
     }
     clusters.forget_shapes();
@@ -183,7 +186,7 @@ struct TemplateMiner::State {
     } else {
       for (uint32_t shape = 0; shape < fresh_hashes.size(); ++shape) clusters.place(shape);
     }
-    if (shapes.size() + fresh_hashes.size() > max_shapes) shapes.clear();   // only a cache by now
+    if (shapes.size() + fresh_hashes.size() > max_shapes) shapes.clear();  // only a cache by now
     for (uint32_t shape = 0; shape < fresh_hashes.size(); ++shape) {
       shapes.insert(fresh_hashes[shape], clusters.template_of_shape(shape));
     }
@@ -239,7 +242,8 @@ struct TemplateMiner::State {
     for (size_t i = 0; i < n_slots; ++i) {
       if (c.slots[i] == 0) continue;
       const Ticks middle = std::clamp(origin + Ticks(i) * width + width / 2, first_time, last_time);
-      slices[std::min(n_slices - 1, size_t(double(middle - first_time) / span * n_slices))] += c.slots[i];
+      slices[std::min(n_slices - 1, size_t(double(middle - first_time) / span * n_slices))] +=
+          c.slots[i];
     }
     return slices;
   }
@@ -292,7 +296,8 @@ void TemplateMiner::add(RecordBatch&& batch, const OnBatch& on_batch) {
   if (s.learning) {
     s.learn(batch);
     s.held.push_back(std::move(batch));
-    if (s.n_held >= s.options.learn_records || s.held_bytes >= max_held_bytes) s.end_learning(on_batch);
+    if (s.n_held >= s.options.learn_records || s.held_bytes >= max_held_bytes)
+      s.end_learning(on_batch);
     return;
   }
   s.assign(batch);

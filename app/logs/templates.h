@@ -1,10 +1,10 @@
 // app/logs/templates.h: the shapes of messages, mined while records stream by.
 //
 // Numbers, addresses, ids, paths and the like are masked first; a masked text that was seen before
-// finds its template in one hash look-up. New masked texts are clustered: the first records are held
-// back until there is enough to tell a parameter from a word (Drain decides on the first line it
-// sees; that is what costs it accuracy), later ones join the nearest template or start one.
-// Ids count from 0 in the order of first sight and never change.
+// finds its template in one hash look-up. New masked texts are clustered: the first records are
+// held back until there is enough to tell a parameter from a word (Drain decides on the first line
+// it sees; that is what costs it accuracy), later ones join the nearest template or start one. Ids
+// count from 0 in the order of first sight and never change.
 #pragma once
 #include <functional>
 #include <memory>
@@ -16,10 +16,10 @@
 namespace app::logs {
 
 struct MinerOptions {
-  RowId first_row = 0;              // row id that the store will give the first record
-  size_t learn_records = 100'000;   // held back at most
-  size_t max_templates = 20'000;    // further shapes share the template "<*>"
-  size_t max_bytes = 4096;          // only so much of a message is looked at
+  RowId first_row = 0;             // row id that the store will give the first record
+  size_t learn_records = 100'000;  // held back at most
+  size_t max_templates = 20'000;   // further shapes share the template "<*>"
+  size_t max_bytes = 4096;         // only so much of a message is looked at
 };
 
 class TemplateMiner {

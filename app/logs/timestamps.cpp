@@ -1,9 +1,6 @@
 #include "app/logs/timestamps.h"
 
 #include <array>
-#include <cstdlib>
-
-#include "engine/base/error.h"
 
 namespace app::logs {
 namespace {
@@ -50,7 +47,8 @@ bool read_digits(Cursor& c, size_t n, int& out) {
 // One or two digits, the first may be a blank where the second is not.
 bool read_day(Cursor& c, int& out) {
   const Cursor start = c;
-  if (is_digit(c.peek()) && is_digit(c.peek(1))) return read_digits(c, 2, out) && out >= 1 && out <= 31;
+  if (is_digit(c.peek()) && is_digit(c.peek(1)))
+    return read_digits(c, 2, out) && out >= 1 && out <= 31;
   c.skip(' ');
   if (read_digits(c, 1, out) && out >= 1 && !is_digit(c.peek())) return true;
   c = start;
@@ -88,7 +86,8 @@ bool read_clock(Cursor& c, char separator, std::string_view fraction_separators,
   return true;
 }
 
-// Z, UTC, GMT, +02:00, +0200, +02; a blank may stand before. Words only where followed by no letter.
+// Z, UTC, GMT, +02:00, +0200, +02; a blank may stand before. Words only where followed by no
+// letter.
 void read_zone(Cursor& c, WrittenTime& out) {
   const Cursor start = c;
   if (c.skip('Z') && !is_letter(c.peek()) && !is_digit(c.peek())) {
@@ -130,7 +129,8 @@ void read_zone(Cursor& c, WrittenTime& out) {
 
 constexpr std::array<std::string_view, 12> months = {"jan", "feb", "mar", "apr", "may", "jun",
                                                      "jul", "aug", "sep", "oct", "nov", "dec"};
-constexpr std::array<std::string_view, 7> weekdays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+constexpr std::array<std::string_view, 7> weekdays = {"mon", "tue", "wed", "thu",
+                                                      "fri", "sat", "sun"};
 
 template <size_t N>
 int read_name(Cursor& c, const std::array<std::string_view, N>& names) {
@@ -151,7 +151,8 @@ bool read_iso(Cursor& c, WrittenTime& out) {
   const char separator = c.peek(4);
   if (separator != '-' && separator != '/' && separator != '.') return false;
   if (!read_digits(c, 4, out.year) || out.year < 1970 || !c.skip(separator)) return false;
-  if (!read_digits(c, 2, out.month) || !c.skip(separator) || !read_digits(c, 2, out.day)) return false;
+  if (!read_digits(c, 2, out.month) || !c.skip(separator) || !read_digits(c, 2, out.day))
+    return false;
   if (!valid_date(out.month, out.day)) return false;
   char between = c.peek();
   if (between == ',') {
@@ -186,7 +187,8 @@ bool read_loose_clock(Cursor& c, int64_t& ticks) {
     for (; i == 3 && n > 3; --n) part[3] /= 10;
   }
   if (part[0] > 23 || part[1] > 59 || part[2] > 60) return false;
-  ticks = ((int64_t(part[0]) * 3600 + part[1] * 60 + part[2]) * 1000 + part[3]) * (ticks_per_second / 1000);
+  ticks = ((int64_t(part[0]) * 3600 + part[1] * 60 + part[2]) * 1000 + part[3]) *
+          (ticks_per_second / 1000);
   return true;
 }
 
@@ -218,7 +220,8 @@ bool read_short_year(Cursor& c, WrittenTime& out) {
   if (!c.skip_blanks()) return false;
   if (read_clock(c, ':', ".,", out.ticks_of_day)) return true;
   int h = 0, m = 0, s = 0;
-  if (slashes || !read_digits(c, 2, h) || !read_digits(c, 2, m) || !read_digits(c, 2, s)) return false;
+  if (slashes || !read_digits(c, 2, h) || !read_digits(c, 2, m) || !read_digits(c, 2, s))
+    return false;
   out.ticks_of_day = (int64_t(h) * 3600 + m * 60 + s) * ticks_per_second;
   return h < 24 && m < 60 && s <= 60 && !is_digit(c.peek());
 }
@@ -241,7 +244,7 @@ bool read_syslog(Cursor& c, WrittenTime& out) {
   out.month = read_name(c, months);
   if (out.month == 0 || !c.skip(' ') || !read_day(c, out.day)) return false;
   Cursor before_clock = c;
-  if (read_year(c, out.year)) before_clock = c;   // Jan 31, 2026 10:20:30
+  if (read_year(c, out.year)) before_clock = c;  // Jan 31, 2026 10:20:30
   c = before_clock;
   c.skip(',');
   if (!c.skip_blanks() || !read_clock(c, ':', ".,", out.ticks_of_day)) return false;
@@ -390,8 +393,6 @@ size_t scan_shape(std::string_view text, const Shape& shape, WrittenTime& out) {
   return size_t(c.at - text.data());
 }
 
-bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
-
 }  // namespace
 
 std::optional<TimeShape> time_shape_named(std::string_view name) {
@@ -411,94 +412,12 @@ size_t scan_time(std::string_view text, TimeShape shape, WrittenTime& out) {
     return 0;
   }
   if (!is_digit(text[0])) return 0;
-  for (const TimeShape s : {TimeShape::iso, TimeShape::compact, TimeShape::short_year,
-                            TimeShape::day_month, TimeShape::us_date, TimeShape::month_day,
-                            TimeShape::klog, TimeShape::epoch}) {
+  for (const TimeShape s :
+       {TimeShape::iso, TimeShape::compact, TimeShape::short_year, TimeShape::day_month,
+        TimeShape::us_date, TimeShape::month_day, TimeShape::klog, TimeShape::epoch}) {
     if (const size_t n = scan_shape(text, shapes[size_t(s)], out)) return n;
   }
   return 0;
-}
-
-Ticks ticks_from_date(int year, int month, int day) {
-  constexpr int before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-  const int64_t y = year - 1;
-  int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + before[month - 1] + day - 1;
-  if (month > 2 && is_leap(year)) ++days;
-  return days * 86400 * ticks_per_second;
-}
-
-Date date_from_ticks(Ticks time) {
-  // Days to civil date, from 0000-03-01 in eras of 400 years.
-  const int64_t z = time / (86400 * ticks_per_second) + 306;
-  const int64_t era = z / 146097, doe = z - era * 146097;
-  const int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-  const int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-  const int64_t month = mp < 10 ? mp + 3 : mp - 9;
-  return {int(yoe + era * 400 + (month <= 2)), int(month), int(doy - (153 * mp + 2) / 5 + 1)};
-}
-
-std::string iso_text(Ticks time) {
-  if (time == no_time) return {};
-  const Date d = date_from_ticks(time);
-  const int64_t in_day = time % (86400 * ticks_per_second), s = in_day / ticks_per_second;
-  return engine::format("%04d-%02d-%02dT%02d:%02d:%02d.%07dZ", d.year, d.month, d.day,
-                        int(s / 3600), int(s / 60 % 60), int(s % 60), int(in_day % ticks_per_second));
-}
-
-TimeResolver::TimeResolver(Ticks reference, int utc_offset_minutes)
-    : reference_(reference), boot_(no_time), offset_minutes_(utc_offset_minutes) {}
-
-Ticks TimeResolver::resolve(const WrittenTime& w) {
-  if (w.shape == TimeShape::epoch) return unix_epoch_ticks + w.ticks_of_day;
-  if (w.shape == TimeShape::uptime) {
-    if (boot_ == no_time) boot_ = reference_ - w.ticks_of_day;
-    assumed_boot_ = true;
-    return boot_ + w.ticks_of_day;
-  }
-
-  const int offset = w.has_zone ? w.utc_offset_minutes : offset_minutes_;
-  if (w.has_zone) {
-    written_offset_ = offset;
-  } else {
-    assumed_zone_ = true;
-  }
-  const Ticks offset_ticks = Ticks(offset) * 60 * ticks_per_second;
-
-  if (w.shape == TimeShape::clock) {
-    const Ticks day = 86400 * ticks_per_second;
-    if (clock_day_ == no_time) {
-      clock_day_ = (reference_ + offset_ticks) / day * day;
-      if (clock_day_ + w.ticks_of_day - offset_ticks > reference_) clock_day_ -= day;
-    } else if (last_clock_ - w.ticks_of_day > day / 2) {
-      clock_day_ += day;
-    }
-    last_clock_ = w.ticks_of_day;
-    return clock_day_ + w.ticks_of_day - offset_ticks;
-  }
-
-  int year = w.year;
-  if (year == 0) {
-    if (year_ == 0) {
-      // A day of slack: the zones of the log and of the file's time may differ.
-      const Ticks latest = reference_ + 86400 * ticks_per_second;
-      year_ = date_from_ticks(reference_).year;
-      if (ticks_from_date(year_, w.month, w.day) + w.ticks_of_day > latest) --year_;
-      first_year_ = year_;
-    } else if (last_month_ >= 11 && w.month <= 2) {
-      ++year_;
-    } else if (last_month_ <= 2 && w.month >= 11) {
-      --year_;  // a line out of order around New Year
-    }
-    last_month_ = w.month;
-    year = year_;
-  }
-  if (year != cached_year_ || w.month != cached_month_ || w.day != cached_day_) {
-    cached_year_ = year;
-    cached_month_ = w.month;
-    cached_day_ = w.day;
-    cached_date_ = ticks_from_date(year, w.month, w.day);
-  }
-  return cached_date_ + w.ticks_of_day - offset_ticks;
 }
 
 }  // namespace app::logs

@@ -46,7 +46,8 @@ void read(LogInput input) {
       check(r.template_id != no_template, "every record has a template");
     }
   };
-  const Source source = parse(input, formats(), options, [&](RecordBatch&& batch) { miner.add(std::move(batch), look); });
+  const Source source = parse(input, formats(), options,
+                              [&](RecordBatch&& batch) { miner.add(std::move(batch), look); });
   miner.flush(look);
   check(source.n_records == n_records, "records are counted");
   uint64_t n_mined = 0;

@@ -19,12 +19,14 @@ struct Event {
 // One hour of steady messages, two a second.
 std::vector<Event> steady_hour() {
   std::vector<Event> events;
-  for (int i = 0; i < 7200; ++i) events.push_back({i * 0.5, i % 4 ? "request served in 5 ms" : "connection from 10.0.0.1"});
+  for (int i = 0; i < 7200; ++i)
+    events.push_back({i * 0.5, i % 4 ? "request served in 5 ms" : "connection from 10.0.0.1"});
   return events;
 }
 
 std::vector<Anomaly> find(std::vector<Event> events) {
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.second < b.second; });
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.second < b.second; });
   const Ticks begin = ticks_from_date(2026, 1, 31);
   TemplateMiner miner;
   ActivityCounter counter;
@@ -84,7 +86,8 @@ TEST_CASE("logs/anomalies: a message that occurs once in thousands is rare") {
 TEST_CASE("logs/anomalies: a burst names its place and the usual rate") {
   std::vector<Event> events = steady_hour();
   for (int i = 0; i < 60; ++i) events.push_back({i * 60.0, "retrying upload", Level::warning});
-  for (int i = 0; i < 300; ++i) events.push_back({1800 + i * 0.1, "retrying upload", Level::warning});
+  for (int i = 0; i < 300; ++i)
+    events.push_back({1800 + i * 0.1, "retrying upload", Level::warning});
   const std::vector<Anomaly> got = find(events);
   const Anomaly* a = of_kind(got, "burst");
   REQUIRE(a != nullptr);
@@ -116,8 +119,10 @@ TEST_CASE("logs/anomalies: a steady message that stops is gone") {
 TEST_CASE("logs/anomalies: the stretch with more errors is found with its shares") {
   std::vector<Event> events = steady_hour();
   for (Event& e : events) {
-    if (e.second >= 2000 && e.second < 2400 && int(e.second * 2) % 2) e.level = Level::error;
-    else if (int(e.second * 2) % 100 == 0) e.level = Level::error;
+    if (e.second >= 2000 && e.second < 2400 && int(e.second * 2) % 2)
+      e.level = Level::error;
+    else if (int(e.second * 2) % 100 == 0)
+      e.level = Level::error;
   }
   const std::vector<Anomaly> got = find(events);
   const Anomaly* a = of_kind(got, "error_share");

@@ -19,7 +19,7 @@ TEST_CASE("logs/encoding: UTF-16 without a mark is seen by its zero bytes") {
 }
 
 TEST_CASE("logs/encoding: UTF-16 cut at any byte decodes to the same text") {
-  const std::string_view bytes = "\x3D\xD8\x00\xDE\xE4\x00x\0"sv;   // grinning face, a umlaut, x
+  const std::string_view bytes = "\x3D\xD8\x00\xDE\xE4\x00x\0"sv;  // grinning face, a umlaut, x
   for (size_t cut = 0; cut <= bytes.size(); ++cut) {
     CAPTURE(cut);
     Utf16Decoder decoder(false);

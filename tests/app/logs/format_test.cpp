@@ -53,7 +53,8 @@ TEST_CASE("logs/format: every sample of every format file reads as the file says
   }
 }
 
-TEST_CASE("logs/format: a sample alone is detected as its own format and read the same in the end") {
+TEST_CASE(
+    "logs/format: a sample alone is detected as its own format and read the same in the end") {
   for (const auto& format : formats().formats()) {
     for (const Format::Sample& sample : format->samples) {
       CAPTURE(format->name);
@@ -79,12 +80,14 @@ TEST_CASE("logs/format: a sample alone is detected as its own format and read th
 TEST_CASE("logs/format: a mistake in a format file is named with file and cause") {
   CHECK(error_of("{").find("test.json") != std::string::npos);
   CHECK(error_of(R"({"name":"x","kind":"regex"})").find("`kind` must be") != std::string::npos);
-  CHECK(error_of(R"({"name":"x","kind":"pattern","patterns":["{time:moon}"],"samples":[{"line":"a"}]})")
+  CHECK(error_of(
+            R"({"name":"x","kind":"pattern","patterns":["{time:moon}"],"samples":[{"line":"a"}]})")
             .find("no such shape of time") != std::string::npos);
-  CHECK(error_of(R"({"name":"x","kind":"pattern","patterns":["{message"],"samples":[{"line":"a"}]})")
-            .find("not closed") != std::string::npos);
-  CHECK(error_of(R"({"name":"x","kind":"pattern","patterns":["{message}"]})").find("`samples` is missing") !=
-        std::string::npos);
+  CHECK(
+      error_of(R"({"name":"x","kind":"pattern","patterns":["{message"],"samples":[{"line":"a"}]})")
+          .find("not closed") != std::string::npos);
+  CHECK(error_of(R"({"name":"x","kind":"pattern","patterns":["{message}"]})")
+            .find("`samples` is missing") != std::string::npos);
   CHECK_THROWS_AS(FormatSet::load("/nonexistent/folder"), engine::Error);
 }
 

@@ -29,8 +29,10 @@ class OneChunk : public store::LogSnapshot {
     auto names = std::make_shared<columns::Dictionary>();
     for (const char* name : level_names) names->values.push_back(name);
     chunk->columns.resize(store::n_log_columns);
-    chunk->columns[size_t(store::LogColumn::timestamp)] = columns::Column::from_i64(columns::Type::datetime, times_, valid_);
-    chunk->columns[size_t(store::LogColumn::level)] = columns::Column::from_dictionary(columns::Type::string, names, levels_);
+    chunk->columns[size_t(store::LogColumn::timestamp)] =
+        columns::Column::from_i64(columns::Type::datetime, times_, valid_);
+    chunk->columns[size_t(store::LogColumn::level)] =
+        columns::Column::from_dictionary(columns::Type::string, names, levels_);
     chunk->n_rows = times_.size();
     return chunk;
   }
@@ -76,7 +78,8 @@ TEST_CASE("logs/histogram: empty buckets are there, records without a time are a
 
 TEST_CASE("logs/histogram: a filter and a range count only what passes both") {
   OneChunk log;
-  for (int i = 0; i < 100; ++i) log.add(day + i * ticks_per_second, i % 2 ? Level::error : Level::info);
+  for (int i = 0; i < 100; ++i)
+    log.add(day + i * ticks_per_second, i % 2 ? Level::error : Level::info);
   HistogramOptions options;
   options.begin = day + 10 * ticks_per_second;
   options.end = day + 20 * ticks_per_second;

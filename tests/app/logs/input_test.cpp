@@ -96,7 +96,8 @@ TEST_CASE("logs/input: a folder is read in name order, folders below included") 
 
 TEST_CASE("logs/input: a missing file, a device and a picture are refused with path and cause") {
   TemporaryFolder folder;
-  const std::string picture = folder.write("photo.log", std::string("\xFF\xD8\xFF\xE0\0\x10JFIF", 10));
+  const std::string picture =
+      folder.write("photo.log", std::string("\xFF\xD8\xFF\xE0\0\x10JFIF", 10));
   const auto error_of = [](const std::string& path) {
     InputList list({path});
     try {
@@ -106,7 +107,8 @@ TEST_CASE("logs/input: a missing file, a device and a picture are refused with p
     }
     return std::string();
   };
-  CHECK(error_of(folder.path() + "/none.log").find("none.log: cannot be opened") != std::string::npos);
+  CHECK(error_of(folder.path() + "/none.log").find("none.log: cannot be opened") !=
+        std::string::npos);
   CHECK(error_of("/dev/null").find("is a device") != std::string::npos);
   CHECK(error_of(picture).find("JPEG image") != std::string::npos);
   InputList list({folder.path()});
@@ -119,7 +121,8 @@ TEST_CASE("logs/input: archives inside archives give their members by name") {
   TemporaryFolder folder;
   const std::string text = numbered_lines(500);
   const std::string inner = gzip(pack(false, {{"deep/one.log", text}}));
-  const std::string outer = pack(true, {{"inner.tgz", inner}, {"two.log", "plain\n"}, {"three.log.gz", gzip(text)}});
+  const std::string outer =
+      pack(true, {{"inner.tgz", inner}, {"two.log", "plain\n"}, {"three.log.gz", gzip(text)}});
   InputList list({folder.write("bundle.zip", outer)});
   const std::vector<Read> got = read_inputs(list);
   REQUIRE(got.size() == 3);
@@ -148,7 +151,8 @@ TEST_CASE("logs/input: gzip cut at any place gives all text before the cut, and 
   CHECK(longest > text.size() / 2);
 }
 
-TEST_CASE("logs/input: gzip members one after the other are one text; damage in the middle is said") {
+TEST_CASE(
+    "logs/input: gzip members one after the other are one text; damage in the middle is said") {
   TemporaryFolder folder;
   const std::string a = gzip("first\n"), b = gzip("second\n");
   InputList list({folder.write("two.gz", a + b)});
@@ -184,7 +188,8 @@ TEST_CASE("logs/input: archives nested too deep are skipped with a note") {
 
 TEST_CASE("logs/input: a tar cut at any block neither hangs nor loses the members before") {
   TemporaryFolder folder;
-  const std::string whole = pack(false, {{"a.log", numbered_lines(100)}, {"b.log", numbered_lines(200)}});
+  const std::string whole =
+      pack(false, {{"a.log", numbered_lines(100)}, {"b.log", numbered_lines(200)}});
   for (size_t cut = 600; cut < whole.size(); cut += 700) {
     CAPTURE(cut);
     InputList list({folder.write("x.tar", whole.substr(0, cut))});

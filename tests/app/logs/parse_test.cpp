@@ -35,8 +35,9 @@ Parsed read(std::string text, ParseOptions options = {}) {
   Parsed out;
   out.source = parse(input, formats(), options, [&](RecordBatch&& batch) {
     for (const Record& r : batch.records) {
-      out.records.push_back({std::string(r.raw), std::string(r.message), std::string(r.host), std::string(r.process),
-                             std::string(r.properties), r.level, r.time, r.line, r.n_lines});
+      out.records.push_back({std::string(r.raw), std::string(r.message), std::string(r.host),
+                             std::string(r.process), std::string(r.properties), r.level, r.time,
+                             r.line, r.n_lines});
     }
   });
   return out;
@@ -58,7 +59,8 @@ TEST_CASE("logs/parse: an empty input is a normal result with a note") {
   CHECK(has_note(got.source, "empty"));
 }
 
-TEST_CASE("logs/parse: time, level, host and program come from the header, the message is the rest") {
+TEST_CASE(
+    "logs/parse: time, level, host and program come from the header, the message is the rest") {
   const Parsed got = read("2026-01-31T10:20:30.5Z node-07 kernel[1007] ERROR nvme1n1: I/O error\n");
   REQUIRE(got.records.size() == 1);
   const Copy& r = got.records[0];
@@ -74,20 +76,26 @@ TEST_CASE("logs/parse: time, level, host and program come from the header, the m
 TEST_CASE("logs/parse: a stack trace is one record with the line that threw it") {
   for (const char* newline : {"\n", "\r\n"}) {
     const std::string n = newline;
-    const Parsed got = read("2026-01-31 10:20:30,123 INFO [main] a.B: start" + n + "2026-01-31 10:20:31,123 ERROR [main] a.B: failed" + n +
-                            "java.io.IOException: reset" + n + "\tat a.B.run(B.java:12)" + n + "Caused by: x" + n + "\t... 3 more" + n +
-                            "2026-01-31 10:20:32,123 INFO [main] a.B: go on" + n);
+    const Parsed got =
+        read("2026-01-31 10:20:30,123 INFO [main] a.B: start" + n +
+             "2026-01-31 10:20:31,123 ERROR [main] a.B: failed" + n + "java.io.IOException: reset" +
+             n + "\tat a.B.run(B.java:12)" + n + "Caused by: x" + n + "\t... 3 more" + n +
+             "2026-01-31 10:20:32,123 INFO [main] a.B: go on" + n);
     REQUIRE(got.records.size() == 3);
     CHECK(got.records[1].n_lines == 5);
     CHECK(got.records[1].line == 2);
-    CHECK(got.records[1].message == "failed\njava.io.IOException: reset\n\tat a.B.run(B.java:12)\nCaused by: x\n\t... 3 more");
+    CHECK(
+        got.records[1].message ==
+        "failed\njava.io.IOException: reset\n\tat a.B.run(B.java:12)\nCaused by: x\n\t... 3 more");
     CHECK(got.records[2].line == 7);
     CHECK(got.source.n_lines == 7);
   }
 }
 
 TEST_CASE("logs/parse: a Python traceback without any header is one record") {
-  const Parsed got = read("starting\nTraceback (most recent call last):\n  File \"x.py\", line 1, in f\n    g()\nValueError: bad\nnext line\n");
+  const Parsed got = read(
+      "starting\nTraceback (most recent call last):\n  File \"x.py\", line 1, in f\n    "
+      "g()\nValueError: bad\nnext line\n");
   REQUIRE(got.records.size() == 3);
   CHECK(got.records[1].n_lines == 4);
   CHECK(got.records[2].raw == "next line");
@@ -135,15 +143,22 @@ TEST_CASE("logs/parse: lines of a record are never lost or moved: raw holds each
 }
 
 TEST_CASE("logs/parse: every encoding reads to the same messages") {
-  const std::string utf8 = "Jan 31 10:20:30 web-1 sshd[12]: Zugriff f\xC3\xBCr J\xC3\xB6rg verweigert\nJan 31 10:20:31 web-1 sshd[12]: ok\n";
-  const std::string latin = "Jan 31 10:20:30 web-1 sshd[12]: Zugriff f\xFCr J\xF6rg verweigert\nJan 31 10:20:31 web-1 sshd[12]: ok\n";
+  const std::string utf8 =
+      "Jan 31 10:20:30 web-1 sshd[12]: Zugriff f\xC3\xBCr J\xC3\xB6rg verweigert\nJan 31 10:20:31 "
+      "web-1 sshd[12]: ok\n";
+  const std::string latin =
+      "Jan 31 10:20:30 web-1 sshd[12]: Zugriff f\xFCr J\xF6rg verweigert\nJan 31 10:20:31 web-1 "
+      "sshd[12]: ok\n";
   std::string le = "\xFF\xFE", be;
   for (const char c : latin) {
     (le += c) += '\0';
     (be += '\0') += c;
   }
-  const std::pair<std::string, std::string> all[] = {
-      {utf8, "utf-8"}, {"\xEF\xBB\xBF" + utf8, "utf-8"}, {latin, "latin-1"}, {le, "utf-16le"}, {be, "utf-16be"}};
+  const std::pair<std::string, std::string> all[] = {{utf8, "utf-8"},
+                                                     {"\xEF\xBB\xBF" + utf8, "utf-8"},
+                                                     {latin, "latin-1"},
+                                                     {le, "utf-16le"},
+                                                     {be, "utf-16be"}};
   for (const auto& [text, name] : all) {
     CAPTURE(name);
     const Parsed got = read(text);
@@ -154,7 +169,8 @@ TEST_CASE("logs/parse: every encoding reads to the same messages") {
 }
 
 TEST_CASE("logs/parse: bad bytes and NUL are shown as \\xNN and all other text stays") {
-  const Parsed got = read(std::string("2026-01-31 10:20:30 a\0b\n2026-01-31 10:20:31 gr\xC3\xBC\xC3\x9F \xFF\xC3 end\n"sv));
+  const Parsed got = read(std::string(
+      "2026-01-31 10:20:30 a\0b\n2026-01-31 10:20:31 gr\xC3\xBC\xC3\x9F \xFF\xC3 end\n"sv));
   REQUIRE(got.records.size() == 2);
   CHECK(got.records[0].message == "a\\x00b");
   CHECK(got.records[1].message.find("\\xFF\\xC3 end") != std::string::npos);
@@ -173,7 +189,8 @@ TEST_CASE("logs/parse: bytes of a picture come out as text, none lost, with a no
 
 TEST_CASE("logs/parse: one line of 20 MB is kept whole between its neighbours") {
   const std::string big(20 << 20, 'x');
-  const Parsed got = read("2026-01-31 10:20:30 INFO a\n2026-01-31 10:20:31 ERROR " + big + "\n2026-01-31 10:20:32 INFO b\n");
+  const Parsed got = read("2026-01-31 10:20:30 INFO a\n2026-01-31 10:20:31 ERROR " + big +
+                          "\n2026-01-31 10:20:32 INFO b\n");
   REQUIRE(got.records.size() == 3);
   CHECK(got.records[1].message.size() == big.size());
   CHECK(got.records[2].line == 3);
@@ -208,11 +225,13 @@ TEST_CASE("logs/parse: seconds since boot end when the log ends") {
 }
 
 TEST_CASE("logs/parse: further fields are properties in JSON, numbers as numbers") {
-  const Parsed got = read(R"({"ts":"2026-01-31T10:20:30Z","level":"info","msg":"ok","status":200,"path":"/a\"b","tags":["x",{"y":1}]})"
-                          "\n");
+  const Parsed got = read(
+      R"({"ts":"2026-01-31T10:20:30Z","level":"info","msg":"ok","status":200,"path":"/a\"b","tags":["x",{"y":1}]})"
+      "\n");
   REQUIRE(got.records.size() == 1);
   CHECK(got.records[0].properties == R"({"status":200,"path":"/a\"b","tags":["x",{"y":1}]})");
-  const Parsed access = read("10.0.0.7 - alice [31/Jan/2026:10:20:30 +0000] \"GET /a HTTP/1.1\" 502 157\n");
+  const Parsed access =
+      read("10.0.0.7 - alice [31/Jan/2026:10:20:30 +0000] \"GET /a HTTP/1.1\" 502 157\n");
   CHECK(access.records[0].properties.find("\"status\":502") != std::string::npos);
   CHECK(access.records[0].level == Level::error);
 }
@@ -220,7 +239,9 @@ TEST_CASE("logs/parse: further fields are properties in JSON, numbers as numbers
 TEST_CASE("logs/parse: a container prefix gives way to the format inside") {
   std::string text;
   for (int i = 0; i < 5; ++i) {
-    text += "2026-01-31T10:20:30.5Z stderr F E0131 10:20:30.100000    77 pod.go:12] Failed to pull image\n";
+    text +=
+        "2026-01-31T10:20:30.5Z stderr F E0131 10:20:30.100000    77 pod.go:12] Failed to pull "
+        "image\n";
   }
   const Parsed got = read(text);
   CHECK(got.source.format == "cri");
@@ -232,7 +253,9 @@ TEST_CASE("logs/parse: a container prefix gives way to the format inside") {
 TEST_CASE("logs/parse: a mixed file uses the next best format line by line") {
   std::string text;
   for (int i = 0; i < 20; ++i) text += "2026-01-31T10:20:30Z web nginx[7]: request served\n";
-  for (int i = 0; i < 10; ++i) text += R"({"time":"2026-01-31T10:20:31Z","level":"error","msg":"json here"})" "\n";
+  for (int i = 0; i < 10; ++i)
+    text += R"({"time":"2026-01-31T10:20:31Z","level":"error","msg":"json here"})"
+            "\n";
   const Parsed got = read(text);
   REQUIRE(got.records.size() == 30);
   CHECK(got.records[25].level == Level::error);
@@ -257,7 +280,8 @@ TEST_CASE("logs/parse: a stop request ends reading with Error{cancelled}") {
   stop.request_stop();
   LogInput input = pasted_text("a\nb\n");
   try {
-    parse(input, formats(), {}, [](RecordBatch&&) {}, {}, stop.get_token());
+    parse(
+        input, formats(), {}, [](RecordBatch&&) {}, {}, stop.get_token());
     FAIL("not cancelled");
   } catch (const engine::Error& e) {
     CHECK(e.kind() == engine::ErrorKind::cancelled);

@@ -26,7 +26,8 @@ std::string masked(std::string_view message) {
 }
 
 // Feeds messages; gives the template id of each, in order.
-std::vector<uint32_t> mine(TemplateMiner& miner, const std::vector<std::string>& messages, Ticks begin = no_time, size_t batch_records = 100) {
+std::vector<uint32_t> mine(TemplateMiner& miner, const std::vector<std::string>& messages,
+                           Ticks begin = no_time, size_t batch_records = 100) {
   std::vector<uint32_t> ids;
   const auto keep = [&ids](RecordBatch&& batch) {
     for (const Record& r : batch.records) ids.push_back(r.template_id);
@@ -57,7 +58,8 @@ std::vector<std::string> patterns_of(const std::vector<std::string>& messages) {
 }  // namespace
 
 TEST_CASE("logs/mask: values become wildcards, words stay") {
-  CHECK(masked("Received block blk_-1608999687919862906 of size 91178 from /10.250.14.224") == "Received block blk_<*> of size <*> from <*>");
+  CHECK(masked("Received block blk_-1608999687919862906 of size 91178 from /10.250.14.224") ==
+        "Received block blk_<*> of size <*> from <*>");
   CHECK(masked("connect to 10.0.0.1:8080 failed after 12ms") == "connect to <*> failed after <*>");
   CHECK(masked("uid=0 tty=ssh ruser= rhost=1.2.3.4") == "uid=<*> tty=<*> ruser= rhost=<*>");
   CHECK(masked("id 3fa85f64-5717-4562-b3fc-2c963f66afa6 at 0x7fff12") == "id <*> at <*>");
@@ -76,14 +78,17 @@ TEST_CASE("logs/mask: values become wildcards, words stay") {
 }
 
 TEST_CASE("logs/mask: a pattern masks to itself, so that stored templates can be read back") {
-  for (const char* message : {"Received block blk_12 of size 9 from /10.0.0.1:5", "a=1, b=2 (c) [d] \"e\" ... end.", "took 5ms <none>", "x: 1:2:3"}) {
+  for (const char* message : {"Received block blk_12 of size 9 from /10.0.0.1:5",
+                              "a=1, b=2 (c) [d] \"e\" ... end.", "took 5ms <none>", "x: 1:2:3"}) {
     const std::string once = masked(message);
     CHECK(masked(once) == once);
   }
 }
 
 TEST_CASE("logs/mask: the fast hash tells apart exactly what the tokens tell apart") {
-  const std::vector<std::string> messages = {"a 1", "a 2", "a b", "a  3", "a=1", "a=2", "blk_1 x", "blk_-22 x", "1, 2", "1,2", "1 2", "a:1", "a: 1", "x...", "x.", "x"};
+  const std::vector<std::string> messages = {"a 1",     "a 2",       "a b",  "a  3", "a=1", "a=2",
+                                             "blk_1 x", "blk_-22 x", "1, 2", "1,2",  "1 2", "a:1",
+                                             "a: 1",    "x...",      "x.",   "x"};
   std::map<std::string, uint64_t> seen;
   for (const std::string& m : messages) {
     std::vector<MaskedToken> tokens;
@@ -104,20 +109,29 @@ TEST_CASE("logs/templates: a place that many words fill is a parameter, one that
   for (const char* name : {"alice", "bob", "carol", "dave", "erin", "frank", "grace"}) {
     messages.push_back(std::string("cache entry ") + name + " was removed by request");
   }
-  for (int i = 0; i < 30; ++i) messages.push_back(i % 2 ? "door of the rack opened at night" : "door of the rack closed at night");
+  for (int i = 0; i < 30; ++i)
+    messages.push_back(i % 2 ? "door of the rack opened at night"
+                             : "door of the rack closed at night");
   const std::vector<std::string> got = patterns_of(messages);
-  CHECK(got == std::vector<std::string>{"cache entry <*> was removed by request", "door of the rack closed at night", "door of the rack opened at night"});
+  CHECK(got == std::vector<std::string>{"cache entry <*> was removed by request",
+                                        "door of the rack closed at night",
+                                        "door of the rack opened at night"});
 }
 
 TEST_CASE("logs/templates: two parameters that vary together are both found") {
   std::vector<std::string> messages;
   const char* users[] = {"ann", "ben", "cas", "dee", "eve", "fay", "gus", "hal"};
   const char* places[] = {"oslo", "rome", "bonn", "lima", "cork", "nice", "bern", "graz"};
-  for (int i = 0; i < 8; ++i) messages.push_back(std::string("visitor ") + users[i] + " entered building " + places[i] + " through the gate");
-  CHECK(patterns_of(messages) == std::vector<std::string>{"visitor <*> entered building <*> through the gate"});
+  for (int i = 0; i < 8; ++i)
+    messages.push_back(std::string("visitor ") + users[i] + " entered building " + places[i] +
+                       " through the gate");
+  CHECK(patterns_of(messages) ==
+        std::vector<std::string>{"visitor <*> entered building <*> through the gate"});
 }
 
-TEST_CASE("logs/templates: many parameters that never repeat together are found, while learning and later") {
+TEST_CASE(
+    "logs/templates: many parameters that never repeat together are found, while learning and "
+    "later") {
   const auto word = [](uint32_t seed) {
     std::string out;
     for (int i = 0; i < 6; ++i) out += char('a' + (seed = seed * 1664525 + 1013904223) % 26);
@@ -125,8 +139,10 @@ TEST_CASE("logs/templates: many parameters that never repeat together are found,
   };
   std::vector<std::string> early, late;
   for (uint32_t i = 0; i < 400; ++i) {
-    early.push_back("tenant " + word(i * 3) + " moved document " + word(i * 5 + 1) + " into folder " + word(i * 7 + 2) + " of the archive");
-    late.push_back("batch " + word(i * 3) + " sent letter " + word(i * 5 + 1) + " towards city " + word(i * 7 + 2) + " by the night train");
+    early.push_back("tenant " + word(i * 3) + " moved document " + word(i * 5 + 1) +
+                    " into folder " + word(i * 7 + 2) + " of the archive");
+    late.push_back("batch " + word(i * 3) + " sent letter " + word(i * 5 + 1) + " towards city " +
+                   word(i * 7 + 2) + " by the night train");
   }
   MinerOptions options;
   options.learn_records = 400;
@@ -135,12 +151,14 @@ TEST_CASE("logs/templates: many parameters that never repeat together are found,
   const std::vector<uint32_t> ids = mine(miner, late, no_time, 400);
   CHECK(miner.templates().size() == 2);
   CHECK(ids.front() == ids.back());
-  CHECK(miner.templates()[0].pattern == "tenant <*> moved document <*> into folder <*> of the archive");
+  CHECK(miner.templates()[0].pattern ==
+        "tenant <*> moved document <*> into folder <*> of the archive");
 }
 
 TEST_CASE("logs/templates: the name before an equals sign is never a parameter") {
   std::vector<std::string> messages;
-  for (const char* key : {"java.home", "user.name", "os.arch", "os.name", "java.vendor", "user.home", "host.name", "user.dir"}) {
+  for (const char* key : {"java.home", "user.name", "os.arch", "os.name", "java.vendor",
+                          "user.home", "host.name", "user.dir"}) {
     messages.push_back(std::string("Client environment:") + key + "=x");
   }
   CHECK(patterns_of(messages).size() == messages.size());
@@ -164,7 +182,8 @@ TEST_CASE("logs/templates: ids go by first sight and stay when the batches are c
     if (i % 50 == 0) messages.push_back("rotating");
   }
   TemplateMiner a, b;
-  const std::vector<uint32_t> first = mine(a, messages, no_time, 7), second = mine(b, messages, no_time, 1000);
+  const std::vector<uint32_t> first = mine(a, messages, no_time, 7),
+                              second = mine(b, messages, no_time, 1000);
   CHECK(first == second);
   CHECK(first[0] == 0);
   CHECK(first[1] == 1);
@@ -179,7 +198,8 @@ TEST_CASE("logs/templates: after learning new shapes join or start templates, an
   for (int i = 0; i < 100; ++i) messages.push_back("request " + std::to_string(i) + " served");
   messages.push_back("request 5 served");
   messages.push_back("disk failure on sda");
-  for (const char* name : {"kiwi", "plum", "pear", "fig", "lime", "date", "melon"}) messages.push_back(std::string("picked a fresh ") + name + " from the tree");
+  for (const char* name : {"kiwi", "plum", "pear", "fig", "lime", "date", "melon"})
+    messages.push_back(std::string("picked a fresh ") + name + " from the tree");
   const std::vector<uint32_t> ids = mine(miner, messages);
   REQUIRE(ids.size() == messages.size());
   CHECK(ids[100] == ids[0]);
@@ -190,7 +210,8 @@ TEST_CASE("logs/templates: after learning new shapes join or start templates, an
 
 TEST_CASE("logs/templates: counts, rows, times, levels, samples and timeline add up") {
   std::vector<std::string> messages;
-  for (int i = 0; i < 1000; ++i) messages.push_back(i == 700 ? "fan failed" : "tick " + std::to_string(i));
+  for (int i = 0; i < 1000; ++i)
+    messages.push_back(i == 700 ? "fan failed" : "tick " + std::to_string(i));
   MinerOptions options;
   options.first_row = 5000;
   TemplateMiner miner(options);
@@ -210,7 +231,8 @@ TEST_CASE("logs/templates: counts, rows, times, levels, samples and timeline add
   CHECK(n == 999);
   CHECK(got[1].first_row == 5700);
   CHECK(got[1].first_time == begin + 700 * ticks_per_second);
-  const size_t peak = size_t(std::max_element(got[1].timeline.begin(), got[1].timeline.end()) - got[1].timeline.begin());
+  const size_t peak = size_t(std::max_element(got[1].timeline.begin(), got[1].timeline.end()) -
+                             got[1].timeline.begin());
   CHECK(peak >= 43);
   CHECK(peak <= 46);
 }
@@ -233,13 +255,16 @@ TEST_CASE("logs/templates: times that come out of order still find their slice")
 
 TEST_CASE("logs/templates: a later run goes on with the ids of an earlier one") {
   TemplateMiner first;
-  mine(first, {"worker 1 done", "connection from 10.0.0.1 refused", "worker 2 done"}, ticks_from_date(2026, 1, 1));
+  mine(first, {"worker 1 done", "connection from 10.0.0.1 refused", "worker 2 done"},
+       ticks_from_date(2026, 1, 1));
   const std::vector<Template> stored = first.templates();
   MinerOptions options;
   options.first_row = 3;
   TemplateMiner second(options);
   second.restore(stored);
-  const std::vector<uint32_t> ids = mine(second, {"connection from 10.9.9.9 refused", "new thing", "worker 77 done"}, ticks_from_date(2026, 1, 2));
+  const std::vector<uint32_t> ids =
+      mine(second, {"connection from 10.9.9.9 refused", "new thing", "worker 77 done"},
+           ticks_from_date(2026, 1, 2));
   CHECK(ids == std::vector<uint32_t>{1, 2, 0});
   const std::vector<Template> all = second.templates();
   CHECK(all[0].count == 3);
@@ -253,7 +278,9 @@ TEST_CASE("logs/templates: beyond the bound everything shares one template") {
   options.learn_records = 5;
   TemplateMiner miner(options);
   std::vector<std::string> messages;
-  for (int i = 0; i < 26 * 26; ++i) messages.push_back(std::string(1, char('a' + i / 26)) + "q " + std::string(size_t(i % 26 + 1), 'z'));
+  for (int i = 0; i < 26 * 26; ++i)
+    messages.push_back(std::string(1, char('a' + i / 26)) + "q " +
+                       std::string(size_t(i % 26 + 1), 'z'));
   mine(miner, messages);
   CHECK(miner.templates().size() <= 11);
 }
