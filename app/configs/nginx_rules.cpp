@@ -270,7 +270,22 @@ void check_pattern_cost(const Directive& at, std::string_view pattern, Report& r
   if (shape.root && is_nested_quantifier(*shape.root, false)) add(report, "nginx/slow-pattern", at);
 }
 
-// \.php without an end also matches /x.php.jpg; patterns that open with ^ mean a prefix.
+bool is_alphanumeric(const CharSet& chars) {
+  for (size_t c = 0; c < 256; ++c) {
+    if (chars.test(c) && (c >= 128 || !std::isalnum(static_cast<int>(c)))) return false;
+  }
+  return chars.any();
+}
+
+// The sequence stops after a file extension (a dot, then letters) without saying that the path ends.
+bool ends_in_open_extension(const std::vector<RegexAtom>& sequence) {
+  size_t i = sequence.size();
+  while (i > 0 && sequence[i - 1].kind == RegexNode::Kind::chars && sequence[i - 1].min > 0 && is_alphanumeric(sequence[i - 1].chars)) --i;
+  CharSet dot;
+  dot.set('.');
+  return i > 0 && i < sequence.size() && sequence[i - 1].chars == dot;
+}
+
 void check_location_pattern(const Directive& directive, Report& report) {
   const Location location = location_of(directive);
   if (!location.is_regex()) return;
@@ -278,10 +293,7 @@ void check_location_pattern(const Directive& directive, Report& report) {
   const RegexShape shape = read_regex(location.path);
   if (!shape.root) return;
   const auto sequences = expand_regex(*shape.root);
-  const bool anchored = std::all_of(sequences.begin(), sequences.end(), [](const auto& sequence) {
-    return std::any_of(sequence.begin(), sequence.end(), [](const RegexAtom& atom) { return atom.kind != RegexNode::Kind::chars; });
-  });
-  if (!anchored) add(report, "nginx/unanchored-location", directive);
+  if (std::any_of(sequences.begin(), sequences.end(), ends_in_open_extension)) add(report, "nginx/unanchored-location", directive);
   const auto literal = [](const RegexAtom& atom) { return atom.kind != RegexNode::Kind::chars || (atom.chars.count() == 1 && atom.min == 1 && atom.max == 1); };
   if (sequences.size() == 1 && location.modifier == "~" && sequences[0].size() > 2 && sequences[0].front().kind == RegexNode::Kind::begin &&
       sequences[0].back().kind == RegexNode::Kind::end && std::all_of(sequences[0].begin(), sequences[0].end(), literal)) {
@@ -412,6 +424,37 @@ void check_map(const Directive& directive, Report& report) {
   }
 }
 
+// A name that is looked up once, when nginx starts; upstreams and names inside the network aside.
+void check_static_name(const Directive& directive, Report& report) {
+  std::string host = directive.arg(0);
+  const size_t scheme = host.find("://");
+  if (scheme != std::string::npos) host = host.substr(scheme + 3);
+  host = host.substr(0, host.find_first_of("/:?"));
+  if (host.empty() || host.starts_with('[') || host.starts_with("unix")) return;
+  for (const Directive* block = directive.parent; block; block = block->parent) {
+    for (const Directive* child : block->children) {
+      if (child->name == "upstream" && child->arg(0) == host) return;
+    }
+  }
+  const bool variable = host.find('$') != std::string::npos;
+  if (variable && !directive.parent->inherited("resolver")) {
+    const auto parts = split_variables(host);
+    const bool known = std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return !part.name.empty() && variable_content(part.name, directive); });
+    if (known) add(report, "nginx/no-resolver", directive, "the target holds a variable, but no resolver is set");
+  }
+  const std::string top = lower(host.substr(host.rfind('.') == std::string::npos ? 0 : host.rfind('.') + 1));
+  static const std::set<std::string> inside = {"test", "example", "invalid", "localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "svc", "docker", "arpa", "onion", "pod", "localdomain"};
+  const bool name = host.find('.') != std::string::npos && !top.empty() && std::isalpha(static_cast<unsigned char>(top[0]));
+  if (!variable && name && !inside.contains(top)) add(report, "nginx/no-resolver", directive, host + " is looked up only when nginx starts");
+}
+
+// Hybrid groups exist from OpenSSL 3.5 on; an older one refuses the whole list.
+void check_curves(const Directive& directive, Report& report) {
+  for (std::string_view group : engine::split(directive.arg(0), ':')) {
+    if (!group.starts_with('?') && engine::contains_ignoring_case(group, "mlkem")) return add(report, "nginx/new-curve", directive);
+  }
+}
+
 struct DirectiveCheck {
   const char* name;
   void (*check)(const Directive&, Report&);
@@ -425,7 +468,9 @@ constexpr DirectiveCheck directive_checks[] = {
     {"ssl_protocols", check_protocols}, {"ssl_ciphers", check_ciphers}, {"keepalive_requests", check_keepalive},
     {"worker_connections", check_worker_connections}, {"server_tokens", check_server_tokens},
     {"valid_referers", check_valid_referers}, {"error_log", check_error_log}, {"try_files", check_try_files},
-    {"map", check_map}, {"geo", check_map},
+    {"map", check_map}, {"geo", check_map}, {"ssl_ecdh_curve", check_curves},
+    {"proxy_pass", check_static_name}, {"grpc_pass", check_static_name}, {"fastcgi_pass", check_static_name},
+    {"uwsgi_pass", check_static_name}, {"scgi_pass", check_static_name},
     {"server", check_dropped_headers}, {"location", check_dropped_headers}, {"if", check_dropped_headers},
 };
 
@@ -467,6 +512,10 @@ void check_tls_server(const Directive& server, Report& report) {
   check_hsts(server, report);
   const Directive* stapling = server.inherited("ssl_stapling");
   if (speaks_tls(server) && stapling && stapling->arg(0) == "on" && !server.inherited("resolver")) add(report, "nginx/stapling-without-resolver", *stapling);
+  const Directive* certificate = server.inherited("ssl_certificate");
+  if (speaks_tls(server) && stapling && stapling->arg(0) == "on" && certificate && certificate->arg(0).find("letsencrypt") != std::string::npos) {
+    add(report, "nginx/stapling-without-responder", *stapling);
+  }
   const Directive* rejects = server.child("ssl_reject_handshake");
   const Directive* http2 = server.child("http2");
   const bool speaks_http2 = (http2 && http2->arg(0) == "on") || has_arg(server, "listen", "http2");

@@ -206,6 +206,9 @@ void check_rule(const Node& rule, Report& report) {
   check_duration(rule, "keep_firing_for", subject, report);
   check_map(rule, "labels", subject, report);
   check_map(rule, "annotations", subject, report);
+  for (const char* key : {"alert", "record", "expr", "for", "keep_firing_for"}) {
+    if (rule.has(key) && (rule[key].is_map() || rule[key].is_list())) return invalid(report, rule[key], subject, std::string(key) + " must be text");
+  }
   if (!rule.has("expr")) return invalid(report, rule, subject, "expr is missing");
   if (rule["expr"].empty() || engine::trim(rule["expr"].text).empty()) return invalid(report, placed({&rule["expr"], &rule}), subject, "expr is empty");
   check_expression(rule, subject, report);
@@ -241,6 +244,7 @@ void check_group(const Node& group, std::map<std::string, int>& names, std::set<
   for (const char* key : {"interval", "query_offset"}) {
     if (group.has(key) && !promql::is_duration(group[key].text)) report.add("prometheus/invalid-duration", group[key], subject, "\"" + group[key].text + "\" is not a duration such as 1m");
   }
+  if (group.has("limit") && !group["limit"].number()) invalid(report, group["limit"], subject, "limit must be a number");
   check_map(group, "labels", subject, report);
   check_rules(group["rules"], seen, report);
 }
