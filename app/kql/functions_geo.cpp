@@ -344,7 +344,7 @@ void geohash_neighbors(CallState&, Args a, Value& out) {
   if (!b) return set_null(out);
   const double w = b->east - b->west, h = b->north - b->south, x = (b->west + b->east) / 2, y = (b->south + b->north) / 2;
   Json json = Json::array();
-  constexpr std::array<std::pair<int, int>, 8> around = {{{-1, 0}, {1, 0}, {0, -1}, {-1, -1}, {1, -1}, {0, 1}, {-1, 1}, {1, 1}}};
+  constexpr std::array<std::pair<int, int>, 8> around = {{{-1, -1}, {-1, 1}, {1, -1}, {0, 1}, {-1, 0}, {1, 1}, {1, 0}, {0, -1}}};
   for (const auto& [dx, dy] : around) {
     double lng = x + dx * w;
     const double lat = y + dy * h;

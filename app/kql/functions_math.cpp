@@ -261,7 +261,8 @@ void beta_pdf(CallState&, Args a, Value& out) {
 }
 void beta_inv(CallState&, Args a, Value& out) {
   const double p = real_at(a, 0, NAN), alpha = real_at(a, 1, 0), beta = real_at(a, 2, 0);
-  if (alpha <= 0 || beta <= 0 || !(p >= 0 && p <= 1)) return void(out.d = NAN);
+  if (alpha <= 0 || beta <= 0) return void(out.d = NAN);
+  if (!(p >= 0 && p <= 1)) return set_null(out);
   double low = 0, high = 1;
   for (int k = 0; k < 200; ++k) {
     const double mid = (low + high) / 2;

@@ -373,10 +373,14 @@ void base64_encode_fromguid(CallState&, Args a, Value& out) {
 void url_encode(CallState&, Args a, Value& out) {
   for (const char c : to_text(a[0])) {
     if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_.~").find(c) != std::string_view::npos) out.s += c;
+    else if (c == ' ') out.s += '+';
     else out.s += engine::format("%%%02X", static_cast<unsigned char>(c));
   }
 }
-void url_encode_component(CallState& s, Args a, Value& out) { url_encode(s, a, out); }
+void url_encode_component(CallState& s, Args a, Value& out) {
+  url_encode(s, a, out);
+  for (size_t at = out.s.find('+'); at != std::string::npos; at = out.s.find('+', at)) out.s.replace(at, 1, "%20");
+}
 void url_decode(CallState&, Args a, Value& out) {
   const std::string text = to_text(a[0]);
   for (size_t k = 0; k < text.size(); ++k) {

@@ -6,3 +6,4 @@ sigma_fuzz(safetensors_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/safetensors_f
 sigma_fuzz(tokenizer_json_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/tokenizer_json_fuzz.cpp LIBS engine_tokenizer CORPUS fuzz/corpus/tokenizer_json)
 sigma_fuzz(grammar_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/grammar_fuzz.cpp LIBS engine_generate CORPUS fuzz/corpus/grammar)
 sigma_fuzz(column_decode_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/column_decode_fuzz.cpp LIBS app_columns CORPUS fuzz/corpus/column_decode)
+sigma_fuzz(kql_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/kql_fuzz.cpp LIBS app_kql CORPUS fuzz/corpus/kql)
