@@ -75,6 +75,16 @@ std::vector<std::string> schema_of(const Database& database) {
   return schema;
 }
 
+std::unique_ptr<Database> open_import(const std::string& file) {
+  try {
+    return std::make_unique<Database>(file, DatabaseOptions{.read_only = true});
+  } catch (const engine::Error& e) {
+    if (e.kind() != ErrorKind::invalid_input) throw;
+    engine::fail(e.kind(), "%s is not a whole session file, or none; it was not imported. Take one that "
+                 "`sigmactl session export` wrote", file.c_str());
+  }
+}
+
 // A schema that is not ours could hold views and triggers that do anything; then the structure.
 int64_t check_import(const Database& file) {
   if (schema_of(file) != schema_of(*Database::in_memory())) {
@@ -115,12 +125,13 @@ void export_session(Database& from, int64_t session, const std::string& file,
 }
 
 int64_t import_session(Database& to, const std::string& file, const Clock& clock) {
-  Database from(file, {.read_only = true});
+  const std::unique_ptr<Database> opened = open_import(file);
+  const Database& from = *opened;
   const int64_t session = check_import(from);
   // Hidden until it is whole: what a crash leaves behind is purged like any removed session.
   const int64_t copy = insert_session(from, session, to, true, checked_text);
   try {
-    (void)SessionStore(from).load(session);  // every choice and list reads well
+    (void)SessionStore(*opened).load(session);  // every choice and list reads well
     copy_log(*load_log_snapshot(from, session), *open_log_store(to, copy), checked_text);
     Transaction transaction(to);
     copy_session_rows(from, session, to, copy, {.with_log = false, .on_text = checked_text});

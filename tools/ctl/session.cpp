@@ -40,6 +40,17 @@ Database open_for_reading(const Program& program) {
   return Database(database_path(program), {.read_only = true});
 }
 
+// A folder in which nothing was stored yet has an empty list.
+std::unique_ptr<Database> open_if_there(const Program& program) {
+  try {
+    return std::make_unique<Database>(database_path(program), app::store::DatabaseOptions{.read_only = true});
+  } catch (const engine::Error& e) {
+    if (e.kind() != engine::ErrorKind::not_found) throw;
+    std::fprintf(stderr, "sigmactl: %s\n", e.what());
+    return nullptr;
+  }
+}
+
 std::string iso_time(Ticks time) {
   if (time == app::no_time) return "";
   using namespace std::chrono;
@@ -107,11 +118,12 @@ void print_line(const SessionInfo& info) {
 }
 
 int list(const Program& program, const Options& options) {
-  Database database = open_for_reading(program);
-  const app::store::SessionStore sessions(database);
+  const std::unique_ptr<Database> database = open_if_there(program);
   const auto filter = options.archived ? app::store::ListFilter::all : app::store::ListFilter::active;
   json all = json::array();
-  for (const SessionInfo& info : sessions.list(filter)) {
+  std::vector<SessionInfo> sessions;
+  if (database) sessions = app::store::SessionStore(*database).list(filter);
+  for (const SessionInfo& info : sessions) {
     options.as_json ? all.push_back(to_json(info)) : print_line(info);
   }
   if (options.as_json) print({{"sessions", all}});
@@ -168,9 +180,11 @@ int show(const Program& program, const Options& options) {
 }
 
 int search(const Program& program, const Options& options) {
-  Database database = open_for_reading(program);
+  const std::unique_ptr<Database> database = open_if_there(program);
   json all = json::array();
-  for (const app::store::SearchHit& hit : app::store::SessionStore(database).search(options.text)) {
+  std::vector<app::store::SearchHit> hits;
+  if (database) hits = app::store::SessionStore(*database).search(options.text);
+  for (const app::store::SearchHit& hit : hits) {
     if (options.as_json) {
       json document = to_json(hit.session);
       document["where"] = hit.where;
