@@ -186,6 +186,7 @@ class Parser {
       return;
     }
     const Format* matched = match(text);
+    goes_on_cut_event_ = false;
     if (matched == nullptr && options_.join_lines && continues(text)) {
       extend(raw);
     } else {
@@ -203,14 +204,21 @@ class Parser {
     return nullptr;
   }
 
+  // Whether the line goes on the last record. One that is full is cut: the line belongs to its
+  // event, but begins a record of its own.
   bool continues(std::string_view text) {
-    if (batch_.records.empty()) return false;
+    if (batch_.records.empty() || !belongs_to_event(text)) return false;
     const Record& last = batch_.records.back();
-    if (last.n_lines + pending_blanks_ >= options_.max_lines_of_record ||
-        last.raw.size() + text.size() >= options_.max_bytes_of_record) {
-      n_cut_records_ += in_event_;
-      return false;
+    if (last.n_lines + pending_blanks_ < options_.max_lines_of_record &&
+        last.raw.size() + text.size() < options_.max_bytes_of_record) {
+      return true;
     }
+    ++n_cut_records_;
+    goes_on_cut_event_ = true;
+    return false;
+  }
+
+  bool belongs_to_event(std::string_view text) {
     const bool after_header = headed_ && last_matched_;
     if (text.starts_with("Traceback ") && !after_header && !in_trace_) return false;  // begins one
     if (inside_trace(text)) return in_trace_ = true;
@@ -229,7 +237,6 @@ class Parser {
 
   void extend(std::string_view raw) {
     Record& r = batch_.records.back();
-    in_event_ = true;
     const bool message_is_tail =
         r.message.data() + r.message.size() == r.raw.data() + r.raw.size() &&
         r.message.data() >= r.raw.data();
@@ -270,10 +277,13 @@ class Parser {
       batch_.keep_alive.push_back(block_->bytes);
       batch_.keep_alive.push_back(given_arena_);
     }
-    in_event_ = false;
     joined_.reset();
-    last_matched_ = matched != nullptr;
-    in_trace_ = matched == nullptr && begins_trace(text);
+    if (!goes_on_cut_event_) {
+      last_matched_ = matched != nullptr;
+      in_trace_ = matched == nullptr && begins_trace(text);
+    }
+    const Ticks event_time = last_time_;
+    const Level event_level = last_level_;
     Record& r = batch_.records.emplace_back();
     r.source = options_.source_id;
     r.line = line_no_;
@@ -289,6 +299,10 @@ class Parser {
       ++source_.n_records;
     }
     if (r.level == Level::none) r.level = stated_level(r.message);
+    if (goes_on_cut_event_) r.time = event_time, r.level = event_level;
+    goes_on_cut_event_ = false;
+    last_time_ = r.time;
+    last_level_ = r.level;
     note_time(r);
   }
 
@@ -419,9 +433,10 @@ class Parser {
                  static_cast<unsigned long long>(n_long_lines_)));
     }
     if (n_cut_records_ > 0) {
-      note(format("%llu events of more than %u lines or %zu KB were cut into several records",
-                  static_cast<unsigned long long>(n_cut_records_), options_.max_lines_of_record,
-                  options_.max_bytes_of_record >> 10));
+      note(
+          format("events of more than %u lines or %zu KB were cut into several records, %llu times",
+                 options_.max_lines_of_record, options_.max_bytes_of_record >> 10,
+                 static_cast<unsigned long long>(n_cut_records_)));
     }
     if (n_ansi_ > 0)
       note(format("terminal colours in %llu lines were left out of the messages",
@@ -524,7 +539,10 @@ class Parser {
   uint64_t line_no_ = 0, n_plain_ = 0, n_cut_lines_ = 0, n_cut_records_ = 0, n_ansi_ = 0,
            n_long_lines_ = 0;
   uint32_t pending_blanks_ = 0;
-  bool line_goes_on_ = false, last_matched_ = false, in_trace_ = false, in_event_ = false;
+  bool line_goes_on_ = false, last_matched_ = false, in_trace_ = false;
+  bool goes_on_cut_event_ = false;
+  Ticks last_time_ = no_time;
+  Level last_level_ = Level::none;
   CleanCounts clean_counts_;
 };
 

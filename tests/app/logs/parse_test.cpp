@@ -119,6 +119,10 @@ TEST_CASE("logs/parse: an event without end is cut at the bound, and that is sai
     n += r.n_lines;
   }
   CHECK(n == 5003);
+  REQUIRE(got.records.size() == 8);  // six of one event, and two
+  CHECK(got.records[5].time == got.records[0].time);
+  CHECK(got.records[5].level == Level::error);
+  CHECK(has_note(got.source, "1000 lines"));
 }
 
 TEST_CASE("logs/parse: lines of a record are never lost or moved: raw holds each, in order") {
