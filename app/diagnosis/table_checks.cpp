@@ -94,7 +94,7 @@ std::vector<GpuTable> gpu_tables(const Document& document) {
 struct GpuColumn {
   const char* name;        // as nvidia-smi calls it
   const char* title;       // what a lower value means
-  double ratio;            // an outlier is below median * ratio
+  double ratio;            // an outlier is below median * ratio; above it where the ratio is over 1
   double specific;
 };
 constexpr GpuColumn gpu_columns[] = {
@@ -105,8 +105,11 @@ constexpr GpuColumn gpu_columns[] = {
     {"memory.total", "reports less memory", 0.97, 0.85},
     {"clocks.max.sm", "has a lower clock limit", 0.97, 0.9},
     {"clocks.applications.graphics", "has lower application clocks", 0.97, 0.9},
+    {"temperature.gpu", "is hotter", 1.25, 0.85},
     {"clocks.sm", "runs at lower clocks", 0.8, 0.6},
 };
+
+constexpr double hot = 80;  // degrees Celsius; below it a difference means little
 
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
@@ -122,10 +125,11 @@ void gpu_outliers(const GpuTable& table, std::vector<RawFinding>& out) {
       for (const auto& [line, cells] : table.rows)
         if (auto value = leading_number(cells[c])) values.push_back(*value);
       if (values.size() < 2) continue;
-      double usual = table.rows.size() == 2 ? *std::max_element(values.begin(), values.end()) : median(values);
+      double usual = table.rows.size() == 2 && known.ratio < 1 ? *std::max_element(values.begin(), values.end()) : median(values);
       for (const auto& [line, cells] : table.rows) {
         auto value = leading_number(cells[c]);
-        if (!value || *value >= usual * known.ratio) continue;
+        bool outlier = value && (known.ratio > 1 ? *value > usual * known.ratio && *value >= hot : *value < usual * known.ratio);
+        if (!outlier) continue;
         std::string gpu = index_column < cells.size() ? cells[index_column] : "?";
         std::string normal;
         for (const auto& [other, other_cells] : table.rows)
@@ -134,7 +138,8 @@ void gpu_outliers(const GpuTable& table, std::vector<RawFinding>& out) {
         bool power = std::string(known.name).find("power") != std::string::npos;
         raw.finding = {.check = "", .title = "GPU " + gpu + " " + known.title + " than the others: " + cells[c] + " instead of " + normal,
                        .cause = "In column " + table.columns[c] + " GPU " + gpu + " shows " + cells[c] + " where the others show " + normal + "." +
-                                (power ? " A lower power limit caps its clocks, so it computes slower than its neighbours; a job waits for the slowest GPU." : " A job waits for the slowest GPU."),
+                                (power ? " A lower power limit caps its clocks, so it computes slower than its neighbours; a job waits for the slowest GPU."
+                                 : known.ratio > 1 ? " A hot GPU lowers its clocks (thermal throttling): check its cooling. A job waits for the slowest GPU." : " A job waits for the slowest GPU."),
                        .severity = known.specific >= 0.8 ? Severity::error : Severity::warning, .n_matches = 1,
                              .evidence = {table.document->ref(line), table.document->ref(table.header)}, .next_steps = {}};
         raw.finding.next_steps = {{.text = "Show limits and reasons for throttling", .command = "nvidia-smi -i " + gpu + " -q -d POWER,CLOCK,PERFORMANCE"}};
