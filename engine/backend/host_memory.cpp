@@ -13,7 +13,7 @@
 namespace engine {
 namespace {
 
-constexpr size_t huge_page = size_t(2) << 20;
+constexpr size_t heap_limit = size_t(2) << 20;  // below one huge page the C library's heap does
 constexpr uint64_t unknown = uint64_t(1) << 62;
 
 class HostMemory : public Buffer {
@@ -66,7 +66,7 @@ uint64_t free_memory_bytes() {
 }
 
 std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::string& what) {
-  if (size_bytes < huge_page) {
+  if (size_bytes < heap_limit) {
     const size_t rounded = std::max<size_t>(64, (size_bytes + 63) / 64 * 64);
     void* data = std::aligned_alloc(64, rounded);
     if (!data) no_memory(size_bytes, what, free_memory_bytes());
@@ -75,7 +75,10 @@ std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::strin
   }
   const uint64_t free_bytes = free_memory_bytes();
   if (size_bytes > free_bytes) no_memory(size_bytes, what, free_bytes);
-  const size_t mapped = (size_bytes + huge_page - 1) / huge_page * huge_page;
+  // Rounded to ordinary pages: neighbouring maps are joined by the kernel, so huge pages span them,
+  // and hundreds of weights don't waste half a huge page each.
+  const size_t page = size_t(sysconf(_SC_PAGESIZE));
+  const size_t mapped = (size_bytes + page - 1) / page * page;
   void* data = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) no_memory(size_bytes, what, free_bytes);
   madvise(data, mapped, MADV_HUGEPAGE);  // a hint: ordinary pages are right too
