@@ -114,6 +114,7 @@ TEST_CASE("layering: every include keeps to the order of the layers") {
     const std::string from = module_of(include.from);
     const std::string to = module_of(include.to);
     if (from == to || include.to.find('/') == std::string::npos) continue;
+    if (!starts_with_any(include.to, {"kernels/", "engine/", "app/", "ui/", "tools/", "tests/"})) continue;  // a library's
     // A folder below a module (app/kql/exec, ui/panels, kernels/cpu) belongs to it.
     if (to.rfind(from + "/", 0) == 0 || from.rfind(to + "/", 0) == 0) {
       if (from.rfind("engine", 0) != 0 && from.rfind("kernels", 0) != 0 && from != "app" && to != "app") continue;
@@ -145,6 +146,7 @@ TEST_CASE("layering: public headers do not draw in heavy third-party headers") {
   for (const Include& include : all_includes()) {
     if (!include.system || include.from.rfind("app/", 0) != 0) continue;
     if (fs::path(include.from).extension() != ".h") continue;
+    if (include.from == "app/store/connection.h") continue;  // private to app/store: the handle itself
     CAPTURE(include.from);
     CAPTURE(include.to);
     CHECK(heavy.count(include.to) == 0);
