@@ -137,7 +137,6 @@ std::string last_part(const std::string& path) {
 
 LogInput open_file(const std::string& path) {
   struct stat info;
-  // Non-blocking, so that a pipe nobody writes to is noticed below instead of hanging here.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) {
     const ErrorKind kind = errno == ENOENT ? ErrorKind::not_found : ErrorKind::io;
@@ -199,6 +198,13 @@ std::string known_binary_kind(std::string_view head) {
       {"PAR1"sv, "Parquet file"},
       {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, "Office document"},
   };
+  // A log may begin with "RIFF" or "GGUF" as a word: then nothing near it is binary.
+  const std::string_view start = head.substr(0, 512);
+  const bool binary = std::any_of(start.begin(), start.end(), [](char raw) {
+    const unsigned char c = static_cast<unsigned char>(raw);
+    return c >= 0x80 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r');
+  });
+  if (!binary) return {};
   for (const Magic& m : magics) {
     if (head.size() >= m.offset + m.bytes.size() &&
         head.substr(m.offset, m.bytes.size()) == m.bytes) {

@@ -117,6 +117,12 @@ TEST_CASE("logs/input: a missing file, a device and a picture are refused with p
   CHECK(list.notes()[0].find("skipped") != std::string::npos);
 }
 
+TEST_CASE("logs/input: a text that begins like a binary file is a text") {
+  CHECK(known_binary_kind("GGUF file loaded in 3 s\n").empty());
+  CHECK(known_binary_kind(std::string_view("GGUF\3\0\0\0", 8)) == "model file (GGUF)");
+  CHECK(known_binary_kind("").empty());
+}
+
 TEST_CASE("logs/input: archives inside archives give their members by name") {
   TemporaryFolder folder;
   const std::string text = numbered_lines(500);
