@@ -418,6 +418,10 @@ BoundPtr Binder::call(const Expr& e, Scope& scope) {
               letter == 's' ? "write tostring(...) around it" : letter == 'y' ? "write parse_json(...) around it" : "");
         return bad(e.span);
       }
+      if (args.back()->type == Type::dynamic) {  // a dynamic is read as what the function needs
+        static const std::map<char, Type> needed = {{'i', Type::int64}, {'n', Type::real}, {'b', Type::boolean}, {'t', Type::datetime}, {'p', Type::timespan}};
+        if (const auto want = needed.find(letter); want != needed.end()) args.back() = to_type(args.back(), want->second);
+      }
     }
     if (!repeats) ++at;
   }
@@ -516,7 +520,7 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
     return make_call("coalesce", std::move(args), e.span);
   }
   if (f == "pack_all" || f == "bag_pack_columns" || f == "pack_dictionary_all") {
-    if (!scope.schema) fail(e.span, f + "() needs a table's columns");
+    if (!scope.schema || scope.aggregates) fail(e.span, f + "() needs a table's columns", scope.aggregates ? "use it inside an aggregate: make_list(" + f + "())" : "");
     std::vector<BoundPtr> args;
     if (f == "pack_all") {
       const bool skip = !e.args.empty() && e.args[0]->kind == ExprKind::literal && e.args[0]->value.i != 0;
@@ -542,6 +546,7 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
     if (scope.schema && find_column(*scope.schema, column.name)) return name(column, scope);
     return expr(*e.args[1], scope);
   }
+  if ((f == "iscolumnexists" || f == "gettype") && e.args.size() != 1) fail(e.span, f + "() takes one argument");
   if (f == "iscolumnexists") {
     return bound_constant(Value::boolean(scope.schema && find_column(*scope.schema, to_text(constant(*e.args.at(0), scope.env)))), e.span);
   }
@@ -595,6 +600,7 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
     return make_call(f.c_str(), std::move(args), e.span);
   }
   if (f == "array_sort_asc" || f == "array_sort_desc") {
+    if (e.args.empty()) fail(e.span, f + "() takes an array");
     std::vector<BoundPtr> args;
     for (const ExprPtr& arg : e.args) args.push_back(expr(*arg, scope));
     return make_call(f.c_str(), std::move(args), e.span);

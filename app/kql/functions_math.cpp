@@ -44,7 +44,7 @@ void log_base(CallState&, Args a, Value& out) {
 }
 void abs_(CallState& s, Args a, Value& out) {
   if (s.type == Type::real) out.d = std::fabs(real_at(a, 0, NAN));
-  else if (s.type == Type::decimal) out.s = a[0].s[0] == '-' ? a[0].s.substr(1) : a[0].s;
+  else if (s.type == Type::decimal) out.s = a[0].s.substr(a[0].s.substr(0, 1) == "-" ? 1 : 0);
   else out.i = a[0].i < 0 ? static_cast<int64_t>(0 - static_cast<uint64_t>(a[0].i)) : a[0].i;
 }
 void sign(CallState&, Args a, Value& out) {
@@ -53,6 +53,7 @@ void sign(CallState&, Args a, Value& out) {
 }
 void set_integral(CallState& s, double v, Value& out) {
   if (s.type == Type::real) out.d = v;
+  else if (s.type == Type::decimal) out = convert(Value::real(v), Type::decimal);
   else if (std::fabs(v) < 9.2e18) out.i = static_cast<int64_t>(v);
   else set_null(out);
 }
@@ -317,7 +318,7 @@ constexpr Function table[] = {
     {"atan", "n", Result::real, real_fn<d_atan>}, {"cot", "n", Result::real, real_fn<d_cot>}, {"gamma", "n", Result::real, real_fn<d_gamma>},
     {"loggamma", "n", Result::real, real_fn<d_lgamma>}, {"erf", "n", Result::real, real_fn<d_erf>}, {"erfc", "n", Result::real, real_fn<d_erfc>},
     {"radians", "n", Result::real, real_fn<d_radians>}, {"degrees", "n", Result::real, real_fn<d_degrees>}, {"atan2", "nn", Result::real, atan2_},
-    {"pow", "nn", Result::real, pow_}, {"pi", "", Result::real, pi_}, {"abs", "*", Result::first, abs_}, {"sign", "n", Result::int32, sign},
+    {"pow", "nn", Result::real, pow_}, {"pi", "", Result::real, pi_}, {"abs", "n", Result::first, abs_}, {"sign", "n", Result::int32, sign},
     {"ceiling", "n", Result::first, ceiling}, {"floor", "n", Result::first, floor1}, {"round", "n?i", Result::real, round_},
     {"isnan", "*", Result::boolean, isnan_}, {"isinf", "*", Result::boolean, isinf_}, {"isfinite", "*", Result::boolean, isfinite_},
     {"not", "b", Result::boolean, not_}, {"bin", "**", Result::first, bin, names_result, bin_vec}, {"bin_at", "***", Result::first, bin_at, names_result},

@@ -1,4 +1,6 @@
 // Functions over rows in a set order: each call sees the whole column.
+#include <algorithm>
+
 #include "app/kql/functions.h"
 
 namespace app::kql {
@@ -6,11 +8,17 @@ namespace {
 
 using columns::Column;
 
+// A constant argument as an integer; a missing one, or none, gives the default.
+int64_t integer_of(std::span<const Vec> args, size_t k, int64_t missing) {
+  if (k >= args.size() || args[k].column->n_rows() == 0) return missing;
+  return to_int64(get(*args[k].column, 0)).value_or(missing);
+}
+
 Vec shifted(std::span<const Vec> args, size_t n, int64_t direction) {
-  const int64_t by = direction * args[1].column->i64(0);
+  const int64_t by = direction * std::clamp<int64_t>(integer_of(args, 1, 1), -1'000'000'000, 1'000'000'000);
   const Column& values = *args[0].column;
   Column out(values.type());
-  const Value missing = get(*args[2].column, 0);
+  const Value missing = args[2].column->n_rows() ? get(*args[2].column, 0) : Value::none(values.type());
   for (size_t row = 0; row < n; ++row) {
     const int64_t from = static_cast<int64_t>(row) + by;
     if (from >= 0 && from < static_cast<int64_t>(n)) push(out, get(values, args[0].at(static_cast<size_t>(from))));
@@ -26,7 +34,7 @@ bool restarts(std::span<const Vec> args, size_t k, size_t row) {
 }
 
 Vec row_number(CallState&, std::span<const Vec> args, size_t n) {
-  const int64_t start = !args.empty() ? args[0].column->i64(0) : 1;
+  const int64_t start = integer_of(args, 0, 1);
   Column out(Type::int64);
   int64_t number = start;
   for (size_t row = 0; row < n; ++row) {
@@ -77,7 +85,7 @@ Vec window_session(CallState&, std::span<const Vec> args, size_t n) {
   Column out(Type::datetime);
   bool open = false;
   int64_t start = 0, last = 0;
-  const int64_t longest = args[1].column->i64(0), gap = args[2].column->i64(0);
+  const int64_t longest = integer_of(args, 1, 0), gap = integer_of(args, 2, 0);
   for (size_t row = 0; row < n; ++row) {
     if (args[0].is_null(row)) {
       out.push_null();
