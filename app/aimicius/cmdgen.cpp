@@ -70,7 +70,9 @@ std::vector<json> read(const std::string& path) {
   std::vector<json> items = read_json_lines(path);
   for (size_t i = 0; i < items.size(); ++i) {
     if (accepted_commands(items[i]).empty()) {
-      engine::fail(engine::ErrorKind::invalid_input, "%s: sample %zu has no \"command\"; each line needs a question and a command", path.c_str(), i + 1);
+      engine::fail(engine::ErrorKind::invalid_input,
+                   "%s: sample %zu has no \"command\"; each line needs a question and a command",
+                   path.c_str(), i + 1);
     }
   }
   return items;
@@ -82,15 +84,20 @@ Scored score(const json& item, const json* prediction) {
   sample.input = text_field(item, {"question", "description", "nl", "query", "input"});
   const std::vector<std::string> commands = accepted_commands(item);
   sample.expected = commands.front();
-  sample.output = prediction ? (prediction->is_string() ? prediction->get<std::string>() : prediction->dump()) : "";
+  sample.output =
+      prediction ? (prediction->is_string() ? prediction->get<std::string>() : prediction->dump())
+                 : "";
   const ExtractedCommand command = extract_command(sample.output);
   sample.parse_state = !prediction ? "missing" : command.found ? "ok" : "empty";
   scored.group = text_field(item, {"category"});
-  scored.values = {{"exact_match", 0.0}, {"command_tool", 0.0}, {"flags_f1", 0.0}, {"words_f1", 0.0}};
+  scored.values = {
+      {"exact_match", 0.0}, {"command_tool", 0.0}, {"flags_f1", 0.0}, {"words_f1", 0.0}};
   for (const std::string& accepted : commands) {
     if (!command.found) break;
     const bool exact = same_command(accepted, command.text);
-    const auto raise = [&](const char* name, double value) { scored.values[name] = std::max(scored.values[name], value); };
+    const auto raise = [&](const char* name, double value) {
+      scored.values[name] = std::max(scored.values[name], value);
+    };
     raise("exact_match", exact);
     raise("command_tool", command_tool(accepted) == command_tool(command.text));
     raise("flags_f1", f1(command_flags(accepted), command_flags(command.text)));
@@ -99,13 +106,20 @@ Scored score(const json& item, const json* prediction) {
   }
   sample.score = scored.right;
   sample.failure = failure_of(scored, prediction != nullptr);
-  sample.details = json{{"values", scored.values}, {"fenced", command.fenced}, {"n_accepted", commands.size()}}.dump();
+  sample.details =
+      json{{"values", scored.values}, {"fenced", command.fenced}, {"n_accepted", commands.size()}}
+          .dump();
   return scored;
 }
 
 }  // namespace
 
-const Scorer cmdgen = {"cmdgen", "CMDGen: a question to a command line",
-                       "data: {\"id\", \"question\", \"command\", \"alternatives\": [...]} a line; predictions: {\"id\", \"prediction\"} a line", "exact_match", read, score};
+const Scorer cmdgen = {"cmdgen",
+                       "CMDGen: a question to a command line",
+                       "data: {\"id\", \"question\", \"command\", \"alternatives\": [...]} a line; "
+                       "predictions: {\"id\", \"prediction\"} a line",
+                       "exact_match",
+                       read,
+                       score};
 
 }  // namespace app::aimicius

@@ -10,14 +10,18 @@ namespace app::aimicius {
 namespace {
 
 bool is_operator(std::string_view word) {
-  static const std::set<std::string_view> operators = {"|", "||", "&&", "&", ";", ">", ">>", "<", "<<", "(", ")", "2>", "2>&1", "|&", "&>", ">&"};
+  static const std::set<std::string_view> operators = {
+      "|", "||", "&&", "&", ";", ">", ">>", "<", "<<", "(", ")", "2>", "2>&1", "|&", "&>", ">&"};
   return operators.contains(word);
 }
 
 bool is_assignment(std::string_view word) {
   const size_t equals = word.find('=');
-  if (equals == std::string_view::npos || equals == 0 || std::isdigit(static_cast<unsigned char>(word[0]))) return false;
-  return std::all_of(word.begin(), word.begin() + static_cast<long>(equals), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  if (equals == std::string_view::npos || equals == 0 ||
+      std::isdigit(static_cast<unsigned char>(word[0])))
+    return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<long>(equals),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
 std::string_view without_fence(std::string_view answer, bool& fenced) {
@@ -72,7 +76,8 @@ class Words {
   void quoted(char quote) {
     open_ = true;
     for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
-      const bool escape = quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && std::string_view("\"\\$`").find(text_[at_ + 1]) != std::string_view::npos;
+      const bool escape = quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() &&
+                          std::string_view("\"\\$`").find(text_[at_ + 1]) != std::string_view::npos;
       if (escape) ++at_;
       word_ += text_[at_];
     }
@@ -80,17 +85,25 @@ class Words {
   }
 
   void operator_at() {
-    const bool joins = !word_.empty() && (word_.back() == '$' || word_.find_first_not_of("0123456789") == std::string::npos);
-    if (text_[at_] == '(' && joins && word_.back() == '$') {  // $( ... ) stays with its word's words
+    const bool joins =
+        !word_.empty() &&
+        (word_.back() == '$' || word_.find_first_not_of("0123456789") == std::string::npos);
+    if (text_[at_] == '(' && joins &&
+        word_.back() == '$') {  // $( ... ) stays with its word's words
       word_ += text_[at_++];
       return end_word();
     }
     std::string op;
     if ((text_[at_] == '>' || text_[at_] == '<') && joins) op = std::exchange(word_, "");
     end_word();
-    while (at_ < text_.size() && (text_[at_] == '|' || text_[at_] == '&' || text_[at_] == '>' || text_[at_] == '<') && op.size() < 4) op += text_[at_++];
+    while (at_ < text_.size() &&
+           (text_[at_] == '|' || text_[at_] == '&' || text_[at_] == '>' || text_[at_] == '<') &&
+           op.size() < 4)
+      op += text_[at_++];
     if (op.empty()) op = text_[at_++];
-    if (op.ends_with('&') && op.size() > 1 && at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]))) op += text_[at_++];
+    if (op.ends_with('&') && op.size() > 1 && at_ < text_.size() &&
+        std::isdigit(static_cast<unsigned char>(text_[at_])))
+      op += text_[at_++];
     words_.push_back(op);
   }
 
@@ -121,8 +134,10 @@ ExtractedCommand extract_command(std::string_view answer) {
     joined.back() = ' ';
   }
   std::string_view text = engine::trim(joined);
-  if (text.starts_with("$ ") || text.starts_with("# ") || text.starts_with("> ")) text = engine::trim(text.substr(2));
-  while (text.size() >= 2 && text.front() == '`' && text.back() == '`') text = engine::trim(text.substr(1, text.size() - 2));
+  if (text.starts_with("$ ") || text.starts_with("# ") || text.starts_with("> "))
+    text = engine::trim(text.substr(2));
+  while (text.size() >= 2 && text.front() == '`' && text.back() == '`')
+    text = engine::trim(text.substr(1, text.size() - 2));
   command.text = text;
   command.found = !text.empty();
   return command;
@@ -130,7 +145,9 @@ ExtractedCommand extract_command(std::string_view answer) {
 
 std::vector<std::string> command_words(std::string_view command) { return Words(command).run(); }
 
-bool same_command(std::string_view a, std::string_view b) { return command_words(a) == command_words(b); }
+bool same_command(std::string_view a, std::string_view b) {
+  return command_words(a) == command_words(b);
+}
 
 std::string command_tool(std::string_view command) {
   for (const std::string& word : command_words(command)) {
@@ -142,7 +159,8 @@ std::string command_tool(std::string_view command) {
 std::set<std::string> command_flags(std::string_view command) {
   std::set<std::string> flags;
   for (const std::string& word : command_words(command)) {
-    const bool flag = word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
+    const bool flag =
+        word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
     if (flag) flags.insert(word.substr(0, word.find('=')));
   }
   return flags;

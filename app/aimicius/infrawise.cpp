@@ -19,8 +19,10 @@ std::string normalised(std::string_view text) {
   std::string out;
   for (char c : engine::trim(text)) {
     const bool blank = std::isspace(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-    if (!blank) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (!out.empty() && out.back() != ' ') out += ' ';
+    if (!blank)
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!out.empty() && out.back() != ' ')
+      out += ' ';
   }
   for (const char* vendor : {"nvidia ", "amd ", "intel "}) {
     if (out.starts_with(vendor)) out.erase(0, std::string_view(vendor).size());
@@ -30,7 +32,8 @@ std::string normalised(std::string_view text) {
 
 std::string field(const json& dcw, const char* outer, const char* inner = nullptr) {
   if (!dcw.is_object() || !dcw.contains(outer)) return "";
-  const json& value = inner && dcw[outer].is_object() ? dcw[outer].value(inner, json()) : dcw[outer];
+  const json& value =
+      inner && dcw[outer].is_object() ? dcw[outer].value(inner, json()) : dcw[outer];
   return value.is_string() ? normalised(value.get<std::string>()) : "";
 }
 
@@ -39,7 +42,10 @@ struct Part {
   const char* outer;
   const char* inner;
 };
-constexpr Part parts[] = {{"target", "Design", "Target"}, {"baseline", "Design", "Baseline"}, {"criterion", "Criterion", nullptr}, {"workload", "Workload", nullptr}};
+constexpr Part parts[] = {{"target", "Design", "Target"},
+                          {"baseline", "Design", "Baseline"},
+                          {"criterion", "Criterion", nullptr},
+                          {"workload", "Workload", nullptr}};
 
 // The object in a prediction: given as such, or as text that holds one.
 json prediction_object(const json& prediction) {
@@ -63,7 +69,9 @@ std::set<int64_t> rows_of(const json& object) {
 std::vector<json> read(const std::string& path) {
   std::vector<json> items = read_json_lines(path);
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!items[i].contains("dcw")) engine::fail(engine::ErrorKind::invalid_input, "%s: sample %zu has no \"dcw\"", path.c_str(), i + 1);
+    if (!items[i].contains("dcw"))
+      engine::fail(engine::ErrorKind::invalid_input, "%s: sample %zu has no \"dcw\"", path.c_str(),
+                   i + 1);
   }
   return items;
 }
@@ -72,14 +80,19 @@ Scored score(const json& item, const json* prediction) {
   Scored scored;
   scored.sample.input = item.value("question", "");
   scored.sample.expected = item["dcw"].dump();
-  scored.sample.output = prediction ? (prediction->is_string() ? prediction->get<std::string>() : prediction->dump()) : "";
+  scored.sample.output =
+      prediction ? (prediction->is_string() ? prediction->get<std::string>() : prediction->dump())
+                 : "";
   const json object = prediction ? prediction_object(*prediction) : json();
   const json dcw = object.is_object() && object.contains("dcw") ? object["dcw"] : object;
-  scored.sample.parse_state = !prediction ? "missing" : object.is_object() ? "ok" : "no JSON object";
+  scored.sample.parse_state = !prediction          ? "missing"
+                              : object.is_object() ? "ok"
+                                                   : "no JSON object";
   size_t n_right = 0;
   std::string wrong;
   for (const Part& part : parts) {
-    const bool same = dcw.is_object() && field(dcw, part.outer, part.inner) == field(item["dcw"], part.outer, part.inner);
+    const bool same = dcw.is_object() && field(dcw, part.outer, part.inner) ==
+                                             field(item["dcw"], part.outer, part.inner);
     scored.values[std::string("dcw_") + part.name] = same;
     n_right += same;
     if (!same) wrong += std::string(wrong.empty() ? "" : ", ") + part.name;
@@ -90,18 +103,30 @@ Scored score(const json& item, const json* prediction) {
   size_t n_common = 0;
   for (int64_t row : expected) n_common += given.count(row);
   if (!given.empty()) {
-    scored.values["rows_recall"] = expected.empty() ? 1.0 : static_cast<double>(n_common) / static_cast<double>(expected.size());
-    scored.values["rows_precision"] = static_cast<double>(n_common) / static_cast<double>(given.size());
+    scored.values["rows_recall"] =
+        expected.empty() ? 1.0
+                         : static_cast<double>(n_common) / static_cast<double>(expected.size());
+    scored.values["rows_precision"] =
+        static_cast<double>(n_common) / static_cast<double>(given.size());
   }
   scored.sample.score = scored.right;
-  scored.sample.failure = scored.right ? "" : !prediction ? "no prediction" : object.is_object() ? "wrong: " + wrong : "no JSON object";
+  scored.sample.failure = scored.right         ? ""
+                          : !prediction        ? "no prediction"
+                          : object.is_object() ? "wrong: " + wrong
+                                               : "no JSON object";
   scored.sample.details = json{{"values", scored.values}}.dump();
   return scored;
 }
 
 }  // namespace
 
-const Scorer infrawise = {"infrawise", "Infrawise: design, criterion and workload of a question",
-                          "data: {\"id\", \"question\", \"dcw\", \"relevant\": [...]} a line; predictions: {\"id\", \"prediction\": {\"dcw\": {...}, \"relevant\": [...]}} a line", "dcw_all", read, score};
+const Scorer infrawise = {
+    "infrawise",
+    "Infrawise: design, criterion and workload of a question",
+    "data: {\"id\", \"question\", \"dcw\", \"relevant\": [...]} a line; predictions: {\"id\", "
+    "\"prediction\": {\"dcw\": {...}, \"relevant\": [...]}} a line",
+    "dcw_all",
+    read,
+    score};
 
 }  // namespace app::aimicius

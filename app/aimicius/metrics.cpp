@@ -40,7 +40,9 @@ Metric mean(const std::vector<double>& values) {
 
 std::string to_json(const std::map<std::string, Metric>& metrics) {
   nlohmann::json out = nlohmann::json::object();
-  for (const auto& [name, metric] : metrics) out[name] = {{"value", metric.value}, {"n", metric.n}, {"low", metric.low}, {"high", metric.high}};
+  for (const auto& [name, metric] : metrics)
+    out[name] = {
+        {"value", metric.value}, {"n", metric.n}, {"low", metric.low}, {"high", metric.high}};
   return out.dump();
 }
 

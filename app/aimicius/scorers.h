@@ -12,17 +12,17 @@ namespace app::aimicius {
 
 // A scored sample: what is stored, and what the metrics are made of.
 struct Scored {
-  store::TaskSample sample;             // number is set by the caller
-  bool right = false;                   // counts for the task's main metric
-  std::map<std::string, double> values; // shares as 0 or 1, others as they are
-  std::string group;                    // category the sample belongs to, or ""
+  store::TaskSample sample;              // number is set by the caller
+  bool right = false;                    // counts for the task's main metric
+  std::map<std::string, double> values;  // shares as 0 or 1, others as they are
+  std::string group;                     // category the sample belongs to, or ""
 };
 
 struct Scorer {
   const char* task;
   const char* title;
   const char* input_format;
-  const char* main_metric;              // name of the share of right samples
+  const char* main_metric;  // name of the share of right samples
   // The samples of a data file, each an object with "id". Throws Error{invalid_input}.
   std::vector<nlohmann::json> (*read)(const std::string& path);
   // prediction is null where none was given.

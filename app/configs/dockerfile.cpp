@@ -20,18 +20,23 @@ void add(Report& report, const char* rule, const Instruction& at, std::string_vi
 }
 
 std::string unquoted(std::string text) {
-  while (!text.empty() && (text.front() == '\\' || text.front() == '"' || text.front() == '\'')) text.erase(0, 1);
+  while (!text.empty() && (text.front() == '\\' || text.front() == '"' || text.front() == '\''))
+    text.erase(0, 1);
   while (!text.empty() && (text.back() == '"' || text.back() == '\'')) text.pop_back();
   return text;
 }
 
 bool is_absolute(const std::string& raw) {
   const std::string path = unquoted(raw);
-  const bool drive = path.size() >= 2 && std::isalpha(static_cast<unsigned char>(path[0])) && path[1] == ':';
+  const bool drive =
+      path.size() >= 2 && std::isalpha(static_cast<unsigned char>(path[0])) && path[1] == ':';
   return path.starts_with('/') || path.starts_with('$') || drive;
 }
 
-bool is_number(const std::string& text) { return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }); }
+bool is_number(const std::string& text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
+}
 
 // --- FROM and stages -----------------------------------------------------------------------------
 
@@ -44,21 +49,25 @@ bool is_own_stage(const File& file, const Instruction& from) {
 
 void check_from(const File& file, const Instruction& from, Report& report) {
   const Stage& stage = file.stages[from.stage];
-  const bool open = stage.image.name.find('$') != std::string::npos || stage.image.tag.find('$') != std::string::npos;
+  const bool open = stage.image.name.find('$') != std::string::npos ||
+                    stage.image.tag.find('$') != std::string::npos;
   const bool known = stage.image.name == "scratch" || is_own_stage(file, from);
   if (!known && !open && stage.image.digest.empty()) {
-    if (stage.image.tag.empty()) add(report, "dockerfile/image-without-tag", from, stage.image.name + " has no tag");
+    if (stage.image.tag.empty())
+      add(report, "dockerfile/image-without-tag", from, stage.image.name + " has no tag");
     if (stage.image.tag == "latest") add(report, "dockerfile/image-latest", from);
   }
   const std::string platform = from.flag("platform");
-  if (!platform.empty() && platform.find("BUILDPLATFORM") == std::string::npos && platform.find("TARGETPLATFORM") == std::string::npos) {
+  if (!platform.empty() && platform.find("BUILDPLATFORM") == std::string::npos &&
+      platform.find("TARGETPLATFORM") == std::string::npos) {
     add(report, "dockerfile/fixed-platform", from);
   }
   static const std::set<std::string> reserved = {"scratch", "context"};
   if (reserved.contains(lower(stage.alias))) add(report, "dockerfile/reserved-stage-name", from);
   for (size_t i = 0; i < from.stage; ++i) {
     if (!stage.alias.empty() && file.stages[i].alias == stage.alias) {
-      add(report, "dockerfile/duplicate-stage-name", from, "the name " + stage.alias + " is taken by an earlier stage");
+      add(report, "dockerfile/duplicate-stage-name", from,
+          "the name " + stage.alias + " is taken by an earlier stage");
       return;
     }
   }
@@ -67,8 +76,12 @@ void check_from(const File& file, const Instruction& from, Report& report) {
 // --- COPY and ADD --------------------------------------------------------------------------------
 
 bool is_archive(const std::string& name) {
-  static constexpr const char* endings[] = {".tar", ".tar.gz", ".tgz", ".gz", ".tar.bz2", ".tbz2", ".tbz", ".tb2", ".bz2", ".tar.xz", ".txz", ".xz", ".tlz", ".tar.lzma", ".tpz", ".tz", ".z", ".lz", ".lzma", ".tzst", ".zst"};
-  return std::any_of(std::begin(endings), std::end(endings), [&](const char* ending) { return lower(name).ends_with(ending); });
+  static constexpr const char* endings[] = {
+      ".tar", ".tar.gz", ".tgz",    ".gz",  ".tar.bz2", ".tbz2", ".tbz",
+      ".tb2", ".bz2",    ".tar.xz", ".txz", ".xz",      ".tlz",  ".tar.lzma",
+      ".tpz", ".tz",     ".z",      ".lz",  ".lzma",    ".tzst", ".zst"};
+  return std::any_of(std::begin(endings), std::end(endings),
+                     [&](const char* ending) { return lower(name).ends_with(ending); });
 }
 
 void check_add(const Instruction& instruction, Report& report) {
@@ -85,10 +98,13 @@ void check_copy_source(const File& file, const Instruction& copy, Report& report
   const std::string from = copy.flag("from");
   if (from.empty() || from.find_first_of(":/@$") != std::string::npos) return;
   if (is_number(from)) {
-    if (static_cast<size_t>(std::atoi(from.c_str())) >= copy.stage) add(report, "dockerfile/copy-from-unknown-stage", copy, "there is no stage " + from + " before this one");
+    if (static_cast<size_t>(std::atoi(from.c_str())) >= copy.stage)
+      add(report, "dockerfile/copy-from-unknown-stage", copy,
+          "there is no stage " + from + " before this one");
     return;
   }
-  if (file.stages[copy.stage].alias == from) return add(report, "dockerfile/copy-from-itself", copy);
+  if (file.stages[copy.stage].alias == from)
+    return add(report, "dockerfile/copy-from-itself", copy);
   for (size_t i = 0; i < copy.stage; ++i) {
     if (file.stages[i].alias == from) return;
   }
@@ -99,7 +115,8 @@ void check_copy(const File& file, const Instruction& copy, bool has_workdir, Rep
   check_copy_source(file, copy, report);
   if (copy.words.size() < 2) return;
   const std::string target = unquoted(copy.words.back());
-  if (copy.words.size() > 2 && copy.heredocs.empty() && !target.ends_with('/') && !target.ends_with('\\') && target != ".") {
+  if (copy.words.size() > 2 && copy.heredocs.empty() && !target.ends_with('/') &&
+      !target.ends_with('\\') && target != ".") {
     add(report, "dockerfile/copy-target-no-slash", copy);
   }
   if (!has_workdir && !is_absolute(target)) add(report, "dockerfile/copy-without-workdir", copy);
@@ -111,11 +128,17 @@ std::string base_name(const std::string& path) {
 }
 
 bool extracts(const Command& command, const std::string& archive) {
-  static const std::set<std::string> unpackers = {"gunzip", "bunzip2", "unlzma", "unxz", "zgz", "uncompress", "zcat", "bzcat", "xzcat", "gzcat"};
+  static const std::set<std::string> unpackers = {"gunzip", "bunzip2",    "unlzma", "unxz",
+                                                  "zgz",    "uncompress", "zcat",   "bzcat",
+                                                  "xzcat",  "gzcat"};
   const bool tar = command.name == "tar" && (command.has_flag({"-x", "--extract", "--get"}) ||
-                                             (!command.args.empty() && command.args[0][0] != '-' && command.args[0].find('x') != std::string::npos));
-  if (!tar && !unpackers.contains(command.name) && !(command.name == "gzip" && command.has_flag({"-d"}))) return false;
-  return std::any_of(command.args.begin(), command.args.end(), [&](const std::string& arg) { return base_name(arg) == archive; });
+                                             (!command.args.empty() && command.args[0][0] != '-' &&
+                                              command.args[0].find('x') != std::string::npos));
+  if (!tar && !unpackers.contains(command.name) &&
+      !(command.name == "gzip" && command.has_flag({"-d"})))
+    return false;
+  return std::any_of(command.args.begin(), command.args.end(),
+                     [&](const std::string& arg) { return base_name(arg) == archive; });
 }
 
 // An archive is copied in one instruction and unpacked in another, where ADD would do both.
@@ -125,11 +148,13 @@ void check_copied_archives(const File& file, Report& report) {
     for (size_t i = 0; i + 1 < copy.words.size(); ++i) {
       if (!is_archive(copy.words[i])) continue;
       const std::string target = unquoted(copy.words.back());
-      const std::string name = is_archive(target) ? base_name(target) : base_name(unquoted(copy.words[i]));
+      const std::string name =
+          is_archive(target) ? base_name(target) : base_name(unquoted(copy.words[i]));
       for (const Instruction& run : file.instructions) {
         if (run.keyword != "RUN" || run.line < copy.line || run.stage != copy.stage) continue;
         const auto commands = run.commands();
-        if (std::any_of(commands.begin(), commands.end(), [&](const Command& command) { return extracts(command, name); })) {
+        if (std::any_of(commands.begin(), commands.end(),
+                        [&](const Command& command) { return extracts(command, name); })) {
           add(report, "dockerfile/archive-copied-and-unpacked", copy);
           break;
         }
@@ -146,10 +171,13 @@ struct Pair {
 
 std::vector<Pair> pairs_of(const Instruction& instruction) {
   std::vector<Pair> pairs;
-  const bool old_form = !instruction.words.empty() && instruction.words[0].find('=') == std::string::npos;
+  const bool old_form =
+      !instruction.words.empty() && instruction.words[0].find('=') == std::string::npos;
   if (old_form) {
     const size_t space = std::min(instruction.text.find_first_of(" \t"), instruction.text.size());
-    pairs.push_back({unquoted(instruction.text.substr(0, space)), unquoted(std::string(engine::trim(std::string_view(instruction.text).substr(space))))});
+    pairs.push_back(
+        {unquoted(instruction.text.substr(0, space)),
+         unquoted(std::string(engine::trim(std::string_view(instruction.text).substr(space))))});
     return pairs;
   }
   for (const std::string& word : instruction.words) {
@@ -160,9 +188,13 @@ std::vector<Pair> pairs_of(const Instruction& instruction) {
 }
 
 bool is_label_key(const std::string& key) {
-  if (key.starts_with("com.docker.") || key.starts_with("io.docker.") || key.starts_with("org.dockerproject.")) return false;
+  if (key.starts_with("com.docker.") || key.starts_with("io.docker.") ||
+      key.starts_with("org.dockerproject."))
+    return false;
   const auto letter_or_digit = [](unsigned char c) { return std::islower(c) || std::isdigit(c); };
-  if (key.empty() || !std::islower(static_cast<unsigned char>(key.front())) || !letter_or_digit(static_cast<unsigned char>(key.back()))) return false;
+  if (key.empty() || !std::islower(static_cast<unsigned char>(key.front())) ||
+      !letter_or_digit(static_cast<unsigned char>(key.back())))
+    return false;
   for (size_t i = 0; i < key.size(); ++i) {
     const bool separator = key[i] == '.' || key[i] == '-';
     if (!separator && !letter_or_digit(static_cast<unsigned char>(key[i]))) return false;
@@ -171,11 +203,14 @@ bool is_label_key(const std::string& key) {
   return true;
 }
 
-bool all_in(std::string_view text, std::string_view allowed) { return text.find_first_not_of(allowed) == std::string_view::npos; }
+bool all_in(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
 
 bool is_url(const std::string& value) {
   const size_t scheme = value.find("://");
-  return scheme != std::string::npos && scheme > 0 && value.size() > scheme + 3 && value.find(' ') == std::string::npos;
+  return scheme != std::string::npos && scheme > 0 && value.size() > scheme + 3 &&
+         value.find(' ') == std::string::npos;
 }
 
 bool is_rfc3339(const std::string& value) {
@@ -183,7 +218,9 @@ bool is_rfc3339(const std::string& value) {
   if (value.size() < shape.size() + 1) return false;
   for (size_t i = 0; i < shape.size(); ++i) {
     const char c = value[i];
-    const bool fits = shape[i] == '0' ? std::isdigit(static_cast<unsigned char>(c)) != 0 : shape[i] == 'T' ? c == 'T' || c == 't' || c == ' ' : c == shape[i];
+    const bool fits = shape[i] == '0'   ? std::isdigit(static_cast<unsigned char>(c)) != 0
+                      : shape[i] == 'T' ? c == 'T' || c == 't' || c == ' '
+                                        : c == shape[i];
     if (!fits) return false;
   }
   size_t i = shape.size();
@@ -191,32 +228,46 @@ bool is_rfc3339(const std::string& value) {
     for (++i; i < value.size() && std::isdigit(static_cast<unsigned char>(value[i]));) ++i;
   }
   const std::string zone = value.substr(i);
-  return zone == "Z" || zone == "z" || (zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':');
+  return zone == "Z" || zone == "z" ||
+         (zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':');
 }
 
 bool is_spdx(const std::string& value) {
-  static constexpr const char* families[] = {"MIT", "Apache-", "BSD-", "GPL-", "LGPL-", "AGPL-", "MPL-", "ISC", "Unlicense", "CC0-", "CC-BY", "EPL-", "EUPL-", "Zlib", "BSL-", "Artistic-", "PostgreSQL",
-                                             "Python-", "PSF-", "OFL-", "WTFPL", "0BSD", "MS-PL", "MS-RL", "CDDL-", "OpenSSL", "curl", "Ruby", "PHP-", "X11", "Beerware", "NCSA", "UPL-", "AFL-", "CECILL", "LicenseRef-"};
+  static constexpr const char* families[] = {
+      "MIT",        "Apache-", "BSD-",   "GPL-",       "LGPL-", "AGPL-", "MPL-",     "ISC",
+      "Unlicense",  "CC0-",    "CC-BY",  "EPL-",       "EUPL-", "Zlib",  "BSL-",     "Artistic-",
+      "PostgreSQL", "Python-", "PSF-",   "OFL-",       "WTFPL", "0BSD",  "MS-PL",    "MS-RL",
+      "CDDL-",      "OpenSSL", "curl",   "Ruby",       "PHP-",  "X11",   "Beerware", "NCSA",
+      "UPL-",       "AFL-",    "CECILL", "LicenseRef-"};
   for (std::string_view part : engine::split(value, ' ')) {
     if (part.empty() || part == "AND" || part == "OR" || part == "WITH") continue;
     std::string name(part);
     std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
-    const bool known = name.ends_with("-exception") || std::any_of(std::begin(families), std::end(families), [&](const char* family) { return name.starts_with(family); });
+    const bool known = name.ends_with("-exception") ||
+                       std::any_of(std::begin(families), std::end(families),
+                                   [&](const char* family) { return name.starts_with(family); });
     if (!known) return false;
   }
   return !value.empty();
 }
 
-bool is_git_hash(const std::string& value) { return (value.size() == 40 || value.size() == 7 || value.size() == 64) && all_in(value, "0123456789abcdef"); }
+bool is_git_hash(const std::string& value) {
+  return (value.size() == 40 || value.size() == 7 || value.size() == 64) &&
+         all_in(value, "0123456789abcdef");
+}
 
 bool is_semantic_version(const std::string& value) {
-  const auto numbers = engine::split(std::string_view(value).substr(0, value.find_first_of("-+")), '.');
-  return numbers.size() == 3 && std::all_of(numbers.begin(), numbers.end(), [](std::string_view n) { return !n.empty() && all_in(n, "0123456789") && (n.size() == 1 || n[0] != '0'); });
+  const auto numbers =
+      engine::split(std::string_view(value).substr(0, value.find_first_of("-+")), '.');
+  return numbers.size() == 3 && std::all_of(numbers.begin(), numbers.end(), [](std::string_view n) {
+           return !n.empty() && all_in(n, "0123456789") && (n.size() == 1 || n[0] != '0');
+         });
 }
 
 bool is_email(const std::string& value) {
   const size_t at = value.find('@');
-  return at != std::string::npos && at > 0 && at + 1 < value.size() && value.find('@', at + 1) == std::string::npos && value.find(' ') == std::string::npos;
+  return at != std::string::npos && at > 0 && at + 1 < value.size() &&
+         value.find('@', at + 1) == std::string::npos && value.find(' ') == std::string::npos;
 }
 
 // What a label holds by its name: the OCI annotations and the names that people make up.
@@ -231,21 +282,30 @@ void check_labels(const Instruction& instruction, Report& report) {
       {"dockerfile/label-not-url", {"url", "documentation"}, is_url},
       {"dockerfile/label-not-time", {"created", "date", "build-date"}, is_rfc3339},
       {"dockerfile/label-not-spdx", {"license", "licenses", "spdx"}, is_spdx},
-      {"dockerfile/label-not-git-hash", {"revision", "githash", "git-hash", "vcs-ref", "commit"}, is_git_hash},
+      {"dockerfile/label-not-git-hash",
+       {"revision", "githash", "git-hash", "vcs-ref", "commit"},
+       is_git_hash},
       {"dockerfile/label-not-semver", {"semver"}, is_semantic_version},
       {"dockerfile/label-not-email", {"email"}, is_email},
   };
   for (const Pair& pair : pairs_of(instruction)) {
-    if (!is_label_key(pair.key)) add(report, "dockerfile/invalid-label-key", instruction, "the label key \"" + pair.key + "\" is not allowed");
-    if (pair.value.empty()) add(report, "dockerfile/empty-label", instruction, "the label " + pair.key + " is empty");
+    if (!is_label_key(pair.key))
+      add(report, "dockerfile/invalid-label-key", instruction,
+          "the label key \"" + pair.key + "\" is not allowed");
+    if (pair.value.empty())
+      add(report, "dockerfile/empty-label", instruction, "the label " + pair.key + " is empty");
     if (pair.value.find('$') != std::string::npos || pair.value.empty()) continue;
     const size_t dot = pair.key.rfind('.');
     const std::string last = lower(dot == std::string::npos ? pair.key : pair.key.substr(dot + 1));
     for (const LabelShape& shape : shapes) {
-      const bool named = std::any_of(shape.names.begin(), shape.names.end(), [&](const std::string& name) {
-        return last == name || last == name + "label" || last.ends_with("-" + name) || last.ends_with("_" + name);
-      });
-      if (named && !shape.fits(pair.value)) add(report, shape.rule, instruction, "the label " + pair.key + " holds \"" + pair.value + "\"");
+      const bool named =
+          std::any_of(shape.names.begin(), shape.names.end(), [&](const std::string& name) {
+            return last == name || last == name + "label" || last.ends_with("-" + name) ||
+                   last.ends_with("_" + name);
+          });
+      if (named && !shape.fits(pair.value))
+        add(report, shape.rule, instruction,
+            "the label " + pair.key + " holds \"" + pair.value + "\"");
     }
   }
 }
@@ -255,7 +315,9 @@ bool refers_to(const std::string& value, const std::string& name) {
     const size_t begin = at + (value.compare(at + 1, 1, "{") == 0 ? 2 : 1);
     if (value.compare(begin, name.size(), name) != 0) continue;
     const size_t end = begin + name.size();
-    if (end >= value.size() || !(std::isalnum(static_cast<unsigned char>(value[end])) || value[end] == '_')) return true;
+    if (end >= value.size() ||
+        !(std::isalnum(static_cast<unsigned char>(value[end])) || value[end] == '_'))
+      return true;
   }
   return false;
 }
@@ -270,7 +332,8 @@ void check_env(const Instruction& instruction, Report& report) {
   for (size_t i = 0; i < pairs.size(); ++i) {
     for (size_t j = 0; j < pairs.size(); ++j) {
       if (i != j && !pairs[j].key.empty() && refers_to(pairs[i].value, pairs[j].key)) {
-        add(report, "dockerfile/env-refers-to-itself", instruction, pairs[i].key + " uses " + pairs[j].key + ", which the same ENV sets");
+        add(report, "dockerfile/env-refers-to-itself", instruction,
+            pairs[i].key + " uses " + pairs[j].key + ", which the same ENV sets");
         i = pairs.size();
         break;
       }
@@ -278,11 +341,16 @@ void check_env(const Instruction& instruction, Report& report) {
   }
   for (const Pair& pair : pairs) {
     const std::string name = lower(pair.key);
-    if (name == "pythonhttpsverify" && is_off(pair.value)) add(report, "dockerfile/tls-off-python", instruction);
-    if (name == "node_tls_reject_unauthorized" && is_off(pair.value)) add(report, "dockerfile/tls-off-node", instruction);
-    if (name == "npm_config_strict_ssl" && is_off(pair.value)) add(report, "dockerfile/tls-off-npm-env", instruction);
-    if (name == "git_ssl_no_verify" && !is_off(pair.value)) add(report, "dockerfile/tls-off-git", instruction);
-    if (name == "pip_trusted_host" && !pair.value.empty()) add(report, "dockerfile/pip-trusted-host-env", instruction);
+    if (name == "pythonhttpsverify" && is_off(pair.value))
+      add(report, "dockerfile/tls-off-python", instruction);
+    if (name == "node_tls_reject_unauthorized" && is_off(pair.value))
+      add(report, "dockerfile/tls-off-node", instruction);
+    if (name == "npm_config_strict_ssl" && is_off(pair.value))
+      add(report, "dockerfile/tls-off-npm-env", instruction);
+    if (name == "git_ssl_no_verify" && !is_off(pair.value))
+      add(report, "dockerfile/tls-off-git", instruction);
+    if (name == "pip_trusted_host" && !pair.value.empty())
+      add(report, "dockerfile/pip-trusted-host-env", instruction);
   }
 }
 
@@ -294,7 +362,8 @@ void check_expose(const Instruction& instruction, Report& report) {
     for (std::string_view part : engine::split(ports, '-')) {
       const std::string number(part);
       if (!is_number(number)) continue;
-      if (number.size() > 5 || std::atoi(number.c_str()) > 65535) add(report, "dockerfile/invalid-port", instruction, "port " + number + " is above 65535");
+      if (number.size() > 5 || std::atoi(number.c_str()) > 65535)
+        add(report, "dockerfile/invalid-port", instruction, "port " + number + " is above 65535");
     }
     if (ports == "22") add(report, "dockerfile/ssh-port", instruction);
   }
@@ -313,7 +382,8 @@ bool is_root(const Instruction* user) {
   return name == "root" || name == "0";
 }
 
-void check_one(const File& file, const Instruction& instruction, StageState& state, Report& report) {
+void check_one(const File& file, const Instruction& instruction, StageState& state,
+               Report& report) {
   const std::string& keyword = instruction.keyword;
   if (keyword == "FROM") check_from(file, instruction, report);
   if (keyword == "ADD") check_add(instruction, report);
@@ -327,14 +397,18 @@ void check_one(const File& file, const Instruction& instruction, StageState& sta
     if (!is_absolute(instruction.text)) add(report, "dockerfile/relative-workdir", instruction);
     state.has_workdir = true;
   }
-  if ((keyword == "CMD" || keyword == "ENTRYPOINT") && !instruction.is_json) add(report, "dockerfile/shell-form", instruction);
+  if ((keyword == "CMD" || keyword == "ENTRYPOINT") && !instruction.is_json)
+    add(report, "dockerfile/shell-form", instruction);
   if (instruction.on_build) return;
   if (keyword == "CMD" && ++state.n_cmd > 1) add(report, "dockerfile/several-cmd", instruction);
-  if (keyword == "ENTRYPOINT" && ++state.n_entrypoint > 1) add(report, "dockerfile/several-entrypoint", instruction);
-  if (keyword == "HEALTHCHECK" && ++state.n_healthcheck > 1) add(report, "dockerfile/several-healthcheck", instruction);
+  if (keyword == "ENTRYPOINT" && ++state.n_entrypoint > 1)
+    add(report, "dockerfile/several-entrypoint", instruction);
+  if (keyword == "HEALTHCHECK" && ++state.n_healthcheck > 1)
+    add(report, "dockerfile/several-healthcheck", instruction);
   if (keyword == "ONBUILD") {
     const std::string inner = lower(instruction.words.empty() ? "" : instruction.words[0]);
-    if (inner == "onbuild" || inner == "from" || inner == "maintainer") add(report, "dockerfile/onbuild-not-allowed", instruction);
+    if (inner == "onbuild" || inner == "from" || inner == "maintainer")
+      add(report, "dockerfile/onbuild-not-allowed", instruction);
   }
 }
 
@@ -348,11 +422,13 @@ void check_order(const File& file, Report& report) {
 // What holds for the image as a whole: its user, health check and labels.
 void check_image(const File& file, const std::vector<StageState>& states, Report& report) {
   const Stage& last = file.stages.back();
-  if (last.from >= file.instructions.size() || file.instructions[last.from].keyword != "FROM") return;
+  if (last.from >= file.instructions.size() || file.instructions[last.from].keyword != "FROM")
+    return;
   const Instruction& from = file.instructions[last.from];
   const Instruction* user = nullptr;
   bool health = false, label = false;
-  for (std::optional<size_t> stage = file.stages.size() - 1; stage; stage = file.stages[*stage].parent) {
+  for (std::optional<size_t> stage = file.stages.size() - 1; stage;
+       stage = file.stages[*stage].parent) {
     if (!user) user = states[*stage].last_user;
     health |= states[*stage].n_healthcheck > 0;
     label |= states[*stage].has_label;
@@ -371,8 +447,10 @@ void check_instructions(const File& file, Report& report) {
   }
   size_t current = 0;
   for (const Instruction& instruction : file.instructions) {
-    if (instruction.keyword == "FROM" && !instruction.on_build && file.stages[instruction.stage].parent) {
-      states[instruction.stage].has_workdir = states[*file.stages[instruction.stage].parent].has_workdir;
+    if (instruction.keyword == "FROM" && !instruction.on_build &&
+        file.stages[instruction.stage].parent) {
+      states[instruction.stage].has_workdir =
+          states[*file.stages[instruction.stage].parent].has_workdir;
     }
     current = instruction.stage;
     check_one(file, instruction, states[current], report);
@@ -386,7 +464,8 @@ void check_instructions(const File& file, Report& report) {
   check_copied_archives(file, report);
   check_image(file, states, report);
   for (const auto& [line, comment] : file.comments) {
-    if (engine::trim(comment).starts_with("hadolint ") && comment.find("ignore") != std::string::npos) {
+    if (engine::trim(comment).starts_with("hadolint ") &&
+        comment.find("ignore") != std::string::npos) {
       report.add("dockerfile/inline-ignore", line, 1, "");
     }
   }
@@ -396,7 +475,9 @@ void check_instructions(const File& file, Report& report) {
 
 void review_dockerfile(std::string_view text, Report& report) {
   const dockerfile::File file = dockerfile::parse(text);
-  if (file.error) report.add("dockerfile/cannot-parse", file.error->line, file.error->column, "", file.error->message);
+  if (file.error)
+    report.add("dockerfile/cannot-parse", file.error->line, file.error->column, "",
+               file.error->message);
   dockerfile::check_instructions(file, report);
   dockerfile::check_commands(file, report);
 }

@@ -9,13 +9,16 @@ namespace {
 
 std::string upper(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
 }
 
 bool is_keyword(const std::string& word) {
-  static constexpr const char* known[] = {"FROM", "RUN", "CMD", "LABEL", "EXPOSE", "ENV", "ADD", "COPY", "ENTRYPOINT", "VOLUME", "USER",
-                                          "WORKDIR", "ARG", "ONBUILD", "STOPSIGNAL", "HEALTHCHECK", "SHELL", "MAINTAINER"};
+  static constexpr const char* known[] = {
+      "FROM", "RUN",     "CMD",        "LABEL",       "EXPOSE", "ENV",
+      "ADD",  "COPY",    "ENTRYPOINT", "VOLUME",      "USER",   "WORKDIR",
+      "ARG",  "ONBUILD", "STOPSIGNAL", "HEALTHCHECK", "SHELL",  "MAINTAINER"};
   return std::find(std::begin(known), std::end(known), word) != std::end(known);
 }
 
@@ -28,8 +31,10 @@ std::vector<std::string> split_words(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quote) {
-      if (c == quote) quote = 0;
-      else word += c;
+      if (c == quote)
+        quote = 0;
+      else
+        word += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
       open = true;
@@ -65,8 +70,10 @@ std::optional<std::vector<std::string>> json_words(std::string_view text) {
     if (++i >= text.size()) return std::nullopt;
     words.push_back(word);
     skip();
-    if (text[i] == ',') ++i;
-    else if (text[i] != ']') return std::nullopt;
+    if (text[i] == ',')
+      ++i;
+    else if (text[i] != ']')
+      return std::nullopt;
   }
   return words;
 }
@@ -110,7 +117,8 @@ class Parser {
       const std::string_view trimmed = engine::trim(line.text);
       if (!trimmed.starts_with('#')) return;
       const std::string_view body = engine::trim(trimmed.substr(1));
-      if (engine::to_lower_ascii(body).starts_with("escape=") && body.size() == 8) escape_ = body.back();
+      if (engine::to_lower_ascii(body).starts_with("escape=") && body.size() == 8)
+        escape_ = body.back();
     }
   }
 
@@ -127,7 +135,8 @@ class Parser {
       const Line& line = lines_[at_++];
       const std::string_view trimmed = engine::trim(line.text);
       const bool first = joined.empty();
-      if (!first && (trimmed.empty() || trimmed.front() == '#')) continue;  // allowed between continuation lines
+      if (!first && (trimmed.empty() || trimmed.front() == '#'))
+        continue;  // allowed between continuation lines
       instruction.line_starts.push_back(static_cast<int>(joined.size()));
       instruction.line_numbers.push_back(line.number);
       std::string_view body = first ? trimmed : std::string_view(line.text);
@@ -137,7 +146,10 @@ class Parser {
       if (!more) break;
       joined += ' ';
     }
-    instruction.column = static_cast<int>(lines_[static_cast<size_t>(instruction.line - 1)].text.find_first_not_of(" \t")) + 1;
+    instruction.column =
+        static_cast<int>(
+            lines_[static_cast<size_t>(instruction.line - 1)].text.find_first_not_of(" \t")) +
+        1;
     finish(std::move(instruction), joined);
   }
 
@@ -148,7 +160,10 @@ class Parser {
     for (int& start : instruction.line_starts) start = std::max(0, start - static_cast<int>(begin));
     instruction.text = engine::trim(joined.substr(begin));
     if (!is_keyword(instruction.keyword)) {
-      if (!file_.error) file_.error = ParseError{instruction.line, instruction.column, "\"" + std::string(joined.substr(0, std::min<size_t>(space, 40))) + "\" is not an instruction"};
+      if (!file_.error)
+        file_.error = ParseError{instruction.line, instruction.column,
+                                 "\"" + std::string(joined.substr(0, std::min<size_t>(space, 40))) +
+                                     "\" is not an instruction"};
       return;
     }
     read_heredocs(instruction);
@@ -174,13 +189,20 @@ class Parser {
   }
 
   void read_heredocs(Instruction& instruction) {
-    if (instruction.keyword != "RUN" && instruction.keyword != "COPY" && instruction.keyword != "ADD") return;
-    for (size_t at = instruction.text.find("<<"); at != std::string::npos; at = instruction.text.find("<<", at + 2)) {
+    if (instruction.keyword != "RUN" && instruction.keyword != "COPY" &&
+        instruction.keyword != "ADD")
+      return;
+    for (size_t at = instruction.text.find("<<"); at != std::string::npos;
+         at = instruction.text.find("<<", at + 2)) {
       size_t i = at + 2;
       const bool strip = i < instruction.text.size() && instruction.text[i] == '-';
       if (strip) ++i;
       std::string end;
-      for (; i < instruction.text.size() && (std::isalnum(static_cast<unsigned char>(instruction.text[i])) || instruction.text[i] == '_' || instruction.text[i] == '"' || instruction.text[i] == '\''); ++i) {
+      for (; i < instruction.text.size() &&
+             (std::isalnum(static_cast<unsigned char>(instruction.text[i])) ||
+              instruction.text[i] == '_' || instruction.text[i] == '"' ||
+              instruction.text[i] == '\'');
+           ++i) {
         if (instruction.text[i] != '"' && instruction.text[i] != '\'') end += instruction.text[i];
       }
       if (end.empty() || std::isdigit(static_cast<unsigned char>(end[0]))) continue;
@@ -211,7 +233,8 @@ class Parser {
     instruction.words = json ? *json : split_words(rest);
     const size_t skipped = instruction.text.size() - rest.size();
     instruction.text = std::string(rest);
-    for (int& start : instruction.line_starts) start = std::max(0, start - static_cast<int>(skipped));
+    for (int& start : instruction.line_starts)
+      start = std::max(0, start - static_cast<int>(skipped));
   }
 
   void add(Instruction instruction) {
@@ -227,7 +250,9 @@ class Parser {
     if (!from.words.empty()) stage.image = parse_image(from.words[0]);
     if (from.words.size() >= 3 && upper(from.words[1]) == "AS") stage.alias = from.words[2];
     for (size_t i = 0; i < file_.stages.size(); ++i) {
-      if (!file_.stages[i].alias.empty() && !from.words.empty() && file_.stages[i].alias == from.words[0]) stage.parent = i;
+      if (!file_.stages[i].alias.empty() && !from.words.empty() &&
+          file_.stages[i].alias == from.words[0])
+        stage.parent = i;
     }
     file_.stages.push_back(std::move(stage));
   }
@@ -242,7 +267,8 @@ class Parser {
 
 int Instruction::line_at(size_t offset) const {
   int found = line;
-  for (size_t i = 0; i < line_starts.size() && line_starts[i] <= static_cast<int>(offset); ++i) found = line_numbers[i];
+  for (size_t i = 0; i < line_starts.size() && line_starts[i] <= static_cast<int>(offset); ++i)
+    found = line_numbers[i];
   return found;
 }
 
@@ -263,7 +289,8 @@ std::vector<Command> Instruction::commands() const {
     return {command};
   }
   std::vector<Command> all = shell_commands(text);
-  if (!text.starts_with("<<") && !heredocs.empty()) return all;  // the here-document feeds a command
+  if (!text.starts_with("<<") && !heredocs.empty())
+    return all;  // the here-document feeds a command
   for (const std::string& body : heredocs) {
     for (Command& command : shell_commands(body)) all.push_back(std::move(command));
   }

@@ -12,14 +12,19 @@ namespace {
 constexpr int max_depth = 20;  // $( $( ... ) )
 
 bool is_reserved(const std::string& word) {
-  static const std::set<std::string> words = {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "{", "}", "!", "time", "exec", "command", "builtin"};
+  static const std::set<std::string> words = {"if",   "then",  "else",    "elif",   "fi", "do",
+                                              "done", "while", "until",   "{",      "}",  "!",
+                                              "time", "exec",  "command", "builtin"};
   return words.contains(word);
 }
 
 bool is_assignment(const std::string& word) {
   const size_t equals = word.find('=');
-  if (equals == std::string::npos || equals == 0 || std::isdigit(static_cast<unsigned char>(word[0]))) return false;
-  return std::all_of(word.begin(), word.begin() + static_cast<long>(equals), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  if (equals == std::string::npos || equals == 0 ||
+      std::isdigit(static_cast<unsigned char>(word[0])))
+    return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<long>(equals),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
 class Splitter {
@@ -91,7 +96,8 @@ class Splitter {
 
   void escaped() {
     begin_word();
-    if (at_ + 1 < script_.size() && !std::isspace(static_cast<unsigned char>(script_[at_ + 1]))) word_ += script_[at_ + 1];
+    if (at_ + 1 < script_.size() && !std::isspace(static_cast<unsigned char>(script_[at_ + 1])))
+      word_ += script_[at_ + 1];
     at_ += 2;
   }
 
@@ -147,7 +153,8 @@ class Splitter {
     size_t i = 0;
     while (i < words_.size() && (is_reserved(words_[i]) || is_assignment(words_[i]))) {
       const size_t equals = words_[i].find('=');
-      if (!is_reserved(words_[i])) command.environment.emplace_back(words_[i].substr(0, equals), words_[i].substr(equals + 1));
+      if (!is_reserved(words_[i]))
+        command.environment.emplace_back(words_[i].substr(0, equals), words_[i].substr(equals + 1));
       ++i;
     }
     for (Command& each : inner_) commands_.push_back(std::move(each));
@@ -155,7 +162,8 @@ class Splitter {
     if (i < words_.size()) {
       command.name = words_[i];
       const size_t slash = command.name.rfind('/');
-      if (command.name.starts_with("/usr/bin/") || command.name.starts_with("/bin/")) command.name = command.name.substr(slash + 1);
+      if (command.name.starts_with("/usr/bin/") || command.name.starts_with("/bin/"))
+        command.name = command.name.substr(slash + 1);
       command.args.assign(words_.begin() + static_cast<long>(i) + 1, words_.end());
       commands_.push_back(std::move(command));
     }
@@ -173,12 +181,15 @@ class Splitter {
 
 }  // namespace
 
-bool Command::has_arg(std::string_view arg) const { return std::find(args.begin(), args.end(), arg) != args.end(); }
+bool Command::has_arg(std::string_view arg) const {
+  return std::find(args.begin(), args.end(), arg) != args.end();
+}
 
 bool Command::has_flag(std::initializer_list<std::string_view> flags) const {
   for (const std::string& arg : args) {
     for (std::string_view flag : flags) {
-      if (arg == flag || (flag.starts_with("--") && arg.starts_with(std::string(flag) + "="))) return true;
+      if (arg == flag || (flag.starts_with("--") && arg.starts_with(std::string(flag) + "=")))
+        return true;
       // Bundled short flags: -yqq has -y.
       const bool bundle = flag.size() == 2 && arg.size() > 2 && arg[0] == '-' && arg[1] != '-';
       if (bundle && arg.substr(0, arg.find('=')).find(flag[1]) != std::string::npos) return true;
@@ -187,14 +198,18 @@ bool Command::has_flag(std::initializer_list<std::string_view> flags) const {
   return false;
 }
 
-std::vector<std::string> Command::words(std::initializer_list<std::string_view> flags_with_value) const {
+std::vector<std::string> Command::words(
+    std::initializer_list<std::string_view> flags_with_value) const {
   std::vector<std::string> out;
   for (size_t i = 0; i < args.size(); ++i) {
     if (args[i] == "--") break;
-    const bool redirect = args[i].find_first_of("<>") != std::string::npos && args[i].find_first_not_of("0123456789<>&") == std::string::npos;
-    if (redirect || std::find(flags_with_value.begin(), flags_with_value.end(), args[i]) != flags_with_value.end()) {
+    const bool redirect = args[i].find_first_of("<>") != std::string::npos &&
+                          args[i].find_first_not_of("0123456789<>&") == std::string::npos;
+    if (redirect || std::find(flags_with_value.begin(), flags_with_value.end(), args[i]) !=
+                        flags_with_value.end()) {
       ++i;
-    } else if (!args[i].starts_with('-') && !args[i].starts_with('>') && !args[i].starts_with("2>")) {
+    } else if (!args[i].starts_with('-') && !args[i].starts_with('>') &&
+               !args[i].starts_with("2>")) {
       out.push_back(args[i]);
     }
   }

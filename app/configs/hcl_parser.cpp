@@ -50,8 +50,10 @@ class Lexer {
 
   char step() {
     const char c = text_[at_++];
-    if (c == '\n') ++line_, column_ = 1;
-    else ++column_;
+    if (c == '\n')
+      ++line_, column_ = 1;
+    else
+      ++column_;
     return c;
   }
 
@@ -82,10 +84,13 @@ class Lexer {
       heredoc(token);
     } else if (std::isdigit(c)) {
       token.kind = Token::Kind::number;
-      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.')) token.text += step();
+      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.'))
+        token.text += step();
     } else if (std::isalpha(c) || c == '_' || c >= 128) {
       token.kind = Token::Kind::name;
-      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '-' || static_cast<unsigned char>(text_[at_]) >= 128)) token.text += step();
+      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' ||
+                        text_[at_] == '-' || static_cast<unsigned char>(text_[at_]) >= 128))
+        token.text += step();
     } else {
       token.kind = Token::Kind::op;
       for (const char* op : {"==", "!=", ">=", "<=", "&&", "||", "=>", "..."}) {
@@ -104,7 +109,8 @@ class Lexer {
     step();
     int depth = 0;
     while (more() && (text_[at_] != '"' || depth > 0)) {
-      if (text_[at_] == '\n' && depth == 0) throw Failed{{token.line, token.column, "a quoted string is not closed in its line"}};
+      if (text_[at_] == '\n' && depth == 0)
+        throw Failed{{token.line, token.column, "a quoted string is not closed in its line"}};
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         step();
         const char c = step();
@@ -124,7 +130,9 @@ class Lexer {
       }
       if (more()) token.text += step();
     }
-    if (!more()) throw Failed{{token.line, token.column, "a quoted string is not closed before the end of the file"}};
+    if (!more())
+      throw Failed{
+          {token.line, token.column, "a quoted string is not closed before the end of the file"}};
     step();
   }
 
@@ -184,7 +192,9 @@ class Parser {
   void skip_newlines() {
     while (now().kind == Token::Kind::newline) advance();
   }
-  [[noreturn]] void fail(const std::string& message) const { throw Failed{{now().line, now().column, message}}; }
+  [[noreturn]] void fail(const std::string& message) const {
+    throw Failed{{now().line, now().column, message}};
+  }
   void expect(std::string_view op) {
     if (!is(op)) fail("\"" + std::string(op) + "\" is missing");
     advance();
@@ -193,10 +203,14 @@ class Parser {
   // After an error: on to the next line that starts a block at the left margin.
   void recover(size_t start) {
     at_ = std::max(at_, start + 1);
-    while (now().kind != Token::Kind::end && !(now().kind == Token::Kind::name && now().column == 1)) advance();
+    while (now().kind != Token::Kind::end &&
+           !(now().kind == Token::Kind::name && now().column == 1))
+      advance();
   }
 
-  Node& add(Node::Kind kind, const Token& at) { return file_.document.add(kind, at.line, at.column); }
+  Node& add(Node::Kind kind, const Token& at) {
+    return file_.document.add(kind, at.line, at.column);
+  }
   Node& unknown(const Token& at, std::string text) {
     Node& node = add(Node::Kind::unknown, at);
     node.text = std::move(text);
@@ -234,7 +248,8 @@ class Parser {
     while (true) {
       skip_newlines();
       if (is("}")) break;
-      if (now().kind == Token::Kind::end) fail("the block that starts in line " + std::to_string(start.line) + " is not closed");
+      if (now().kind == Token::Kind::end)
+        fail("the block that starts in line " + std::to_string(start.line) + " is not closed");
       statement(map, depth);
     }
     advance();
@@ -243,7 +258,8 @@ class Parser {
 
   void statement(Node& map, int depth) {
     const Token name = now();
-    if (name.kind != Token::Kind::name && name.kind != Token::Kind::string) fail("an attribute or a block is missing before \"" + name.text + "\"");
+    if (name.kind != Token::Kind::name && name.kind != Token::Kind::string)
+      fail("an attribute or a block is missing before \"" + name.text + "\"");
     advance();
     Node& key = add(Node::Kind::scalar, name);
     key.text = name.text;
@@ -307,11 +323,14 @@ class Parser {
   void skip_newlines_before(std::string_view op) {
     size_t ahead = at_;
     while (tokens_[ahead].kind == Token::Kind::newline) ++ahead;
-    if (tokens_[ahead].kind == Token::Kind::op && tokens_[ahead].text == op && op == ":" && ahead != at_) at_ = ahead;
+    if (tokens_[ahead].kind == Token::Kind::op && tokens_[ahead].text == op && op == ":" &&
+        ahead != at_)
+      at_ = ahead;
   }
 
   static bool is_operator(const std::string& text) {
-    for (const char* op : {"+", "-", "*", "/", "%", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "?"}) {
+    for (const char* op :
+         {"+", "-", "*", "/", "%", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "?"}) {
       if (text == op) return true;
     }
     return false;
@@ -329,7 +348,9 @@ class Parser {
     if (is("-") || is("!")) {
       advance();
       const Node* inner = operand(depth + 1);
-      Node& node = add(inner->is_scalar() && start.text == "-" ? Node::Kind::scalar : Node::Kind::unknown, start);
+      Node& node =
+          add(inner->is_scalar() && start.text == "-" ? Node::Kind::scalar : Node::Kind::unknown,
+              start);
       node.text = start.text + inner->text;
       return &node;
     }
@@ -350,10 +371,16 @@ class Parser {
   const Node* text(const Token& token) {
     advance();
     // "${var.x}" alone is the variable itself.
-    const bool whole = token.has_template && token.text.starts_with("${") && token.text.ends_with("}") && token.text.find("${", 2) == std::string::npos;
-    if (whole) return traversal(&unknown(token, std::string(engine::trim(std::string_view(token.text).substr(2, token.text.size() - 3)))), token, 0);
+    const bool whole = token.has_template && token.text.starts_with("${") &&
+                       token.text.ends_with("}") && token.text.find("${", 2) == std::string::npos;
+    if (whole)
+      return traversal(
+          &unknown(token, std::string(engine::trim(
+                              std::string_view(token.text).substr(2, token.text.size() - 3)))),
+          token, 0);
     if (token.kind == Token::Kind::heredoc) {
-      if (const Node* json = read_json_into(file_.document, token.text, token.line, token.column)) return json;
+      if (const Node* json = read_json_into(file_.document, token.text, token.line, token.column))
+        return json;
     }
     Node& node = add(Node::Kind::scalar, token);
     node.text = token.text;
@@ -387,7 +414,8 @@ class Parser {
     Node& map = add(Node::Kind::map, start);
     while (!is("}")) {
       const Token key_token = now();
-      if (key_token.kind == Token::Kind::end) fail("the object that starts in line " + std::to_string(start.line) + " is not closed");
+      if (key_token.kind == Token::Kind::end)
+        fail("the object that starts in line " + std::to_string(start.line) + " is not closed");
       const Node* key = is("(") || peek().text == "." ? operand(depth + 1) : nullptr;
       if (!key) {
         Node& plain = add(Node::Kind::scalar, key_token);
@@ -444,10 +472,13 @@ class Parser {
       skip_newlines();
     }
     expect(")");
-    static const std::vector<std::string> transparent = {"jsonencode", "tolist", "toset", "tomap", "tostring", "tonumber", "tobool", "sensitive", "nonsensitive"};
+    static const std::vector<std::string> transparent = {"jsonencode", "tolist",    "toset",
+                                                         "tomap",      "tostring",  "tonumber",
+                                                         "tobool",     "sensitive", "nonsensitive"};
     for (const std::string& each : transparent) {
       if (name.text == each && args.size() == 1) {
-        if (name.text == "jsonencode" && !args[0]->is_unknown()) const_cast<Node*>(args[0])->is_json_text = true;
+        if (name.text == "jsonencode" && !args[0]->is_unknown())
+          const_cast<Node*>(args[0])->is_json_text = true;
         return traversal(args[0], name, depth);
       }
     }
@@ -467,8 +498,10 @@ class Parser {
       } else {
         advance();
         skip_newlines();
-        if (is("*")) advance();
-        else if (!is("]")) expression(depth + 1);
+        if (is("*"))
+          advance();
+        else if (!is("]"))
+          expression(depth + 1);
         path += "[]";
         skip_newlines();
         expect("]");
@@ -482,18 +515,24 @@ class Parser {
   size_t at_ = 0;
 };
 
-// Puts variables with a default, locals and plain attributes of other resources where they are used.
+// Puts variables with a default, locals and plain attributes of other resources where they are
+// used.
 void resolve(File& file) {
   std::map<std::string, const Node*> values;
   for (const Block& block : file.blocks) {
-    if (block.type == "variable" && !block.labels.empty() && block.body->has("default")) values["var." + block.labels[0]] = &(*block.body)["default"];
-    if (block.type == "resource" && block.labels.size() == 2) {  // what another resource says in plain text
+    if (block.type == "variable" && !block.labels.empty() && block.body->has("default"))
+      values["var." + block.labels[0]] = &(*block.body)["default"];
+    if (block.type == "resource" &&
+        block.labels.size() == 2) {  // what another resource says in plain text
       for (const Node::Member& attribute : block.body->members) {
-        if (attribute.second->is_scalar()) values[block.labels[0] + "." + block.labels[1] + "." + attribute.first->text] = attribute.second;
+        if (attribute.second->is_scalar())
+          values[block.labels[0] + "." + block.labels[1] + "." + attribute.first->text] =
+              attribute.second;
       }
     }
     if (block.type != "locals") continue;
-    for (const Node::Member& local : block.body->members) values["local." + local.first->text] = local.second;
+    for (const Node::Member& local : block.body->members)
+      values["local." + local.first->text] = local.second;
   }
   for (int round = 0; round < 3; ++round) {
     for (Node& node : file.document.nodes) {

@@ -1,5 +1,5 @@
-// app/configs/hcl_parser.h: Terraform's HCL as Nodes. A body is a map: attributes by name, blocks as
-// lists of bodies by type (`dynamic "x"` counts as a block x with its content). Variables with a
+// app/configs/hcl_parser.h: Terraform's HCL as Nodes. A body is a map: attributes by name, blocks
+// as lists of bodies by type (`dynamic "x"` counts as a block x with its content). Variables with a
 // default and locals are put in; any other reference, and every call but jsonencode() and
 // tolist()-like ones, is a Node of kind unknown with the expression as text.
 #pragma once
@@ -21,9 +21,9 @@ struct Block {
 };
 
 struct File {
-  Document document;                // owns the nodes
-  std::vector<Block> blocks;        // the top-level ones
-  std::vector<ParseError> errors;   // one for each block that could not be read
+  Document document;               // owns the nodes
+  std::vector<Block> blocks;       // the top-level ones
+  std::vector<ParseError> errors;  // one for each block that could not be read
 };
 
 // Reads what it can; nesting deeper than 100 is an error of its block.

@@ -26,37 +26,45 @@ void for_lines(std::string_view text, Look look) {
 }
 
 struct Hints {
-  bool api_version = false, kind = false, services = false, compose_key = false, groups = false, rule_key = false;
-  bool unit_section = false, any_section = false, docker_instruction = false, hcl_block = false, nginx_block = false;
+  bool api_version = false, kind = false, services = false, compose_key = false, groups = false,
+       rule_key = false;
+  bool unit_section = false, any_section = false, docker_instruction = false, hcl_block = false,
+       nginx_block = false;
   int n_nginx_statements = 0, n_lines = 0;
 };
 
 bool is_docker_instruction(std::string_view line) {
-  static constexpr const char* words[] = {"FROM", "RUN", "CMD", "LABEL", "EXPOSE", "ENV", "ADD", "COPY", "ENTRYPOINT", "VOLUME",
-                                          "USER", "WORKDIR", "ARG", "ONBUILD", "STOPSIGNAL", "HEALTHCHECK", "SHELL", "MAINTAINER"};
+  static constexpr const char* words[] = {
+      "FROM", "RUN",     "CMD",        "LABEL",       "EXPOSE", "ENV",
+      "ADD",  "COPY",    "ENTRYPOINT", "VOLUME",      "USER",   "WORKDIR",
+      "ARG",  "ONBUILD", "STOPSIGNAL", "HEALTHCHECK", "SHELL",  "MAINTAINER"};
   const size_t space = line.find_first_of(" \t");
   if (space == std::string_view::npos) return false;
   std::string word(line.substr(0, space));
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 bool is_hcl_block(std::string_view line) {
-  for (const char* word : {"resource \"", "data \"", "variable \"", "provider \"", "module \"", "output \"", "terraform {", "locals {"}) {
+  for (const char* word : {"resource \"", "data \"", "variable \"", "provider \"", "module \"",
+                           "output \"", "terraform {", "locals {"}) {
     if (line.starts_with(word)) return true;
   }
   return false;
 }
 
 bool is_nginx_block(std::string_view line) {
-  for (const char* word : {"server {", "server{", "http {", "http{", "events {", "events{", "location ", "upstream ", "if ("}) {
+  for (const char* word : {"server {", "server{", "http {", "http{", "events {", "events{",
+                           "location ", "upstream ", "if ("}) {
     if (line.starts_with(word)) return true;
   }
   return false;
 }
 
 bool is_unit_section(std::string_view line) {
-  for (const char* word : {"[Unit]", "[Service]", "[Install]", "[Socket]", "[Timer]", "[Mount]", "[Network]", "[Match]"}) {
+  for (const char* word : {"[Unit]", "[Service]", "[Install]", "[Socket]", "[Timer]", "[Mount]",
+                           "[Network]", "[Match]"}) {
     if (line.starts_with(word)) return true;
   }
   return false;
@@ -69,13 +77,15 @@ Hints read_hints(std::string_view text) {
     ++hints.n_lines;
     const bool item = line.starts_with("- ");
     const std::string_view key = item ? engine::trim(line.substr(2)) : line;
-    if (key.starts_with("apiVersion:") || line.starts_with("\"apiVersion\"")) hints.api_version = true;
+    if (key.starts_with("apiVersion:") || line.starts_with("\"apiVersion\""))
+      hints.api_version = true;
     if (indent == 0 && key.starts_with("kind:")) hints.kind = true;
     if (line.starts_with("\"kind\"")) hints.kind = true;
     if (indent == 0 && line.starts_with("services:")) hints.services = true;
     if (key.starts_with("image:") || key.starts_with("build:")) hints.compose_key = true;
     if (indent == 0 && line.starts_with("groups:")) hints.groups = true;
-    if (key.starts_with("alert:") || key.starts_with("record:") || key.starts_with("expr:")) hints.rule_key = true;
+    if (key.starts_with("alert:") || key.starts_with("record:") || key.starts_with("expr:"))
+      hints.rule_key = true;
     if (indent == 0) hints.unit_section |= is_unit_section(line);
     if (indent == 0) hints.any_section |= line.starts_with('[');
     if (indent == 0) hints.hcl_block |= is_hcl_block(line);
@@ -88,9 +98,13 @@ Hints read_hints(std::string_view text) {
 std::string kind_by_name(const std::string& name) {
   const auto ends = [&](const char* suffix) { return name.ends_with(suffix); };
   if (ends(".tf") || ends(".tfvars") || ends(".hcl")) return "terraform";
-  if (name.starts_with("dockerfile") || ends(".dockerfile") || name.starts_with("containerfile")) return "dockerfile";
-  if (name.find("docker-compose") != std::string::npos || name.starts_with("compose.y")) return "docker-compose";
-  for (const char* suffix : {".service", ".socket", ".timer", ".mount", ".automount", ".swap", ".target", ".path", ".slice", ".scope", ".network", ".netdev", ".link", ".unit"}) {
+  if (name.starts_with("dockerfile") || ends(".dockerfile") || name.starts_with("containerfile"))
+    return "dockerfile";
+  if (name.find("docker-compose") != std::string::npos || name.starts_with("compose.y"))
+    return "docker-compose";
+  for (const char* suffix :
+       {".service", ".socket", ".timer", ".mount", ".automount", ".swap", ".target", ".path",
+        ".slice", ".scope", ".network", ".netdev", ".link", ".unit"}) {
     if (ends(suffix)) return "systemd-unit";
   }
   if (name.find("nginx") != std::string::npos && !ends(".yaml") && !ends(".yml")) return "nginx";
@@ -104,10 +118,11 @@ std::string detect_kind(std::string_view file_name, std::string_view text) {
   const std::string by_name = kind_by_name(name);
   if (!by_name.empty()) return by_name;
   const Hints hints = read_hints(text);
-  if (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json") || name.empty()) {
+  if (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json") ||
+      name.empty()) {
     if (hints.api_version || hints.kind) return "kubernetes";
-    if (hints.groups || hints.rule_key || name.find("prometheus") != std::string::npos || name.find("alert") != std::string::npos ||
-        name.find("rules") != std::string::npos) {
+    if (hints.groups || hints.rule_key || name.find("prometheus") != std::string::npos ||
+        name.find("alert") != std::string::npos || name.find("rules") != std::string::npos) {
       return "prometheus-rules";
     }
     if (hints.services) return "docker-compose";

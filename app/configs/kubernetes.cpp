@@ -31,7 +31,8 @@ void add_containers(Object& object, const char* list, bool init) {
     Container container;
     container.node = node;
     container.init = init;
-    container.subject = object.subject + (init ? " init container " : " container ") + (*node)["name"].text;
+    container.subject =
+        object.subject + (init ? " init container " : " container ") + (*node)["name"].text;
     object.containers.push_back(std::move(container));
   }
 }
@@ -77,7 +78,8 @@ double Object::replicas() const { return at("spec.replicas").number().value_or(1
 void add_objects(const Document& document, size_t file, Cluster& cluster) {
   const Node& root = *document.root;
   if (!root.is_map()) return;
-  if (root["kind"].text == "List" || (root["items"].is_list() && root["kind"].text.ends_with("List"))) {
+  if (root["kind"].text == "List" ||
+      (root["items"].is_list() && root["kind"].text.ends_with("List"))) {
     for (const Node* item : root["items"].items) {
       if (item->is_map()) add_object(*item, file, cluster);
     }

@@ -1,5 +1,6 @@
 // app/configs/kubernetes.h: Kubernetes objects as the checks see them. One Object for each document
-// (and each item of a List); objects of all files reviewed together know each other through Cluster.
+// (and each item of a List); objects of all files reviewed together know each other through
+// Cluster.
 #pragma once
 #include <string>
 #include <string_view>
@@ -18,19 +19,19 @@ struct Container {
 };
 
 struct Object {
-  size_t file = 0;               // index of the file it stands in
+  size_t file = 0;  // index of the file it stands in
   const Node* root = nullptr;
   std::string kind, api_version, name, name_space;  // name_space: "" where none is given
-  std::string subject;           // "Deployment/web"
-  const Node* pod_spec = nullptr;      // of a workload; the missing node elsewhere
-  const Node* pod_metadata = nullptr;  // labels and annotations of its pods
-  std::vector<Container> containers;   // init containers too
+  std::string subject;                              // "Deployment/web"
+  const Node* pod_spec = nullptr;                   // of a workload; the missing node elsewhere
+  const Node* pod_metadata = nullptr;               // labels and annotations of its pods
+  std::vector<Container> containers;                // init containers too
 
   const Node& operator[](std::string_view key) const { return (*root)[key]; }
   const Node& at(std::string_view path) const { return root->at(path); }
   bool is(std::initializer_list<std::string_view> kinds) const;
   bool is_workload() const { return pod_spec->is_map(); }
-  double replicas() const;       // 1 where none are given, as the API server defaults it
+  double replicas() const;  // 1 where none are given, as the API server defaults it
 };
 
 struct Cluster {
@@ -46,10 +47,12 @@ bool selector_matches(const Node& selector, const Node& labels);
 bool labels_match(const Node& wanted, const Node& labels);
 bool same_namespace(const Object& a, const Object& b);
 
-void check_pod(const Object& object, Report& report);                               // kubernetes_pods
-void check_control_plane(const Object& object, Report& report);                     // kubernetes_cluster
-void check_access(const Object& object, const Cluster& cluster, Report& report);    // kubernetes_cluster
-void check_object(const Object& object, const Cluster& cluster, Report& report);    // kubernetes_objects
+void check_pod(const Object& object, Report& report);            // kubernetes_pods
+void check_control_plane(const Object& object, Report& report);  // kubernetes_cluster
+void check_access(const Object& object, const Cluster& cluster,
+                  Report& report);  // kubernetes_cluster
+void check_object(const Object& object, const Cluster& cluster,
+                  Report& report);  // kubernetes_objects
 
 // All checks of one object.
 void check_all(const Object& object, const Cluster& cluster, Report& report);

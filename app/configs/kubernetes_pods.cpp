@@ -22,7 +22,8 @@ const Node& effective(const Node& container, const Node& pod_spec, std::string_v
 
 bool drops(const Node& capabilities, std::string_view name) {
   for (const std::string& dropped : capabilities["drop"].strings()) {
-    if (engine::to_lower_ascii(dropped) == "all" || (!name.empty() && dropped.find(name) != std::string::npos)) {
+    if (engine::to_lower_ascii(dropped) == "all" ||
+        (!name.empty() && dropped.find(name) != std::string::npos)) {
       return true;
     }
   }
@@ -50,7 +51,8 @@ void check_capabilities(const Container& container, Report& report) {
 void check_privileges(const Container& container, Report& report) {
   const Node& context = (*container.node)["securityContext"];
   const Node& at = placed({&context, container.node});
-  if (context.empty()) report.add("k8s/container-security-context", *container.node, container.subject);
+  if (context.empty())
+    report.add("k8s/container-security-context", *container.node, container.subject);
   if (!context["allowPrivilegeEscalation"].is_false()) {
     report.add("k8s/privilege-escalation-not-forbidden",
                placed({&context["allowPrivilegeEscalation"], &at}), container.subject);
@@ -149,7 +151,8 @@ bool is_tiller(const Object& object, const Container& container) {
 
 void check_known_software(const Object& object, Report& report) {
   const Node& labels = (*object.pod_metadata)["labels"];
-  if (labels["app"].text == "kubernetes-dashboard" || labels["k8s-app"].text == "kubernetes-dashboard") {
+  if (labels["app"].text == "kubernetes-dashboard" ||
+      labels["k8s-app"].text == "kubernetes-dashboard") {
     report.add("k8s/dashboard-deployed", labels, object.subject);
   }
   for (const Container& container : object.containers) {
@@ -159,12 +162,15 @@ void check_known_software(const Object& object, Report& report) {
       const auto args = node["args"].strings();
       const bool local = std::any_of(args.begin(), args.end(), [](const std::string& arg) {
         return arg.find("--listen") != std::string::npos &&
-               (arg.find("localhost") != std::string::npos || arg.find("127.0.0.1") != std::string::npos);
+               (arg.find("localhost") != std::string::npos ||
+                arg.find("127.0.0.1") != std::string::npos);
       });
-      if (!local) report.add("k8s/tiller-reachable", placed({&node["args"], &node}), container.subject);
+      if (!local)
+        report.add("k8s/tiller-reachable", placed({&node["args"], &node}), container.subject);
     }
     for (const Node* env : node["env"].items) {
-      if ((*env)["name"].text == "GITSYNC_GIT") report.add("k8s/git-sync-command", *env, container.subject);
+      if ((*env)["name"].text == "GITSYNC_GIT")
+        report.add("k8s/git-sync-command", *env, container.subject);
     }
   }
 }
@@ -180,10 +186,18 @@ std::optional<double> quantity(const Node& node) {
   Node digits = node;
   digits.text = text.substr(0, end + 1);
   const auto value = digits.number();
-  static const std::pair<const char*, double> suffixes[] = {
-      {"", 1}, {"m", 1e-3}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {"P", 1e15},
-      {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0},
-      {"Pi", 1125899906842624.0}};
+  static const std::pair<const char*, double> suffixes[] = {{"", 1},
+                                                            {"m", 1e-3},
+                                                            {"k", 1e3},
+                                                            {"M", 1e6},
+                                                            {"G", 1e9},
+                                                            {"T", 1e12},
+                                                            {"P", 1e15},
+                                                            {"Ki", 1024.0},
+                                                            {"Mi", 1048576.0},
+                                                            {"Gi", 1073741824.0},
+                                                            {"Ti", 1099511627776.0},
+                                                            {"Pi", 1125899906842624.0}};
   for (const auto& [suffix, factor] : suffixes) {
     if (value && text.substr(end + 1) == suffix) return *value * factor;
   }
@@ -214,7 +228,8 @@ void check_resources(const Container& container, Report& report) {
       {"ephemeral-storage", "k8s/ephemeral-storage-request-differs-from-limit"}};
   for (const auto& [key, rule] : pairs) {
     if (!limits.has(key) && !requests.has(key)) continue;
-    if (limits[key].text != requests[key].text && quantity(limits[key]) != quantity(requests[key])) {
+    if (limits[key].text != requests[key].text &&
+        quantity(limits[key]) != quantity(requests[key])) {
       report.add(rule, at, container.subject);
     }
   }
@@ -248,25 +263,29 @@ bool exposes(const Container& container, const Node& port) {
   for (const Node* each : (*container.node)["ports"].items) {
     const std::string& protocol = (*each)["protocol"].text;
     if (!protocol.empty() && protocol != "TCP") continue;
-    if ((*each)["name"].text == port.text || (*each)["containerPort"].text == port.text) return true;
+    if ((*each)["name"].text == port.text || (*each)["containerPort"].text == port.text)
+      return true;
   }
   return false;
 }
 
-void check_probe_port(const Container& container, const char* probe_name, const char* rule, Report& report) {
+void check_probe_port(const Container& container, const char* probe_name, const char* rule,
+                      Report& report) {
   const Node& probe = (*container.node)[probe_name];
   for (const char* action : {"httpGet", "tcpSocket", "grpc"}) {
     const Node& port = probe[action]["port"];
     if (port.exists() && !exposes(container, port)) {
       report.add(rule, port, container.subject,
-                 std::string(probe_name) + " asks port " + port.text + ", which the container does not list");
+                 std::string(probe_name) + " asks port " + port.text +
+                     ", which the container does not list");
     }
   }
 }
 
 std::string port_name_fault(const std::string& name) {
   if (name.size() > 15) return "is longer than 15 characters";
-  const bool has_letter = std::any_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  const bool has_letter =
+      std::any_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   const bool all_allowed = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
@@ -287,15 +306,19 @@ void check_ports(const Container& container, Report& report) {
     const bool tcp = protocol.empty() || protocol == "TCP";
     if (port->has("hostPort")) report.add("k8s/host-port", (*port)["hostPort"], container.subject);
     if (value && *value > 0 && *value < 1024) {
-      report.add("k8s/privileged-port", number, container.subject, "listens on port " + number.text + ", below 1024");
+      report.add("k8s/privileged-port", number, container.subject,
+                 "listens on port " + number.text + ", below 1024");
     }
     if (value == 22.0 && tcp) report.add("k8s/ssh-port", number, container.subject);
     if (number.exists() && (!value || *value < 1 || *value > 65535)) {
-      report.add("k8s/invalid-port", number, container.subject, "port " + number.text + " is not between 1 and 65535");
+      report.add("k8s/invalid-port", number, container.subject,
+                 "port " + number.text + " is not between 1 and 65535");
     }
     const Node& name = (*port)["name"];
     const std::string fault = name.empty() ? "" : port_name_fault(name.text);
-    if (!fault.empty()) report.add("k8s/invalid-port", name, container.subject, "the port name " + name.text + " " + fault);
+    if (!fault.empty())
+      report.add("k8s/invalid-port", name, container.subject,
+                 "the port name " + name.text + " " + fault);
     const bool repeated = !name.empty() && !names.insert(name.text).second;
     if (repeated || name.text.size() > 15 || !number.exists()) {
       report.add("k8s/container-port-fault", *port, container.subject);
@@ -316,7 +339,8 @@ void check_probes(const Object& object, const Container& container, Report& repo
 // --- volumes -------------------------------------------------------------------------------------
 
 bool is_sensitive(const std::string& path) {
-  static const std::set<std::string> directories = {"/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr"};
+  static const std::set<std::string> directories = {"/",    "/boot", "/dev", "/etc",
+                                                    "/lib", "/proc", "/sys", "/usr"};
   const bool trailing = path.size() > 1 && path.back() == '/';
   return directories.contains(trailing ? path.substr(0, path.size() - 1) : path);
 }
@@ -348,12 +372,18 @@ void check_volumes(const Object& object, Report& report) {
 // --- the pod as a whole --------------------------------------------------------------------------
 
 bool is_unsafe_sysctl(const std::string& name) {
-  static const std::set<std::string> safe = {
-      "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies",
-      "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start",
-      "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
-      "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem",
-      "net.ipv4.tcp_wmem"};
+  static const std::set<std::string> safe = {"kernel.shm_rmid_forced",
+                                             "net.ipv4.ip_local_port_range",
+                                             "net.ipv4.tcp_syncookies",
+                                             "net.ipv4.ping_group_range",
+                                             "net.ipv4.ip_unprivileged_port_start",
+                                             "net.ipv4.ip_local_reserved_ports",
+                                             "net.ipv4.tcp_keepalive_time",
+                                             "net.ipv4.tcp_fin_timeout",
+                                             "net.ipv4.tcp_keepalive_intvl",
+                                             "net.ipv4.tcp_keepalive_probes",
+                                             "net.ipv4.tcp_rmem",
+                                             "net.ipv4.tcp_wmem"};
   return !name.empty() && !safe.contains(name);
 }
 
@@ -378,8 +408,8 @@ void check_service_account(const Object& object, Report& report) {
   const Node& account = pod["serviceAccountName"];
   const Node& old_field = pod["serviceAccount"];
   if (!pod["automountServiceAccountToken"].is_false()) {
-    report.add("k8s/service-account-token-mounted", placed({&pod["automountServiceAccountToken"], &pod}),
-               object.subject);
+    report.add("k8s/service-account-token-mounted",
+               placed({&pod["automountServiceAccountToken"], &pod}), object.subject);
   }
   const std::string& name = account.empty() ? old_field.text : account.text;
   if (name.empty() || name == "default") {
@@ -401,7 +431,8 @@ bool is_good_topology(const Node& constraint) {
 void check_scheduling(const Object& object, Report& report) {
   const Node& pod = *object.pod_spec;
   for (const Node* constraint : pod["topologySpreadConstraints"].items) {
-    if (!is_good_topology(*constraint)) report.add("k8s/topology-spread-fault", *constraint, object.subject);
+    if (!is_good_topology(*constraint))
+      report.add("k8s/topology-spread-fault", *constraint, object.subject);
   }
   if (pod.at("affinity.nodeAffinity").empty()) {
     report.add("k8s/no-node-affinity", placed({&pod["affinity"], &pod}), object.subject);

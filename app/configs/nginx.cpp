@@ -54,7 +54,8 @@ std::optional<Content> captured(std::string_view pattern, const std::string& nam
 }
 
 Content joined(const Content& a, const Content& b) {
-  return {a.chars | b.chars, a.starts_with_slash && b.starts_with_slash, a.contains_slash && b.contains_slash};
+  return {a.chars | b.chars, a.starts_with_slash && b.starts_with_slash,
+          a.contains_slash && b.contains_slash};
 }
 
 std::optional<Content> from_map(const Directive& map, const Directive& user, int depth) {
@@ -65,16 +66,21 @@ std::optional<Content> from_map(const Directive& map, const Directive& user, int
     Content content = script_content(value, user, depth + 1);
     for (const Part& part : split_variables(value)) {
       if (!pattern || part.name.empty()) continue;
-      if (auto group = captured(std::string_view(entry->name).substr(entry->name.starts_with("~*") ? 2 : 1), part.name)) content = *group;
+      if (auto group =
+              captured(std::string_view(entry->name).substr(entry->name.starts_with("~*") ? 2 : 1),
+                       part.name))
+        content = *group;
     }
     all = all ? joined(*all, content) : content;
   }
   return all;
 }
 
-std::optional<Content> from_block(const Directive& block, const std::string& name, const Directive& user, int depth) {
+std::optional<Content> from_block(const Directive& block, const std::string& name,
+                                  const Directive& user, int depth) {
   for (const Directive* child : block.children) {
-    if (child->name == "set" && child->arg(0) == "$" + name) return script_content(child->arg(1), user, depth + 1);
+    if (child->name == "set" && child->arg(0) == "$" + name)
+      return script_content(child->arg(1), user, depth + 1);
     if (child->name == "map" && child->arg(1) == "$" + name) return from_map(*child, user, depth);
     // What a rewrite captures is escaped again before it is used.
     if (child->name == "rewrite" && captured(child->arg(0), name)) return Content{};
@@ -93,8 +99,10 @@ Condition condition_of(const Directive& directive) {
   std::vector<std::string> words = directive.args;
   if (!words.empty() && words.front().starts_with('(')) words.front().erase(0, 1);
   if (!words.empty() && words.front().empty()) words.erase(words.begin());
-  if (!words.empty() && words.back() == ")") words.pop_back();
-  else if (!words.empty() && words.back().ends_with(')') && !directive.quoted.back()) words.back().pop_back();
+  if (!words.empty() && words.back() == ")")
+    words.pop_back();
+  else if (!words.empty() && words.back().ends_with(')') && !directive.quoted.back())
+    words.back().pop_back();
   Condition condition;
   if (!words.empty()) condition.variable = words[0];
   if (words.size() > 1) condition.op = words[1];
@@ -123,12 +131,15 @@ std::vector<Part> split_variables(std::string_view script) {
   for (size_t i = 0; i < script.size();) {
     const bool braces = script.substr(i).starts_with("${");
     size_t begin = i + (braces ? 2 : 1), end = begin;
-    while (script[i] == '$' && end < script.size() && (std::isalnum(static_cast<unsigned char>(script[end])) || script[end] == '_')) ++end;
+    while (script[i] == '$' && end < script.size() &&
+           (std::isalnum(static_cast<unsigned char>(script[end])) || script[end] == '_'))
+      ++end;
     if (script[i] != '$' || end == begin) {
       plain += script[i++];
       continue;
     }
-    if (std::isdigit(static_cast<unsigned char>(script[begin])) && !braces) end = begin + 1;  // $12 is $1 and "2"
+    if (std::isdigit(static_cast<unsigned char>(script[begin])) && !braces)
+      end = begin + 1;  // $12 is $1 and "2"
     flush();
     parts.push_back({engine::to_lower_ascii(script.substr(begin, end - begin)), ""});
     i = end + (braces && end < script.size() ? 1 : 0);
@@ -173,8 +184,8 @@ Content script_content(std::string_view script, const Directive& user, int depth
 namespace {
 
 bool is_single(const RegexAtom& atom, char c) {
-  return atom.kind == RegexNode::Kind::chars && atom.min == 1 && atom.max == 1 && atom.chars.count() == 1 &&
-         atom.chars.test(static_cast<unsigned char>(c));
+  return atom.kind == RegexNode::Kind::chars && atom.min == 1 && atom.max == 1 &&
+         atom.chars.count() == 1 && atom.chars.test(static_cast<unsigned char>(c));
 }
 
 bool is_literal(const RegexAtom& atom) {
@@ -190,7 +201,8 @@ bool within(const CharSet& chars, std::string_view allowed) {
 // Chars that may stand in a host name; anything else can end it early (evil.com/?.example.com).
 bool fits_host(const CharSet& chars) {
   for (size_t c = 0; c < 256; ++c) {
-    const bool allowed = std::isalnum(static_cast<int>(c)) || c == '-' || c == '.' || c == '_' || c >= 128;
+    const bool allowed =
+        std::isalnum(static_cast<int>(c)) || c == '-' || c == '.' || c == '_' || c >= 128;
     if (chars.test(c) && !allowed) return false;
   }
   return true;
@@ -199,7 +211,9 @@ bool fits_host(const CharSet& chars) {
 std::string check_host(const std::vector<RegexAtom>& host) {
   size_t dots = 0, start = 0;  // start: where the last two labels begin
   for (size_t i = host.size(); i-- > 0;) {
-    if (!fits_host(host[i].chars)) return "lets characters through that end the host name early (an unescaped '.', or a class that is too wide)";
+    if (!fits_host(host[i].chars))
+      return "lets characters through that end the host name early (an unescaped '.', or a class "
+             "that is too wide)";
     if (is_single(host[i], '.') && ++dots == 2) {
       start = i + 1;
       break;
@@ -207,14 +221,17 @@ std::string check_host(const std::vector<RegexAtom>& host) {
     if (!is_literal(host[i])) return "leaves the registered domain itself open";
   }
   for (size_t i = 0; i < start; ++i) {
-    if (!fits_host(host[i].chars)) return "lets characters through that end the host name early (an unescaped '.', or a class that is too wide)";
+    if (!fits_host(host[i].chars))
+      return "lets characters through that end the host name early (an unescaped '.', or a class "
+             "that is too wide)";
   }
   return "";
 }
 
 std::string check_sequence(const std::vector<RegexAtom>& atoms) {
   size_t i = 0;
-  if (atoms.empty() || atoms[0].kind != RegexNode::Kind::begin) return "is not anchored with '^', so that the host may stand anywhere in the header";
+  if (atoms.empty() || atoms[0].kind != RegexNode::Kind::begin)
+    return "is not anchored with '^', so that the host may stand anywhere in the header";
   ++i;
   // The scheme: everything up to "//".
   while (i + 1 < atoms.size() && !(is_single(atoms[i], '/') && is_single(atoms[i + 1], '/'))) ++i;
@@ -223,7 +240,9 @@ std::string check_sequence(const std::vector<RegexAtom>& atoms) {
   std::vector<RegexAtom> host;
   for (; i < atoms.size(); ++i) {
     if (atoms[i].kind == RegexNode::Kind::end) return check_host(host);
-    if (atoms[i].kind == RegexNode::Kind::chars && atoms[i].min > 0 && within(atoms[i].chars, "/:?#")) return check_host(host);
+    if (atoms[i].kind == RegexNode::Kind::chars && atoms[i].min > 0 &&
+        within(atoms[i].chars, "/:?#"))
+      return check_host(host);
     if (atoms[i].kind == RegexNode::Kind::chars) host.push_back(atoms[i]);
   }
   return "does not end the host name, so that example.com.evil.com passes";

@@ -33,11 +33,12 @@ std::vector<Part> split_variables(std::string_view script);
 
 // What a variable or a text with variables may hold, as far as the client decides it.
 struct Content {
-  CharSet chars;               // chars it may hold; none for what the client has no hand in
+  CharSet chars;  // chars it may hold; none for what the client has no hand in
   bool starts_with_slash = false, contains_slash = false;
 };
 // nullopt: nobody in this file gives the variable a value, and nginx does not either.
-std::optional<Content> variable_content(const std::string& name, const Directive& user, int depth = 0);
+std::optional<Content> variable_content(const std::string& name, const Directive& user,
+                                        int depth = 0);
 Content script_content(std::string_view script, const Directive& user, int depth = 0);
 
 // A pattern for Origin or Referer that also lets foreign sites pass; "" where it is tight.

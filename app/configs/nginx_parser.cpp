@@ -27,12 +27,16 @@ class Lexer {
     const char c = text_[at_];
     if (c == '{' || c == '}' || c == ';') {
       step();
-      token.kind = c == '{' ? Token::Kind::open : c == '}' ? Token::Kind::close : Token::Kind::semicolon;
+      token.kind = c == '{'   ? Token::Kind::open
+                   : c == '}' ? Token::Kind::close
+                              : Token::Kind::semicolon;
       return token;
     }
     token.kind = Token::Kind::word;
-    if (c == '"' || c == '\'') quoted_word(token);
-    else word(token);
+    if (c == '"' || c == '\'')
+      quoted_word(token);
+    else
+      word(token);
     return token;
   }
 
@@ -56,8 +60,10 @@ class Lexer {
 
   char step() {
     const char c = text_[at_++];
-    if (c == '\n') ++line_, column_ = 1;
-    else ++column_;
+    if (c == '\n')
+      ++line_, column_ = 1;
+    else
+      ++column_;
     return c;
   }
 
@@ -130,13 +136,17 @@ class Parser {
       } else if (token.kind == Token::Kind::open) {
         return fail(token, "a '{' without a directive before it");
       } else if (Directive* block = statement(token, *open.back()); block) {
-        if (static_cast<int>(open.size()) > max_depth) return fail(token, "blocks nest deeper than 100 levels");
+        if (static_cast<int>(open.size()) > max_depth)
+          return fail(token, "blocks nest deeper than 100 levels");
         open.push_back(block);
       }
       if (config_.error) return;
     }
-    if (!lexer_.error.empty()) fail({}, lexer_.error);
-    else if (open.size() > 1) fail_at(open.back()->line, open.back()->column, "the block " + open.back()->name + " is not closed");
+    if (!lexer_.error.empty())
+      fail({}, lexer_.error);
+    else if (open.size() > 1)
+      fail_at(open.back()->line, open.back()->column,
+              "the block " + open.back()->name + " is not closed");
   }
 
  private:
@@ -145,7 +155,8 @@ class Parser {
   }
   void fail(const Token& token, std::string message) {
     const bool placed = token.kind != Token::Kind::end;
-    fail_at(placed ? token.line : lexer_.line(), placed ? token.column : lexer_.column(), std::move(message));
+    fail_at(placed ? token.line : lexer_.line(), placed ? token.column : lexer_.column(),
+            std::move(message));
   }
 
   // Reads one statement; gives the directive where it opened a block.
@@ -167,7 +178,9 @@ class Parser {
       }
       if (token.kind == Token::Kind::close || token.kind == Token::Kind::end) {
         const bool unclosed = !lexer_.error.empty();
-        fail_at(directive.line, directive.column, unclosed ? lexer_.error : "the directive " + directive.name + " does not end with ';'");
+        fail_at(
+            directive.line, directive.column,
+            unclosed ? lexer_.error : "the directive " + directive.name + " does not end with ';'");
         return nullptr;
       }
       directive.args.push_back(token.text);

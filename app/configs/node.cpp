@@ -34,11 +34,16 @@ const Node& Node::missing() {
 bool Node::empty() const {
   switch (kind) {
     case Kind::missing:
-    case Kind::null: return true;
-    case Kind::scalar: return text.empty();
-    case Kind::list: return items.empty();
-    case Kind::map: return members.empty();
-    case Kind::unknown: return false;
+    case Kind::null:
+      return true;
+    case Kind::scalar:
+      return text.empty();
+    case Kind::list:
+      return items.empty();
+    case Kind::map:
+      return members.empty();
+    case Kind::unknown:
+      return false;
   }
   return true;
 }

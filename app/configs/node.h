@@ -18,12 +18,12 @@ class Node {
   using Member = std::pair<const Node*, const Node*>;  // key, value
 
   Kind kind = Kind::missing;
-  bool quoted = false;      // a scalar that stood in quotes (or is known to be a string)
-  bool is_json_text = false;  // a list or map read from a string that held JSON
-  int line = 0, column = 0; // from 1; 0 in the missing node
-  std::string text;         // of a scalar; of unknown: the expression as written
-  std::vector<const Node*> items;   // of a list
-  std::vector<Member> members;      // of a map, in the order of the text
+  bool quoted = false;             // a scalar that stood in quotes (or is known to be a string)
+  bool is_json_text = false;       // a list or map read from a string that held JSON
+  int line = 0, column = 0;        // from 1; 0 in the missing node
+  std::string text;                // of a scalar; of unknown: the expression as written
+  std::vector<const Node*> items;  // of a list
+  std::vector<Member> members;     // of a map, in the order of the text
 
   bool exists() const { return kind != Kind::missing; }
   bool is_null() const { return kind == Kind::missing || kind == Kind::null; }
@@ -53,7 +53,8 @@ class Node {
   static const Node& missing();
 };
 
-// Owns the nodes of one document; moving keeps their addresses, and a copy would point into the original.
+// Owns the nodes of one document; moving keeps their addresses, and a copy would point into the
+// original.
 struct Document {
   Document() = default;
   Document(Document&&) = default;

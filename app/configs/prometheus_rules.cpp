@@ -14,7 +14,10 @@ namespace {
 
 using promql::Expr;
 
-void invalid(Report& report, const Node& at, const std::string& subject, const std::string& detail) { report.add("prometheus/invalid-rule", at, subject, detail); }
+void invalid(Report& report, const Node& at, const std::string& subject,
+             const std::string& detail) {
+  report.add("prometheus/invalid-rule", at, subject, detail);
+}
 
 // --- what a query always or never does -----------------------------------------------------------
 
@@ -27,19 +30,29 @@ bool is_comparison(const Expr& expr) {
 bool can_be_empty(const Expr& expr) {
   if (is_comparison(expr)) return !expr.is_bool;
   if (expr.kind == Expr::Kind::call && expr.name.starts_with("absent")) return true;
-  if (expr.kind == Expr::Kind::binary && expr.name == "or") return can_be_empty(*expr.args[0]) && can_be_empty(*expr.args[1]);
+  if (expr.kind == Expr::Kind::binary && expr.name == "or")
+    return can_be_empty(*expr.args[0]) && can_be_empty(*expr.args[1]);
   if (expr.kind == Expr::Kind::binary && expr.name == "unless") return true;
-  return std::any_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return can_be_empty(*arg); });
+  return std::any_of(expr.args.begin(), expr.args.end(),
+                     [](const auto& arg) { return can_be_empty(*arg); });
 }
 
-bool is_plain(std::string_view pattern) { return pattern.find_first_of("\\.+*?()|[]{}^$") == std::string_view::npos; }
+bool is_plain(std::string_view pattern) {
+  return pattern.find_first_of("\\.+*?()|[]{}^$") == std::string_view::npos;
+}
 
 std::string matcher_fault(const promql::Matcher& matcher) {
   if (matcher.op != "=~" && matcher.op != "!~") return "";
-  const std::string plain = matcher.label + (matcher.op == "=~" ? "=\"" : "!=\"") + matcher.value + "\"";
+  const std::string plain =
+      matcher.label + (matcher.op == "=~" ? "=\"" : "!=\"") + matcher.value + "\"";
   if (is_plain(matcher.value)) return "the pattern has nothing to match loosely; write " + plain;
-  if (matcher.value == ".*" || matcher.value == ".+") return "the pattern matches everything" + std::string(matcher.value == ".+" ? " that is not empty" : "") + "; compare with \"\" or leave it out";
-  if (matcher.value.starts_with('^') || (matcher.value.ends_with('$') && !matcher.value.ends_with("\\$"))) return "the pattern is anchored at both ends anyway; leave out ^ and $";
+  if (matcher.value == ".*" || matcher.value == ".+")
+    return "the pattern matches everything" +
+           std::string(matcher.value == ".+" ? " that is not empty" : "") +
+           "; compare with \"\" or leave it out";
+  if (matcher.value.starts_with('^') ||
+      (matcher.value.ends_with('$') && !matcher.value.ends_with("\\$")))
+    return "the pattern is anchored at both ends anyway; leave out ^ and $";
   return "";
 }
 
@@ -49,29 +62,50 @@ void check_selectors(const Expr& expr, const Node& at, const std::string& subjec
     const std::string fault = matcher_fault(matcher);
     if (!fault.empty()) report.add("prometheus/redundant-pattern", at, subject, fault);
     const bool pattern = matcher.op == "=~" || matcher.op == "!~";
-    if (pattern && !read_regex(matcher.value).root) report.add("prometheus/promql-syntax", at, subject, "the pattern \"" + matcher.value + "\" cannot be read");
-    if (!matcher.op.empty() && !seen.insert(matcher.label + matcher.op + matcher.value).second) report.add("prometheus/duplicate-matcher", at, subject, "the matcher on " + matcher.label + " stands twice");
+    if (pattern && !read_regex(matcher.value).root)
+      report.add("prometheus/promql-syntax", at, subject,
+                 "the pattern \"" + matcher.value + "\" cannot be read");
+    if (!matcher.op.empty() && !seen.insert(matcher.label + matcher.op + matcher.value).second)
+      report.add("prometheus/duplicate-matcher", at, subject,
+                 "the matcher on " + matcher.label + " stands twice");
   }
-  const bool needs_range = expr.kind == Expr::Kind::call && (expr.name.ends_with("_over_time") || expr.name == "rate" || expr.name == "irate" || expr.name == "increase" || expr.name == "delta" ||
-                                                              expr.name == "idelta" || expr.name == "deriv" || expr.name == "changes" || expr.name == "resets" || expr.name == "predict_linear");
-  if (needs_range && std::none_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return arg->has_range; })) {
-    report.add("prometheus/promql-syntax", at, subject, expr.name + "() needs a range such as [5m]");
+  const bool needs_range =
+      expr.kind == Expr::Kind::call &&
+      (expr.name.ends_with("_over_time") || expr.name == "rate" || expr.name == "irate" ||
+       expr.name == "increase" || expr.name == "delta" || expr.name == "idelta" ||
+       expr.name == "deriv" || expr.name == "changes" || expr.name == "resets" ||
+       expr.name == "predict_linear");
+  if (needs_range && std::none_of(expr.args.begin(), expr.args.end(),
+                                  [](const auto& arg) { return arg->has_range; })) {
+    report.add("prometheus/promql-syntax", at, subject,
+               expr.name + "() needs a range such as [5m]");
   }
   // rate(sum(counter)) cannot see resets; a subquery hides it from the parser.
-  if ((expr.name == "rate" || expr.name == "increase" || expr.name == "irate") && expr.kind == Expr::Kind::call && !expr.args.empty() && expr.args[0]->kind == Expr::Kind::subquery) {
+  if ((expr.name == "rate" || expr.name == "increase" || expr.name == "irate") &&
+      expr.kind == Expr::Kind::call && !expr.args.empty() &&
+      expr.args[0]->kind == Expr::Kind::subquery) {
     const Expr& inner = *expr.args[0]->args[0];
     if (inner.kind == Expr::Kind::aggregation) report.add("prometheus/rate-of-sum", at, subject);
   }
-  const bool fragile = expr.kind == Expr::Kind::binary && !expr.has_matching && expr.args[0]->kind != expr.args[1]->kind &&
-                       std::any_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return arg->kind == Expr::Kind::aggregation && arg->has_grouping && !arg->by; }) &&
-                       std::any_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return arg->kind == Expr::Kind::selector; });
+  const bool fragile =
+      expr.kind == Expr::Kind::binary && !expr.has_matching &&
+      expr.args[0]->kind != expr.args[1]->kind &&
+      std::any_of(expr.args.begin(), expr.args.end(),
+                  [](const auto& arg) {
+                    return arg->kind == Expr::Kind::aggregation && arg->has_grouping && !arg->by;
+                  }) &&
+      std::any_of(expr.args.begin(), expr.args.end(),
+                  [](const auto& arg) { return arg->kind == Expr::Kind::selector; });
   if (fragile) report.add("prometheus/fragile-join", at, subject);
   for (const auto& arg : expr.args) check_selectors(*arg, at, subject, report);
 }
 
 bool samples(const Expr& expr) {
-  if (expr.kind == Expr::Kind::aggregation && (expr.name == "topk" || expr.name == "bottomk" || expr.name == "limitk" || expr.name == "limit_ratio")) return true;
-  return std::any_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return samples(*arg); });
+  if (expr.kind == Expr::Kind::aggregation && (expr.name == "topk" || expr.name == "bottomk" ||
+                                               expr.name == "limitk" || expr.name == "limit_ratio"))
+    return true;
+  return std::any_of(expr.args.begin(), expr.args.end(),
+                     [](const auto& arg) { return samples(*arg); });
 }
 
 // Labels that the outermost aggregation leaves; nullopt: all may be there.
@@ -81,19 +115,77 @@ std::optional<std::set<std::string>> labels_left(const Expr& expr) {
     if (!expr.by) return std::nullopt;
     return std::set<std::string>(expr.grouping.begin(), expr.grouping.end());
   }
-  if (expr.kind == Expr::Kind::paren || expr.kind == Expr::Kind::unary) return labels_left(*expr.args[0]);
-  if (expr.kind == Expr::Kind::binary && expr.args[1]->kind == Expr::Kind::number) return labels_left(*expr.args[0]);
+  if (expr.kind == Expr::Kind::paren || expr.kind == Expr::Kind::unary)
+    return labels_left(*expr.args[0]);
+  if (expr.kind == Expr::Kind::binary && expr.args[1]->kind == Expr::Kind::number)
+    return labels_left(*expr.args[0]);
   return std::nullopt;
 }
 
 // --- templates in labels and annotations ---------------------------------------------------------
 
 std::string template_fault(std::string_view text) {
-  static const std::set<std::string, std::less<>> known = {
-      "query", "first", "label", "value", "sortByLabel", "strvalue", "args", "reReplaceAll", "safeHtml", "match", "title", "toUpper", "toLower", "graphLink", "tableLink", "parseDuration",
-      "humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "toTime", "pathPrefix", "externalURL", "stripPort", "stripDomain", "now", "toDuration", "urlQueryEscape",
-      "printf", "print", "println", "len", "index", "slice", "html", "js", "urlquery", "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "call", "if", "else", "end", "range", "with",
-      "template", "define", "block", "break", "continue", "true", "false", "nil"};
+  static const std::set<std::string, std::less<>> known = {"query",
+                                                           "first",
+                                                           "label",
+                                                           "value",
+                                                           "sortByLabel",
+                                                           "strvalue",
+                                                           "args",
+                                                           "reReplaceAll",
+                                                           "safeHtml",
+                                                           "match",
+                                                           "title",
+                                                           "toUpper",
+                                                           "toLower",
+                                                           "graphLink",
+                                                           "tableLink",
+                                                           "parseDuration",
+                                                           "humanize",
+                                                           "humanize1024",
+                                                           "humanizeDuration",
+                                                           "humanizePercentage",
+                                                           "humanizeTimestamp",
+                                                           "toTime",
+                                                           "pathPrefix",
+                                                           "externalURL",
+                                                           "stripPort",
+                                                           "stripDomain",
+                                                           "now",
+                                                           "toDuration",
+                                                           "urlQueryEscape",
+                                                           "printf",
+                                                           "print",
+                                                           "println",
+                                                           "len",
+                                                           "index",
+                                                           "slice",
+                                                           "html",
+                                                           "js",
+                                                           "urlquery",
+                                                           "and",
+                                                           "or",
+                                                           "not",
+                                                           "eq",
+                                                           "ne",
+                                                           "lt",
+                                                           "le",
+                                                           "gt",
+                                                           "ge",
+                                                           "call",
+                                                           "if",
+                                                           "else",
+                                                           "end",
+                                                           "range",
+                                                           "with",
+                                                           "template",
+                                                           "define",
+                                                           "block",
+                                                           "break",
+                                                           "continue",
+                                                           "true",
+                                                           "false",
+                                                           "nil"};
   for (size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 2)) {
     const size_t close = text.find("}}", at);
     if (close == std::string_view::npos) return "\"{{\" is not closed";
@@ -112,24 +204,35 @@ std::string template_fault(std::string_view text) {
         quote = c;
       } else if (word_start && std::isalpha(static_cast<unsigned char>(c))) {
         size_t end = i;
-        while (end < body.size() && (std::isalnum(static_cast<unsigned char>(body[end])) || body[end] == '_')) ++end;
-        if (!known.contains(body.substr(i, end - i))) return "there is no template function " + std::string(body.substr(i, end - i));
+        while (end < body.size() &&
+               (std::isalnum(static_cast<unsigned char>(body[end])) || body[end] == '_'))
+          ++end;
+        if (!known.contains(body.substr(i, end - i)))
+          return "there is no template function " + std::string(body.substr(i, end - i));
         i = end - 1;
       }
-      word_start = std::isspace(static_cast<unsigned char>(c)) || c == '(' || c == '|' || c == '-' || c == ',';
+      word_start = std::isspace(static_cast<unsigned char>(c)) || c == '(' || c == '|' ||
+                   c == '-' || c == ',';
     }
     if (in_string) return "a quoted string in {{ }} is not closed";
   }
   return "";
 }
 
-void check_template_labels(std::string_view text, const std::set<std::string>& left, const Node& at, const std::string& subject, Report& report) {
+void check_template_labels(std::string_view text, const std::set<std::string>& left, const Node& at,
+                           const std::string& subject, Report& report) {
   for (std::string_view prefix : {"$labels.", ".Labels."}) {
-    for (size_t found = text.find(prefix); found != std::string_view::npos; found = text.find(prefix, found + 1)) {
+    for (size_t found = text.find(prefix); found != std::string_view::npos;
+         found = text.find(prefix, found + 1)) {
       size_t end = found + prefix.size();
       std::string name;
-      while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) name += text[end++];
-      if (!left.contains(name)) report.add("prometheus/template-label-gone", at, subject, "the label " + name + " is gone after the aggregation, so that the text stays empty");
+      while (end < text.size() &&
+             (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_'))
+        name += text[end++];
+      if (!left.contains(name))
+        report.add(
+            "prometheus/template-label-gone", at, subject,
+            "the label " + name + " is gone after the aggregation, so that the text stays empty");
     }
   }
 }
@@ -137,7 +240,9 @@ void check_template_labels(std::string_view text, const std::set<std::string>& l
 // --- rules ---------------------------------------------------------------------------------------
 
 bool is_label_name(const std::string& name) {
-  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
 void check_map(const Node& rule, const char* key, const std::string& subject, Report& report) {
@@ -147,10 +252,15 @@ void check_map(const Node& rule, const char* key, const std::string& subject, Re
   std::set<std::string> seen;
   for (const Node::Member& member : map.members) {
     const std::string& name = member.first->text;
-    if (!is_label_name(name)) invalid(report, *member.first, subject, "\"" + name + "\" is not a label name");
-    if (name == "__name__" || (std::string_view(key) == "labels" && rule.has("alert") && name == "alertname")) invalid(report, *member.first, subject, "the label " + name + " is set by Prometheus itself");
-    if (!seen.insert(name).second) invalid(report, *member.first, subject, "the key " + name + " stands twice");
-    if (!member.second->is_scalar()) invalid(report, *member.second, subject, "the value of " + name + " must be text");
+    if (!is_label_name(name))
+      invalid(report, *member.first, subject, "\"" + name + "\" is not a label name");
+    if (name == "__name__" ||
+        (std::string_view(key) == "labels" && rule.has("alert") && name == "alertname"))
+      invalid(report, *member.first, subject, "the label " + name + " is set by Prometheus itself");
+    if (!seen.insert(name).second)
+      invalid(report, *member.first, subject, "the key " + name + " stands twice");
+    if (!member.second->is_scalar())
+      invalid(report, *member.second, subject, "the value of " + name + " must be text");
     const std::string fault = rule.has("alert") ? template_fault(member.second->text) : "";
     if (!fault.empty()) report.add("prometheus/template", *member.second, subject, fault);
   }
@@ -159,7 +269,10 @@ void check_map(const Node& rule, const char* key, const std::string& subject, Re
 void check_expression(const Node& rule, const std::string& subject, Report& report) {
   const Node& text = rule["expr"];
   const promql::Parsed parsed = promql::parse(text.text);
-  if (parsed.fault) return report.add("prometheus/promql-syntax", text, subject, parsed.fault->message + " (at character " + std::to_string(parsed.fault->offset + 1) + ")");
+  if (parsed.fault)
+    return report.add(
+        "prometheus/promql-syntax", text, subject,
+        parsed.fault->message + " (at character " + std::to_string(parsed.fault->offset + 1) + ")");
   check_selectors(*parsed.expr, text, subject, report);
   if (!rule.has("alert")) return;
   if (!can_be_empty(*parsed.expr)) report.add("prometheus/always-firing", text, subject);
@@ -169,24 +282,33 @@ void check_expression(const Node& rule, const std::string& subject, Report& repo
   std::set<std::string> known = *left;
   for (const Node::Member& label : rule["labels"].members) known.insert(label.first->text);
   for (const char* key : {"annotations", "labels"}) {
-    for (const Node::Member& member : rule[key].members) check_template_labels(member.second->text, known, *member.second, subject, report);
+    for (const Node::Member& member : rule[key].members)
+      check_template_labels(member.second->text, known, *member.second, subject, report);
   }
 }
 
 void check_duration(const Node& rule, const char* key, const std::string& subject, Report& report) {
   const Node& value = rule[key];
   if (!value.exists()) return;
-  if (!rule.has("alert") && rule.has("record")) return invalid(report, rule.key_of(key), subject, std::string(key) + " belongs to alerts only");
-  if (!promql::is_duration(value.text)) return report.add("prometheus/invalid-duration", value, subject, "\"" + value.text + "\" is not a duration such as 5m");
-  if (value.text == "0" || value.text == "0s" || value.text == "0m") report.add("prometheus/redundant-for", value, subject, std::string(key) + ": " + value.text + " is the default");
+  if (!rule.has("alert") && rule.has("record"))
+    return invalid(report, rule.key_of(key), subject, std::string(key) + " belongs to alerts only");
+  if (!promql::is_duration(value.text))
+    return report.add("prometheus/invalid-duration", value, subject,
+                      "\"" + value.text + "\" is not a duration such as 5m");
+  if (value.text == "0" || value.text == "0s" || value.text == "0m")
+    report.add("prometheus/redundant-for", value, subject,
+               std::string(key) + ": " + value.text + " is the default");
 }
 
-void check_keys(const Node& map, std::initializer_list<std::string_view> allowed, const std::string& subject, const char* what, Report& report) {
+void check_keys(const Node& map, std::initializer_list<std::string_view> allowed,
+                const std::string& subject, const char* what, Report& report) {
   std::set<std::string> seen;
   for (const Node::Member& member : map.members) {
     const std::string& key = member.first->text;
-    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) invalid(report, *member.first, subject, "\"" + key + "\" is not a key of a " + what);
-    if (!seen.insert(key).second) invalid(report, *member.first, subject, "the key " + key + " stands twice");
+    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end())
+      invalid(report, *member.first, subject, "\"" + key + "\" is not a key of a " + what);
+    if (!seen.insert(key).second)
+      invalid(report, *member.first, subject, "the key " + key + " stands twice");
   }
 }
 
@@ -195,28 +317,37 @@ void check_rule(const Node& rule, Report& report) {
   const bool alert = rule.has("alert"), record = rule.has("record");
   const Node& name = alert ? rule["alert"] : rule["record"];
   const std::string subject = (alert ? "alert " : "record ") + name.text;
-  check_keys(rule, {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}, subject, "rule", report);
+  check_keys(rule, {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"},
+             subject, "rule", report);
   if (!alert && !record) return invalid(report, rule, "", "the rule has neither alert nor record");
   if (alert && record) invalid(report, rule, subject, "the rule has both alert and record");
   if (name.empty()) invalid(report, placed({&name, &rule}), subject, "the name is empty");
-  const bool metric = std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == ':'; });
-  if (record && !alert && (!metric || (!name.text.empty() && std::isdigit(static_cast<unsigned char>(name.text[0]))))) invalid(report, name, subject, "\"" + name.text + "\" is not a metric name");
-  if (record && rule.has("annotations")) invalid(report, rule.key_of("annotations"), subject, "annotations belong to alerts only");
+  const bool metric = std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == ':';
+  });
+  if (record && !alert &&
+      (!metric || (!name.text.empty() && std::isdigit(static_cast<unsigned char>(name.text[0])))))
+    invalid(report, name, subject, "\"" + name.text + "\" is not a metric name");
+  if (record && rule.has("annotations"))
+    invalid(report, rule.key_of("annotations"), subject, "annotations belong to alerts only");
   check_duration(rule, "for", subject, report);
   check_duration(rule, "keep_firing_for", subject, report);
   check_map(rule, "labels", subject, report);
   check_map(rule, "annotations", subject, report);
   for (const char* key : {"alert", "record", "expr", "for", "keep_firing_for"}) {
-    if (rule.has(key) && (rule[key].is_map() || rule[key].is_list())) return invalid(report, rule[key], subject, std::string(key) + " must be text");
+    if (rule.has(key) && (rule[key].is_map() || rule[key].is_list()))
+      return invalid(report, rule[key], subject, std::string(key) + " must be text");
   }
   if (!rule.has("expr")) return invalid(report, rule, subject, "expr is missing");
-  if (rule["expr"].empty() || engine::trim(rule["expr"].text).empty()) return invalid(report, placed({&rule["expr"], &rule}), subject, "expr is empty");
+  if (rule["expr"].empty() || engine::trim(rule["expr"].text).empty())
+    return invalid(report, placed({&rule["expr"], &rule}), subject, "expr is empty");
   check_expression(rule, subject, report);
 }
 
 std::string fingerprint(const Node& rule) {
   std::string text = rule["alert"].text + "|" + rule["record"].text + "|" + rule["expr"].text;
-  for (const Node::Member& label : rule["labels"].members) text += "|" + label.first->text + "=" + label.second->text;
+  for (const Node::Member& label : rule["labels"].members)
+    text += "|" + label.first->text + "=" + label.second->text;
   return text;
 }
 
@@ -225,26 +356,37 @@ void check_rules(const Node& rules, std::set<std::string>& seen, Report& report)
   if (!rules.is_list()) return invalid(report, rules, "", "rules must be a list");
   for (const Node* rule : rules.items) {
     check_rule(*rule, report);
-    if (rule->has("record") && !seen.insert(fingerprint(*rule)).second) report.add("prometheus/duplicate-rule", *rule, "record " + (*rule)["record"].text);
+    if (rule->has("record") && !seen.insert(fingerprint(*rule)).second)
+      report.add("prometheus/duplicate-rule", *rule, "record " + (*rule)["record"].text);
   }
 }
 
-void check_group(const Node& group, std::map<std::string, int>& names, std::set<std::string>& seen, Report& report) {
+void check_group(const Node& group, std::map<std::string, int>& names, std::set<std::string>& seen,
+                 Report& report) {
   if (!group.is_map()) return invalid(report, group, "", "a group must be a map");
   const Node& name = group["name"];
   const std::string subject = "group " + name.text;
   for (const Node::Member& member : group.members) {
-    static const std::set<std::string> allowed = {"name", "interval", "query_offset", "limit", "rules", "labels"};
+    static const std::set<std::string> allowed = {"name",  "interval", "query_offset",
+                                                  "limit", "rules",    "labels"};
     const std::string& key = member.first->text;
-    if (key == "partial_response_strategy") invalid(report, *member.first, subject, "partial_response_strategy is understood by Thanos only");
-    else if (!allowed.contains(key)) invalid(report, *member.first, subject, "\"" + key + "\" is not a key of a group");
+    if (key == "partial_response_strategy")
+      invalid(report, *member.first, subject,
+              "partial_response_strategy is understood by Thanos only");
+    else if (!allowed.contains(key))
+      invalid(report, *member.first, subject, "\"" + key + "\" is not a key of a group");
   }
-  if (name.empty()) invalid(report, placed({&name, &group}), "", "the group has no name");
-  else if (!names.emplace(name.text, name.line).second) invalid(report, name, subject, "the group name is used twice");
+  if (name.empty())
+    invalid(report, placed({&name, &group}), "", "the group has no name");
+  else if (!names.emplace(name.text, name.line).second)
+    invalid(report, name, subject, "the group name is used twice");
   for (const char* key : {"interval", "query_offset"}) {
-    if (group.has(key) && !promql::is_duration(group[key].text)) report.add("prometheus/invalid-duration", group[key], subject, "\"" + group[key].text + "\" is not a duration such as 1m");
+    if (group.has(key) && !promql::is_duration(group[key].text))
+      report.add("prometheus/invalid-duration", group[key], subject,
+                 "\"" + group[key].text + "\" is not a duration such as 1m");
   }
-  if (group.has("limit") && !group["limit"].number()) invalid(report, group["limit"], subject, "limit must be a number");
+  if (group.has("limit") && !group["limit"].number())
+    invalid(report, group["limit"], subject, "limit must be a number");
   check_map(group, "labels", subject, report);
   check_rules(group["rules"], seen, report);
 }
@@ -258,7 +400,8 @@ void check_document(const Node& root, Report& report) {
   }
   if (!root.is_map()) return invalid(report, root, "", "the top level must be a map with groups");
   check_keys(root, {"groups"}, "", "rule file", report);
-  if (!root["groups"].is_list()) return invalid(report, placed({&root["groups"], &root}), "", "groups must be a list");
+  if (!root["groups"].is_list())
+    return invalid(report, placed({&root["groups"], &root}), "", "groups must be a list");
   for (const Node* group : root["groups"].items) check_group(*group, names, seen, report);
 }
 
@@ -266,9 +409,12 @@ void check_document(const Node& root, Report& report) {
 
 void review_prometheus_rules(std::vector<YamlFile>& files) {
   for (YamlFile& file : files) {
-    for (const Document& document : file.yaml.documents) check_document(*document.root, *file.report);
-    if (file.yaml.documents.size() > 1) file.report->add("prometheus/several-documents", *file.yaml.documents[1].root, "");
-    if (file.yaml.documents.empty() && !file.yaml.error) file.report->add("prometheus/invalid-rule", 1, 1, "", "the file is empty");
+    for (const Document& document : file.yaml.documents)
+      check_document(*document.root, *file.report);
+    if (file.yaml.documents.size() > 1)
+      file.report->add("prometheus/several-documents", *file.yaml.documents[1].root, "");
+    if (file.yaml.documents.empty() && !file.yaml.error)
+      file.report->add("prometheus/invalid-rule", 1, 1, "", "the file is empty");
   }
 }
 

@@ -11,14 +11,91 @@ namespace {
 
 constexpr int max_depth = 100;
 
-const std::set<std::string, std::less<>> aggregations = {"sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile", "limitk", "limit_ratio"};
-const std::set<std::string, std::less<>> functions = {
-    "abs", "absent", "absent_over_time", "acos", "acosh", "asin", "asinh", "atan", "atanh", "avg_over_time", "ceil", "changes", "clamp", "clamp_max", "clamp_min", "cos", "cosh",
-    "count_over_time", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "deg", "delta", "deriv", "double_exponential_smoothing", "exp", "floor", "histogram_avg",
-    "histogram_count", "histogram_fraction", "histogram_quantile", "histogram_stddev", "histogram_stdvar", "histogram_sum", "holt_winters", "hour", "idelta", "increase", "info", "irate",
-    "label_join", "label_replace", "last_over_time", "ln", "log10", "log2", "mad_over_time", "max_over_time", "min_over_time", "minute", "month", "pi", "predict_linear", "present_over_time",
-    "quantile_over_time", "rad", "rate", "resets", "round", "scalar", "sgn", "sin", "sinh", "sort", "sort_by_label", "sort_by_label_desc", "sort_desc", "sqrt", "stddev_over_time",
-    "stdvar_over_time", "sum_over_time", "tan", "tanh", "time", "timestamp", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time", "vector", "year", "first_over_time"};
+const std::set<std::string, std::less<>> aggregations = {
+    "sum",   "min",          "max",     "avg",  "group",    "stddev", "stdvar",
+    "count", "count_values", "bottomk", "topk", "quantile", "limitk", "limit_ratio"};
+const std::set<std::string, std::less<>> functions = {"abs",
+                                                      "absent",
+                                                      "absent_over_time",
+                                                      "acos",
+                                                      "acosh",
+                                                      "asin",
+                                                      "asinh",
+                                                      "atan",
+                                                      "atanh",
+                                                      "avg_over_time",
+                                                      "ceil",
+                                                      "changes",
+                                                      "clamp",
+                                                      "clamp_max",
+                                                      "clamp_min",
+                                                      "cos",
+                                                      "cosh",
+                                                      "count_over_time",
+                                                      "day_of_month",
+                                                      "day_of_week",
+                                                      "day_of_year",
+                                                      "days_in_month",
+                                                      "deg",
+                                                      "delta",
+                                                      "deriv",
+                                                      "double_exponential_smoothing",
+                                                      "exp",
+                                                      "floor",
+                                                      "histogram_avg",
+                                                      "histogram_count",
+                                                      "histogram_fraction",
+                                                      "histogram_quantile",
+                                                      "histogram_stddev",
+                                                      "histogram_stdvar",
+                                                      "histogram_sum",
+                                                      "holt_winters",
+                                                      "hour",
+                                                      "idelta",
+                                                      "increase",
+                                                      "info",
+                                                      "irate",
+                                                      "label_join",
+                                                      "label_replace",
+                                                      "last_over_time",
+                                                      "ln",
+                                                      "log10",
+                                                      "log2",
+                                                      "mad_over_time",
+                                                      "max_over_time",
+                                                      "min_over_time",
+                                                      "minute",
+                                                      "month",
+                                                      "pi",
+                                                      "predict_linear",
+                                                      "present_over_time",
+                                                      "quantile_over_time",
+                                                      "rad",
+                                                      "rate",
+                                                      "resets",
+                                                      "round",
+                                                      "scalar",
+                                                      "sgn",
+                                                      "sin",
+                                                      "sinh",
+                                                      "sort",
+                                                      "sort_by_label",
+                                                      "sort_by_label_desc",
+                                                      "sort_desc",
+                                                      "sqrt",
+                                                      "stddev_over_time",
+                                                      "stdvar_over_time",
+                                                      "sum_over_time",
+                                                      "tan",
+                                                      "tanh",
+                                                      "time",
+                                                      "timestamp",
+                                                      "ts_of_last_over_time",
+                                                      "ts_of_max_over_time",
+                                                      "ts_of_min_over_time",
+                                                      "vector",
+                                                      "year",
+                                                      "first_over_time"};
 
 struct Token {
   enum class Kind { end, name, number, string, op } kind = Kind::end;
@@ -49,26 +126,34 @@ class Lexer {
  private:
   void skip() {
     while (at_ < text_.size()) {
-      if (std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-      else if (text_[at_] == '#') while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-      else return;
+      if (std::isspace(static_cast<unsigned char>(text_[at_])))
+        ++at_;
+      else if (text_[at_] == '#')
+        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+      else
+        return;
     }
   }
 
   void read(Token& token) {
     const auto c = static_cast<unsigned char>(text_[at_]);
     if (c == '"' || c == '\'' || c == '`') return string(token);
-    if (std::isdigit(c) || (c == '.' && at_ + 1 < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_ + 1])))) {
+    if (std::isdigit(c) || (c == '.' && at_ + 1 < text_.size() &&
+                            std::isdigit(static_cast<unsigned char>(text_[at_ + 1])))) {
       token.kind = Token::Kind::number;
-      while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.' ||
-                                    ((text_[at_] == '+' || text_[at_] == '-') && (text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E') && text_.substr(0, 2) != "0x"))) {
+      while (at_ < text_.size() &&
+             (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.' ||
+              ((text_[at_] == '+' || text_[at_] == '-') &&
+               (text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E') && text_.substr(0, 2) != "0x"))) {
         token.text += text_[at_++];
       }
       return;
     }
     if (std::isalpha(c) || c == '_' || c == ':') {
       token.kind = Token::Kind::name;
-      while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == ':')) token.text += text_[at_++];
+      while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) ||
+                                    text_[at_] == '_' || text_[at_] == ':'))
+        token.text += text_[at_++];
       return;
     }
     token.kind = Token::Kind::op;
@@ -79,7 +164,8 @@ class Lexer {
         return;
       }
     }
-    if (std::string_view("+-*/%^<>=(){}[],:@").find(text_[at_]) == std::string_view::npos) throw Failed{{at_, "unexpected character"}};
+    if (std::string_view("+-*/%^<>=(){}[],:@").find(text_[at_]) == std::string_view::npos)
+      throw Failed{{at_, "unexpected character"}};
     token.text = text_[at_++];
   }
 
@@ -87,7 +173,8 @@ class Lexer {
     token.kind = Token::Kind::string;
     const char quote = text_[at_++];
     while (at_ < text_.size() && text_[at_] != quote) {
-      if (text_[at_] == '\\' && quote != '`' && at_ + 1 < text_.size()) ++at_, token.text += text_[at_] == quote ? "" : "\\";
+      if (text_[at_] == '\\' && quote != '`' && at_ + 1 < text_.size())
+        ++at_, token.text += text_[at_] == quote ? "" : "\\";
       token.text += text_[at_++];
     }
     if (at_ >= text_.size()) throw Failed{{token.offset, "a quoted string is not closed"}};
@@ -113,15 +200,21 @@ class Parser {
 
   const Token& now() const { return tokens_[at_]; }
   const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  bool is(std::string_view text) const { return now().kind != Token::Kind::string && now().text == text; }
+  bool is(std::string_view text) const {
+    return now().kind != Token::Kind::string && now().text == text;
+  }
   bool take(std::string_view text) {
     if (!is(text)) return false;
     ++at_;
     return true;
   }
-  [[noreturn]] void fail(std::string message) const { throw Failed{{now().offset, std::move(message)}}; }
+  [[noreturn]] void fail(std::string message) const {
+    throw Failed{{now().offset, std::move(message)}};
+  }
   void expect(std::string_view text) {
-    if (!take(text)) fail("\"" + std::string(text) + "\" is missing" + (now().kind == Token::Kind::end ? " at the end" : " before \"" + now().text + "\""));
+    if (!take(text))
+      fail("\"" + std::string(text) + "\" is missing" +
+           (now().kind == Token::Kind::end ? " at the end" : " before \"" + now().text + "\""));
   }
 
   Node make(Expr::Kind kind) const {
@@ -180,7 +273,8 @@ class Parser {
     std::vector<std::string> names;
     expect("(");
     while (!is(")")) {
-      if (now().kind != Token::Kind::name && now().kind != Token::Kind::string) fail("a label name is missing");
+      if (now().kind != Token::Kind::name && now().kind != Token::Kind::string)
+        fail("a label name is missing");
       names.push_back(now().text);
       ++at_;
       if (!take(",")) break;
@@ -200,17 +294,24 @@ class Parser {
     }
     Node node = primary(depth);
     while (true) {
-      if (is("[")) node = range(std::move(node));
-      else if (is("offset")) offset();
-      else if (is("@")) at_modifier();
-      else return node;
+      if (is("["))
+        node = range(std::move(node));
+      else if (is("offset"))
+        offset();
+      else if (is("@"))
+        at_modifier();
+      else
+        return node;
     }
   }
 
   void offset() {
     ++at_;
     take("-");
-    if (now().kind != Token::Kind::number || !(is_duration(now().text) || now().text.find_first_not_of("0123456789.") == std::string::npos)) fail("offset needs a duration");
+    if (now().kind != Token::Kind::number ||
+        !(is_duration(now().text) ||
+          now().text.find_first_not_of("0123456789.") == std::string::npos))
+      fail("offset needs a duration");
     ++at_;
   }
 
@@ -229,7 +330,10 @@ class Parser {
   }
 
   void duration() {
-    if (now().kind != Token::Kind::number || (!is_duration(now().text) && now().text.find_first_not_of("0123456789.") != std::string::npos)) fail("a duration such as 5m is missing");
+    if (now().kind != Token::Kind::number ||
+        (!is_duration(now().text) &&
+         now().text.find_first_not_of("0123456789.") != std::string::npos))
+      fail("a duration such as 5m is missing");
     ++at_;
   }
 
@@ -246,7 +350,8 @@ class Parser {
       expect("]");
       return node;
     }
-    if (inner->kind != Expr::Kind::selector || inner->has_range) fail("a range goes behind a metric only");
+    if (inner->kind != Expr::Kind::selector || inner->has_range)
+      fail("a range goes behind a metric only");
     inner->has_range = true;
     expect("]");
     return inner;
@@ -268,10 +373,14 @@ class Parser {
       return node;
     }
     if (is("{")) return selector("");
-    if (now().kind != Token::Kind::name) fail(now().kind == Token::Kind::end ? "the expression ends too early" : "unexpected \"" + now().text + "\"");
+    if (now().kind != Token::Kind::name)
+      fail(now().kind == Token::Kind::end ? "the expression ends too early"
+                                          : "unexpected \"" + now().text + "\"");
     const std::string name = now().text;
     const std::string lower = engine::to_lower_ascii(name);
-    if (aggregations.contains(lower) && (next().text == "(" || next().text == "by" || next().text == "without")) return aggregation(lower, depth);
+    if (aggregations.contains(lower) &&
+        (next().text == "(" || next().text == "by" || next().text == "without"))
+      return aggregation(lower, depth);
     if (next().text == "(" && next().kind == Token::Kind::op) return call(name, depth);
     if (lower == "nan" || lower == "inf") return number();
     return selector(name);
@@ -281,8 +390,11 @@ class Parser {
     Node node = make(Expr::Kind::number);
     node->name = now().text;
     const std::string& text = now().text;
-    const bool word = engine::to_lower_ascii(text) == "nan" || engine::to_lower_ascii(text) == "inf" || text.starts_with("0x");
-    if (!word && text.find_first_not_of("0123456789.eE+-_") != std::string::npos && !is_duration(text)) fail("\"" + text + "\" is not a number");
+    const bool word = engine::to_lower_ascii(text) == "nan" ||
+                      engine::to_lower_ascii(text) == "inf" || text.starts_with("0x");
+    if (!word && text.find_first_not_of("0123456789.eE+-_") != std::string::npos &&
+        !is_duration(text))
+      fail("\"" + text + "\" is not a number");
     ++at_;
     return node;
   }
@@ -331,7 +443,8 @@ class Parser {
     while (!is("}")) {
       Matcher matcher;
       matcher.offset = now().offset;
-      if (now().kind != Token::Kind::name && now().kind != Token::Kind::string) fail("a label name is missing");
+      if (now().kind != Token::Kind::name && now().kind != Token::Kind::string)
+        fail("a label name is missing");
       const bool quoted_metric = now().kind == Token::Kind::string;
       matcher.label = now().text;
       ++at_;
@@ -339,7 +452,8 @@ class Parser {
         if (!is("=") && !is("!=") && !is("=~") && !is("!~")) fail("one of = != =~ !~ is missing");
         matcher.op = now().text;
         ++at_;
-        if (now().kind != Token::Kind::string) fail("the value of " + matcher.label + " must be in quotes");
+        if (now().kind != Token::Kind::string)
+          fail("the value of " + matcher.label + " must be in quotes");
         matcher.value = now().text;
         ++at_;
       }

@@ -15,14 +15,24 @@ struct Matcher {
 };
 
 struct Expr {
-  enum class Kind { number, string, selector, call, aggregation, binary, unary, subquery, paren } kind = Kind::number;
-  std::string name;                // metric, function, aggregation or operator
-  std::vector<Matcher> matchers;   // of a selector
-  bool has_range = false;          // metric[5m]
-  bool is_bool = false;            // > bool
-  bool has_grouping = false, by = false;     // aggregation: by (...) or without (...)
+  enum class Kind {
+    number,
+    string,
+    selector,
+    call,
+    aggregation,
+    binary,
+    unary,
+    subquery,
+    paren
+  } kind = Kind::number;
+  std::string name;                       // metric, function, aggregation or operator
+  std::vector<Matcher> matchers;          // of a selector
+  bool has_range = false;                 // metric[5m]
+  bool is_bool = false;                   // > bool
+  bool has_grouping = false, by = false;  // aggregation: by (...) or without (...)
   std::vector<std::string> grouping;
-  bool has_matching = false, on = false;     // binary: on (...) or ignoring (...)
+  bool has_matching = false, on = false;  // binary: on (...) or ignoring (...)
   std::vector<std::unique_ptr<Expr>> args;
   size_t offset = 0;
 };

@@ -23,17 +23,28 @@ CharSet class_of(char letter) {
   CharSet words = digits | range('a', 'z') | range('A', 'Z') | one('_');
   const CharSet spaces = one(' ') | range('\t', '\r');
   switch (letter) {
-    case 'd': return digits;
-    case 'D': return ~digits;
-    case 'w': return words;
-    case 'W': return ~words;
-    case 's': return spaces;
-    case 'S': return ~spaces;
-    case 'n': return one('\n');
-    case 'r': return one('\r');
-    case 't': return one('\t');
-    case 'h': return one(' ') | one('\t');
-    default: return one(letter);
+    case 'd':
+      return digits;
+    case 'D':
+      return ~digits;
+    case 'w':
+      return words;
+    case 'W':
+      return ~words;
+    case 's':
+      return spaces;
+    case 'S':
+      return ~spaces;
+    case 'n':
+      return one('\n');
+    case 'r':
+      return one('\r');
+    case 't':
+      return one('\t');
+    case 'h':
+      return one(' ') | one('\t');
+    default:
+      return one(letter);
   }
 }
 
@@ -92,10 +103,14 @@ class Reader {
     if (c == '^') return make(RegexNode::Kind::begin);
     if (c == '$') return make(RegexNode::Kind::end);
     Node node = make(RegexNode::Kind::chars);
-    if (c == '[') node->chars = bracket();
-    else if (c == '.') node->chars = ~one('\n');
-    else if (c == '\\') return escape();
-    else node->chars = one(c);
+    if (c == '[')
+      node->chars = bracket();
+    else if (c == '.')
+      node->chars = ~one('\n');
+    else if (c == '\\')
+      return escape();
+    else
+      node->chars = one(c);
     return node;
   }
 
@@ -123,7 +138,8 @@ class Reader {
       const std::string_view rest = text_.substr(at_);
       if (rest.starts_with(":") || rest.starts_with(">") || rest.starts_with("|")) {
         ++at_;
-      } else if (rest.starts_with("=") || rest.starts_with("!") || rest.starts_with("<=") || rest.starts_with("<!")) {
+      } else if (rest.starts_with("=") || rest.starts_with("!") || rest.starts_with("<=") ||
+                 rest.starts_with("<!")) {
         look_around = true;
         at_ += rest[0] == '<' ? 2 : 1;
       } else if (rest.starts_with("P<") || rest.starts_with("<") || rest.starts_with("'")) {
@@ -163,7 +179,8 @@ class Reader {
       if (escaped) ++at_;
       const char from = text_[at_++];
       const CharSet single = escaped ? class_of(from) : one(from);
-      if (single.count() == 1 && at_ + 1 < text_.size() && text_[at_] == '-' && text_[at_ + 1] != ']') {
+      if (single.count() == 1 && at_ + 1 < text_.size() && text_[at_] == '-' &&
+          text_[at_ + 1] != ']') {
         ++at_;
         if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
         set |= range(static_cast<unsigned char>(from), static_cast<unsigned char>(text_[at_++]));
@@ -179,9 +196,10 @@ class Reader {
   static CharSet posix(std::string_view name) {
     CharSet set;
     const std::pair<std::string_view, int (*)(int)> classes[] = {
-        {"alpha", std::isalpha}, {"digit", std::isdigit}, {"alnum", std::isalnum}, {"upper", std::isupper},
-        {"lower", std::islower}, {"space", std::isspace}, {"punct", std::ispunct}, {"xdigit", std::isxdigit},
-        {"print", std::isprint}, {"graph", std::isgraph}, {"cntrl", std::iscntrl}};
+        {"alpha", std::isalpha}, {"digit", std::isdigit},   {"alnum", std::isalnum},
+        {"upper", std::isupper}, {"lower", std::islower},   {"space", std::isspace},
+        {"punct", std::ispunct}, {"xdigit", std::isxdigit}, {"print", std::isprint},
+        {"graph", std::isgraph}, {"cntrl", std::iscntrl}};
     for (const auto& [known, test] : classes) {
       for (int c = 0; name == known && c < 128; ++c) set.set(static_cast<size_t>(c), test(c) != 0);
     }
@@ -197,11 +215,15 @@ class Reader {
       node.max = c == '?' ? 1 : -1;
     } else if (c == '{') {
       const size_t end = text_.find('}', at_);
-      if (end == std::string_view::npos || at_ + 1 >= text_.size() || !std::isdigit(static_cast<unsigned char>(text_[at_ + 1]))) return;
+      if (end == std::string_view::npos || at_ + 1 >= text_.size() ||
+          !std::isdigit(static_cast<unsigned char>(text_[at_ + 1])))
+        return;
       const std::string body(text_.substr(at_ + 1, end - at_ - 1));
       node.min = std::atoi(body.c_str());
       const size_t comma = body.find(',');
-      node.max = comma == std::string::npos ? node.min : comma + 1 < body.size() ? std::atoi(body.c_str() + comma + 1) : -1;
+      node.max = comma == std::string::npos ? node.min
+                 : comma + 1 < body.size()  ? std::atoi(body.c_str() + comma + 1)
+                                            : -1;
       at_ = end + 1;
     } else {
       return;
@@ -215,7 +237,8 @@ class Reader {
   bool failed_ = false;
 };
 
-const RegexNode* find_node(const RegexNode* node, const std::function<bool(const RegexNode&)>& test) {
+const RegexNode* find_node(const RegexNode* node,
+                           const std::function<bool(const RegexNode&)>& test) {
   if (!node || test(*node)) return node;
   for (const auto& child : node->children) {
     if (const RegexNode* found = find_node(child.get(), test)) return found;
@@ -234,7 +257,8 @@ Sequences product(const Sequences& heads, const Sequences& tails) {
     for (const auto& tail : tails) {
       if (out.size() >= max_sequences) return out;
       out.push_back(head);
-      if (out.back().size() < max_atoms) out.back().insert(out.back().end(), tail.begin(), tail.end());
+      if (out.back().size() < max_atoms)
+        out.back().insert(out.back().end(), tail.begin(), tail.end());
     }
   }
   return out;
@@ -262,7 +286,8 @@ Sequences expand(const RegexNode& node) {
       once.insert(once.begin(), std::vector<RegexAtom>());
       return once;
     }
-    default: return {{RegexAtom{node.kind, node.chars, node.min, node.max}}};
+    default:
+      return {{RegexAtom{node.kind, node.chars, node.min, node.max}}};
   }
 }
 
@@ -274,11 +299,13 @@ RegexShape read_regex(std::string_view pattern) {
 }
 
 const RegexNode* RegexShape::capture(int number) const {
-  return find_node(root.get(), [&](const RegexNode& node) { return node.capture == number && number > 0; });
+  return find_node(root.get(),
+                   [&](const RegexNode& node) { return node.capture == number && number > 0; });
 }
 
 const RegexNode* RegexShape::capture(std::string_view name) const {
-  return find_node(root.get(), [&](const RegexNode& node) { return !name.empty() && node.name == name; });
+  return find_node(root.get(),
+                   [&](const RegexNode& node) { return !name.empty() && node.name == name; });
 }
 
 CharSet possible_chars(const RegexNode& node) {

@@ -1,6 +1,6 @@
-// app/configs/regex_shape.h: what a regular expression can match, without matching anything. Used to
-// ask of a pattern in a web server's config: may this group hold a line break, does this host end?
-// Reads the common part of PCRE (classes, groups, alternation, quantifiers); back-references,
+// app/configs/regex_shape.h: what a regular expression can match, without matching anything. Used
+// to ask of a pattern in a web server's config: may this group hold a line break, does this host
+// end? Reads the common part of PCRE (classes, groups, alternation, quantifiers); back-references,
 // look-arounds and the like count as "anything".
 #pragma once
 #include <bitset>
@@ -16,10 +16,10 @@ using CharSet = std::bitset<256>;
 struct RegexNode {
   enum class Kind { chars, group, alternation, sequence, begin, end };
   Kind kind = Kind::chars;
-  CharSet chars;                 // of chars
-  int min = 1, max = 1;          // repetitions; max -1: no bound
-  int capture = 0;               // of a group: its number, 0 where it captures nothing
-  std::string name;              // of a named group
+  CharSet chars;         // of chars
+  int min = 1, max = 1;  // repetitions; max -1: no bound
+  int capture = 0;       // of a group: its number, 0 where it captures nothing
+  std::string name;      // of a named group
   std::vector<std::unique_ptr<RegexNode>> children;
 };
 
@@ -34,8 +34,8 @@ struct RegexShape {
 // Never throws; patterns longer than 4096 bytes or nested deeper than 50 give a null root.
 RegexShape read_regex(std::string_view pattern);
 
-CharSet possible_chars(const RegexNode& node);           // every char it may match
-bool must_start_with(const RegexNode& node, char c);     // every match starts with c
+CharSet possible_chars(const RegexNode& node);        // every char it may match
+bool must_start_with(const RegexNode& node, char c);  // every match starts with c
 bool must_contain(const RegexNode& node, char c);
 
 // The pattern as a list of plain sequences, alternatives and optional groups multiplied out; each

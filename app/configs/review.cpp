@@ -14,7 +14,7 @@ constexpr size_t max_file_bytes = 16u << 20;  // a manifest of 16 MB is a mistak
 
 struct KindReview {
   const char* kind;
-  void (*text)(std::string_view text, Report& report);      // null for kinds read as YAML
+  void (*text)(std::string_view text, Report& report);  // null for kinds read as YAML
   void (*yaml)(std::vector<YamlFile>& files);
 };
 constexpr KindReview kind_reviews[] = {
@@ -32,14 +32,18 @@ const KindReview& find_kind(const std::string& kind) {
     if (kind == each.kind) return each;
   }
   std::string known;
-  for (const KindReview& each : kind_reviews) known += std::string(known.empty() ? "" : ", ") + each.kind;
-  engine::fail(engine::ErrorKind::invalid_input, "config kind \"%s\" is not known; use one of %s", kind.c_str(), known.c_str());
+  for (const KindReview& each : kind_reviews)
+    known += std::string(known.empty() ? "" : ", ") + each.kind;
+  engine::fail(engine::ErrorKind::invalid_input, "config kind \"%s\" is not known; use one of %s",
+               kind.c_str(), known.c_str());
 }
 
 // What makes a text unreadable before any parser sees it.
 std::optional<ParseError> unreadable(std::string_view text) {
   if (text.size() > max_file_bytes) {
-    return ParseError{1, 1, engine::format("the file has %zu bytes; files above %zu are not reviewed", text.size(), max_file_bytes)};
+    return ParseError{1, 1,
+                      engine::format("the file has %zu bytes; files above %zu are not reviewed",
+                                     text.size(), max_file_bytes)};
   }
   int line = 1, column = 1;
   for (size_t i = 0; i < text.size();) {
@@ -47,11 +51,15 @@ std::optional<ParseError> unreadable(std::string_view text) {
     const char32_t c = engine::decode_utf8(text, i);
     const bool malformed = c == engine::replacement_character && i == start + 1;
     if (malformed || c == 0) {
-      return ParseError{line, column, engine::format("byte 0x%02x at offset %zu is not text in UTF-8; save the file as UTF-8",
-                                                     static_cast<unsigned char>(text[start]), start)};
+      return ParseError{
+          line, column,
+          engine::format("byte 0x%02x at offset %zu is not text in UTF-8; save the file as UTF-8",
+                         static_cast<unsigned char>(text[start]), start)};
     }
-    if (c == '\n') ++line, column = 1;
-    else ++column;
+    if (c == '\n')
+      ++line, column = 1;
+    else
+      ++column;
   }
   return std::nullopt;
 }

@@ -14,11 +14,11 @@ namespace app::configs {
 
 // One rule as data: assets/config_rules/<kind>.json, built into the program.
 struct Rule {
-  std::string id;                   // our own id, "k8s/privileged-container"
+  std::string id;  // our own id, "k8s/privileged-container"
   std::string kind;
   std::vector<std::string> covers;  // rules of known linters, "hadolint:DL3006"
   Severity severity = Severity::warning;
-  std::string title, fix, docs;     // docs: why it matters, readable offline
+  std::string title, fix, docs;  // docs: why it matters, readable offline
 };
 
 struct ReviewResult {
@@ -33,9 +33,9 @@ const std::vector<std::string>& kind_names();
 // The kind that the file's name and content speak for, or "" where none does.
 std::string detect_kind(std::string_view file_name, std::string_view text);
 
-// Reviews one file; kind empty: detect_kind(). A text that cannot be parsed gives one finding of the
-// rule "<kind>/cannot-parse" at the place where reading stopped, beside what was found before it.
-// Throws Error{invalid_input} for an unknown kind, naming those there are.
+// Reviews one file; kind empty: detect_kind(). A text that cannot be parsed gives one finding of
+// the rule "<kind>/cannot-parse" at the place where reading stopped, beside what was found before
+// it. Throws Error{invalid_input} for an unknown kind, naming those there are.
 ReviewResult review(const std::string& file_name, std::string_view text,
                     const std::string& kind = {});
 

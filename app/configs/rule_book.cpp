@@ -14,7 +14,8 @@ Severity severity_of(const std::string& name) {
   for (int i = 0; i < 4; ++i) {
     if (name == severity_names[i]) return static_cast<Severity>(i);
   }
-  engine::fail(engine::ErrorKind::internal, "config rule has the unknown severity %s", name.c_str());
+  engine::fail(engine::ErrorKind::internal, "config rule has the unknown severity %s",
+               name.c_str());
 }
 
 std::vector<Rule> load_rules() {
@@ -33,8 +34,7 @@ std::vector<Rule> load_rules() {
       rules.push_back(std::move(rule));
     }
   }
-  std::sort(rules.begin(), rules.end(),
-            [](const Rule& a, const Rule& b) { return a.id < b.id; });
+  std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
   return rules;
 }
 
@@ -51,8 +51,9 @@ const std::vector<Rule>& rules() {
 
 const Rule* find_rule(std::string_view id) {
   const auto& all = rules();
-  const auto at = std::lower_bound(all.begin(), all.end(), id,
-                                   [](const Rule& rule, std::string_view name) { return rule.id < name; });
+  const auto at =
+      std::lower_bound(all.begin(), all.end(), id,
+                       [](const Rule& rule, std::string_view name) { return rule.id < name; });
   return at != all.end() && at->id == id ? &*at : nullptr;
 }
 
@@ -60,8 +61,9 @@ void Report::add(std::string_view rule_id, int line, int column, std::string_vie
                  std::string_view detail) {
   const Rule* rule = find_rule(rule_id);
   if (!rule) {
-    engine::fail(engine::ErrorKind::internal, "config rule %.*s has no entry in assets/config_rules",
-                 int(rule_id.size()), rule_id.data());
+    engine::fail(engine::ErrorKind::internal,
+                 "config rule %.*s has no entry in assets/config_rules", int(rule_id.size()),
+                 rule_id.data());
   }
   ConfigFinding finding;
   finding.file = file_;
@@ -79,13 +81,14 @@ void Report::add(std::string_view rule_id, int line, int column, std::string_vie
 }
 
 void Report::note(std::string text) {
-  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
+  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end())
+    notes_.push_back(std::move(text));
 }
 
 ReviewResult Report::take() {
-  std::stable_sort(findings_.begin(), findings_.end(), [](const ConfigFinding& a, const ConfigFinding& b) {
-    return place_of(a) < place_of(b);
-  });
+  std::stable_sort(
+      findings_.begin(), findings_.end(),
+      [](const ConfigFinding& a, const ConfigFinding& b) { return place_of(a) < place_of(b); });
   findings_.erase(std::unique(findings_.begin(), findings_.end(),
                               [](const ConfigFinding& a, const ConfigFinding& b) {
                                 return place_of(a) == place_of(b);

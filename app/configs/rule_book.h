@@ -22,7 +22,8 @@ class Report {
  public:
   Report(std::string file, std::string kind) : file_(std::move(file)), kind_(std::move(kind)) {}
 
-  // detail: what is wrong here, in one sentence; empty: the rule's title. subject: what it is about.
+  // detail: what is wrong here, in one sentence; empty: the rule's title. subject: what it is
+  // about.
   void add(std::string_view rule, int line, int column, std::string_view subject,
            std::string_view detail = {});
   void add(std::string_view rule, const Node& node, std::string_view subject,

@@ -34,7 +34,8 @@ ValueShape shape_of(const json& each) {
 
 std::vector<OptionLink> links_of(const json& option, const char* key) {
   std::vector<OptionLink> links;
-  for (const json& each : option.value(key, json::array())) links.push_back({each.at("option"), each.value("values", Strings{})});
+  for (const json& each : option.value(key, json::array()))
+    links.push_back({each.at("option"), each.value("values", Strings{})});
   return links;
 }
 
@@ -78,10 +79,13 @@ const Table& table() {
   return loaded;
 }
 
-bool is_one_of(std::string_view text, const Strings& words) { return std::find(words.begin(), words.end(), text) != words.end(); }
+bool is_one_of(std::string_view text, const Strings& words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
 
 bool all_of(std::string_view text, bool (*test)(unsigned char)) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) { return test(static_cast<unsigned char>(c)); });
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [&](char c) { return test(static_cast<unsigned char>(c)); });
 }
 bool is_digit(unsigned char c) { return std::isdigit(c) != 0; }
 
@@ -97,7 +101,8 @@ bool fits_number(const ValueShape& shape, std::string_view text) {
   if (shape.base == 16 && (text.starts_with("0x") || text.starts_with("0X"))) text.remove_prefix(2);
   if (text.empty() || text.size() > 20) return false;
   unsigned long long value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, shape.base);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, shape.base);
   if (error != std::errc() || end != text.data() + text.size()) return false;
   const double number = negative ? -static_cast<double>(value) : static_cast<double>(value);
   return number >= shape.min && number <= shape.max;
@@ -105,13 +110,17 @@ bool fits_number(const ValueShape& shape, std::string_view text) {
 
 // 5min 20s, 1h30m, 90, infinity.
 bool fits_time(std::string_view text) {
-  static const Strings units = {"usec", "us", "µs", "msec", "ms", "seconds", "second", "sec", "s", "minutes", "minute", "min", "m", "hours", "hour", "hr", "h",
-                                "days", "day", "d", "weeks", "week", "w", "months", "month", "M", "years", "year", "y", "nsec", "ns"};
+  static const Strings units = {"usec", "us",   "µs",      "msec",   "ms",  "seconds", "second",
+                                "sec",  "s",    "minutes", "minute", "min", "m",       "hours",
+                                "hour", "hr",   "h",       "days",   "day", "d",       "weeks",
+                                "week", "w",    "months",  "month",  "M",   "years",   "year",
+                                "y",    "nsec", "ns"};
   if (text == "infinity" || all_of(text, is_digit)) return true;
   size_t i = 0;
   while (i < text.size()) {
     const size_t digits = i;
-    while (i < text.size() && (is_digit(static_cast<unsigned char>(text[i])) || text[i] == '.')) ++i;
+    while (i < text.size() && (is_digit(static_cast<unsigned char>(text[i])) || text[i] == '.'))
+      ++i;
     if (i == digits) return false;
     while (i < text.size() && text[i] == ' ') ++i;
     const size_t unit = i;
@@ -127,8 +136,9 @@ bool fits_time(std::string_view text) {
 bool fits_ipv4(std::string_view text) {
   const auto parts = engine::split(text, '.');
   return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-    return all_of(part, is_digit) && part.size() <= 3 && std::atoi(std::string(part).c_str()) <= 255;
-  });
+           return all_of(part, is_digit) && part.size() <= 3 &&
+                  std::atoi(std::string(part).c_str()) <= 255;
+         });
 }
 
 bool fits_ipv6(std::string_view text) {
@@ -149,9 +159,14 @@ bool fits_ip(std::string_view text) {
 
 bool fits_mac(std::string_view text) {
   const auto hex = [](unsigned char c) { return std::isxdigit(c) != 0; };
-  for (const auto& [separator, n_parts, n_digits] : {std::tuple(':', 6u, 2u), std::tuple('-', 6u, 2u), std::tuple('.', 3u, 4u)}) {
+  for (const auto& [separator, n_parts, n_digits] :
+       {std::tuple(':', 6u, 2u), std::tuple('-', 6u, 2u), std::tuple('.', 3u, 4u)}) {
     const auto parts = engine::split(text, separator);
-    if (parts.size() == n_parts && std::all_of(parts.begin(), parts.end(), [&](std::string_view part) { return part.size() == n_digits && all_of(part, hex); })) return true;
+    if (parts.size() == n_parts &&
+        std::all_of(parts.begin(), parts.end(), [&](std::string_view part) {
+          return part.size() == n_digits && all_of(part, hex);
+        }))
+      return true;
   }
   return false;
 }
@@ -160,18 +175,27 @@ bool fits_user(std::string_view text) {
   if (text.empty() || text.size() > 32) return false;
   const auto first = static_cast<unsigned char>(text[0]);
   if (!(std::islower(first) || first == '_')) return false;
-  return std::all_of(text.begin() + 1, text.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_' || c == '-' || c == '$'; });
+  return std::all_of(text.begin() + 1, text.end(), [](unsigned char c) {
+    return std::islower(c) || std::isdigit(c) || c == '_' || c == '-' || c == '$';
+  });
 }
 
 bool fits_signal(std::string_view text) {
-  static const Strings names = {"HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CLD", "CONT",
-                                "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "POLL", "PWR", "SYS"};
+  static const Strings names = {"HUP",  "INT",   "QUIT",   "ILL",  "TRAP", "ABRT", "IOT",
+                                "BUS",  "FPE",   "KILL",   "USR1", "SEGV", "USR2", "PIPE",
+                                "ALRM", "TERM",  "STKFLT", "CHLD", "CLD",  "CONT", "STOP",
+                                "TSTP", "TTIN",  "TTOU",   "URG",  "XCPU", "XFSZ", "VTALRM",
+                                "PROF", "WINCH", "IO",     "POLL", "PWR",  "SYS"};
   if (text.starts_with("SIG")) text.remove_prefix(3);
-  return is_one_of(text, names) || text.starts_with("RTMIN") || text.starts_with("RTMAX") || all_of(text, is_digit);
+  return is_one_of(text, names) || text.starts_with("RTMIN") || text.starts_with("RTMAX") ||
+         all_of(text, is_digit);
 }
 
 bool fits_errno(std::string_view text) {
-  return (text.starts_with('E') && text.size() > 2 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isupper(c) || std::isdigit(c); })) || all_of(text, is_digit) || text == "kill";
+  return (text.starts_with('E') && text.size() > 2 &&
+          std::all_of(text.begin(), text.end(),
+                      [](unsigned char c) { return std::isupper(c) || std::isdigit(c); })) ||
+         all_of(text, is_digit) || text == "kill";
 }
 
 Strings words_of(std::string_view text, char separator) {
@@ -204,7 +228,8 @@ const std::vector<std::string>& mandatory_options(std::string_view section) {
 
 bool fits(const ValueShape& shape, std::string_view raw) {
   std::string_view value = engine::trim(raw);
-  if (value.empty() || value.find('%') != std::string_view::npos) return true;  // empty resets a list
+  if (value.empty() || value.find('%') != std::string_view::npos)
+    return true;  // empty resets a list
   for (const std::string& prefix : shape.prefixes) {
     if (!prefix.empty() && value.starts_with(prefix)) {
       value.remove_prefix(prefix.size());
@@ -213,28 +238,43 @@ bool fits(const ValueShape& shape, std::string_view raw) {
   }
   const std::string& kind = shape.kind;
   if (is_one_of(value, shape.words)) return true;
-  if (kind == "bool") return is_one_of(engine::to_lower_ascii(value), {"1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"});
+  if (kind == "bool")
+    return is_one_of(engine::to_lower_ascii(value),
+                     {"1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"});
   if (kind == "number") return fits_number(shape, value);
   if (kind == "enum") return false;
   if (kind == "time") return fits_time(value);
-  if (kind == "ip") return fits_ip(value) || each_word(value, [](const std::string& word) { return fits_ip(word); });
-  if (kind == "mac") return each_word(value, [](const std::string& word) { return fits_mac(word); });
+  if (kind == "ip")
+    return fits_ip(value) ||
+           each_word(value, [](const std::string& word) { return fits_ip(word); });
+  if (kind == "mac")
+    return each_word(value, [](const std::string& word) { return fits_mac(word); });
   if (kind == "user") return fits_user(value);
   if (kind == "octal") return value.find_first_not_of("01234567") == std::string_view::npos;
   if (kind == "device") return value.starts_with("/dev/");
   if (kind == "absolute_path") return value.starts_with('/');
   if (kind == "absolute_paths") {
-    return each_word(value, [](const std::string& word) { return word.find_first_not_of("-+!") == std::string::npos || word[word.find_first_not_of("-+!")] == '/' || word.find(":/") != std::string::npos; });
+    return each_word(value, [](const std::string& word) {
+      return word.find_first_not_of("-+!") == std::string::npos ||
+             word[word.find_first_not_of("-+!")] == '/' || word.find(":/") != std::string::npos;
+    });
   }
   if (kind == "pairs") return value.find('=') != std::string_view::npos;
-  if (kind == "signal") return each_word(value, [](const std::string& word) { return fits_signal(word); });
+  if (kind == "signal")
+    return each_word(value, [](const std::string& word) { return fits_signal(word); });
   if (kind == "errno") return fits_errno(value);
-  if (kind == "ip_or_url") return each_word(value, [](const std::string& word) { return fits_ip(word) || word.find('.') != std::string::npos; });
+  if (kind == "ip_or_url")
+    return each_word(value, [](const std::string& word) {
+      return fits_ip(word) || word.find('.') != std::string::npos;
+    });
   if (kind == "list") {
     const Strings words = words_of(value, shape.separator);
-    return std::all_of(words.begin(), words.end(), [&](const std::string& word) { return fits(shape.of[0], word); });
+    return std::all_of(words.begin(), words.end(),
+                       [&](const std::string& word) { return fits(shape.of[0], word); });
   }
-  if (kind == "either") return std::any_of(shape.of.begin(), shape.of.end(), [&](const ValueShape& part) { return fits(part, value); });
+  if (kind == "either")
+    return std::any_of(shape.of.begin(), shape.of.end(),
+                       [&](const ValueShape& part) { return fits(part, value); });
   if (kind == "sequence") {
     const Strings words = words_of(value, ' ');
     if (words.size() > shape.of.size()) return false;

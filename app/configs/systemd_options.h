@@ -1,6 +1,6 @@
-// app/configs/systemd_options.h: what systemd's unit, network and manager files may say: the options
-// of each section with the values they take and the version that brought or dropped them. The table
-// is assets/config_rules/systemd_options.json, built into the program.
+// app/configs/systemd_options.h: what systemd's unit, network and manager files may say: the
+// options of each section with the values they take and the version that brought or dropped them.
+// The table is assets/config_rules/systemd_options.json, built into the program.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,12 +9,12 @@
 namespace app::configs::systemd {
 
 struct ValueShape {
-  std::string kind;                // bool, number, enum, time, ip, list, either, ... see fits()
+  std::string kind;  // bool, number, enum, time, ip, list, either, ... see fits()
   double min = 0, max = 1e13;
   int base = 10, multiple = 1;
   std::vector<std::string> words;  // further values that are taken as they stand
   std::vector<std::string> suffixes, prefixes;
-  std::vector<ValueShape> of;      // of list (one), either, sequence
+  std::vector<ValueShape> of;  // of list (one), either, sequence
   char separator = ' ';
 };
 

@@ -42,8 +42,10 @@ Unit parse_unit(std::string_view text, Report& report) {
     while (line.ends_with('\\') && i + 1 < lines.size()) {  // comments may stand between
       line.pop_back();
       const std::string_view next = engine::trim(lines[++i]);
-      if (!next.empty() && (next[0] == '#' || next[0] == ';')) line += '\\';
-      else line += std::string(" ") + std::string(next);
+      if (!next.empty() && (next[0] == '#' || next[0] == ';'))
+        line += '\\';
+      else
+        line += std::string(" ") + std::string(next);
     }
     if (line[0] == '[') {
       if (line.back() != ']') {
@@ -60,9 +62,11 @@ Unit parse_unit(std::string_view text, Report& report) {
       continue;
     }
     const std::string key(engine::trim(std::string_view(line).substr(0, equals)));
-    if (section.empty()) report.add("systemd/syntax", number, 1, key, "the setting stands before any section");
-    unit.entries.push_back({section, key, std::string(engine::trim(std::string_view(line).substr(equals + 1))), number,
-                            static_cast<int>(lines[static_cast<size_t>(number) - 1].find_first_not_of(" \t")) + 1});
+    if (section.empty())
+      report.add("systemd/syntax", number, 1, key, "the setting stands before any section");
+    unit.entries.push_back(
+        {section, key, std::string(engine::trim(std::string_view(line).substr(equals + 1))), number,
+         static_cast<int>(lines[static_cast<size_t>(number) - 1].find_first_not_of(" \t")) + 1});
   }
   return unit;
 }
@@ -79,7 +83,8 @@ bool is_true(std::string_view value) {
 bool holds(const Unit& unit, const std::string& section, const OptionLink& link) {
   return std::any_of(unit.entries.begin(), unit.entries.end(), [&](const Entry& entry) {
     if (entry.section != section || entry.key != link.option) return false;
-    return link.values.empty() || std::find(link.values.begin(), link.values.end(), entry.value) != link.values.end();
+    return link.values.empty() ||
+           std::find(link.values.begin(), link.values.end(), entry.value) != link.values.end();
   });
 }
 
@@ -93,32 +98,45 @@ void check_entry(const Unit& unit, const Entry& entry, Report& report) {
   if (entry.section.starts_with("X-") || entry.key.starts_with("X-")) return;
   const Option* option = find_option(entry.section, entry.key);
   if (!option) {
-    if (is_section(entry.section) && entry.section != "Install") add(report, "systemd/unknown-option", entry, "[" + entry.section + "] has no option " + entry.key);
+    if (is_section(entry.section) && entry.section != "Install")
+      add(report, "systemd/unknown-option", entry,
+          "[" + entry.section + "] has no option " + entry.key);
     return;
   }
   if (!fits(option->value, entry.value)) {
     const bool user = option->value.kind == "user";
-    add(report, "systemd/invalid-value", entry, "\"" + entry.value.substr(0, 80) + "\" is not a value that it takes" + (user ? "; name the user or group" : ""));
+    add(report, "systemd/invalid-value", entry,
+        "\"" + entry.value.substr(0, 80) + "\" is not a value that it takes" +
+            (user ? "; name the user or group" : ""));
   } else if (option->value.multiple > 1) {
     Node number;
     number.kind = Node::Kind::scalar;
     number.text = entry.value;
     if (number.number() && static_cast<long long>(*number.number()) % option->value.multiple != 0) {
-      add(report, "systemd/invalid-multiple", entry, "must be a multiple of " + std::to_string(option->value.multiple));
+      add(report, "systemd/invalid-multiple", entry,
+          "must be a multiple of " + std::to_string(option->value.multiple));
     }
   }
-  if (option->until) add(report, "systemd/deprecated-option", entry, "is deprecated since systemd " + std::to_string(option->until + 1));
-  if (option->since > oldest_maintained_version) add(report, "systemd/new-option", entry, "needs systemd " + std::to_string(option->since) + " or later; older versions ignore it");
+  if (option->until)
+    add(report, "systemd/deprecated-option", entry,
+        "is deprecated since systemd " + std::to_string(option->until + 1));
+  if (option->since > oldest_maintained_version)
+    add(report, "systemd/new-option", entry,
+        "needs systemd " + std::to_string(option->since) + " or later; older versions ignore it");
   for (const OptionLink& link : option->needs) {
-    if (!holds(unit, entry.section, link)) add(report, "systemd/missing-companion", entry, "has no effect without " + shown(link) + " in the same section");
+    if (!holds(unit, entry.section, link))
+      add(report, "systemd/missing-companion", entry,
+          "has no effect without " + shown(link) + " in the same section");
   }
   for (const OptionLink& link : option->bars) {
-    if (holds(unit, entry.section, link)) add(report, "systemd/barred-by", entry, "does not go together with " + shown(link));
+    if (holds(unit, entry.section, link))
+      add(report, "systemd/barred-by", entry, "does not go together with " + shown(link));
   }
 }
 
 bool names_type(std::string_view file, std::initializer_list<std::string_view> endings) {
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return file.ends_with(ending); });
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](std::string_view ending) { return file.ends_with(ending); });
 }
 
 void check_sections(const Unit& unit, Report& report) {
@@ -126,14 +144,17 @@ void check_sections(const Unit& unit, Report& report) {
   for (const SectionStart& section : unit.sections) present.insert(section.name);
   // Units proper need [Unit]; network, link and manager files do not. The file's name tells; where
   // it does not, only files that have no section of a network or manager file are held to it.
-  const bool unit_type = names_type(report.file(), {".service", ".socket", ".mount", ".target", ".unit"});
+  const bool unit_type =
+      names_type(report.file(), {".service", ".socket", ".mount", ".target", ".unit"});
   if (unit_type && !present.contains("Unit")) {
     report.add("systemd/no-unit-section", unit.sections.empty() ? 1 : unit.sections[0].line, 1, "");
   }
   for (const SectionStart& section : unit.sections) {
     for (const std::string& wanted : mandatory_options(section.name)) {
       const OptionLink link{wanted, {}};
-      if (!holds(unit, section.name, link)) report.add("systemd/mandatory-option", section.line, 1, "[" + section.name + "]", wanted + "= is missing");
+      if (!holds(unit, section.name, link))
+        report.add("systemd/mandatory-option", section.line, 1, "[" + section.name + "]",
+                   wanted + "= is missing");
     }
   }
 }
@@ -153,20 +174,30 @@ void check_exec_start(const Unit& unit, Report& report) {
   const Entry* second = nullptr;
   for (const Entry& entry : unit.entries) {
     if (entry.section != "Service" || entry.key != "ExecStart") continue;
-    if (entry.value.empty()) n_starts = 0, second = nullptr;  // an empty value resets the list
-    else if (++n_starts == 2) second = &entry;
+    if (entry.value.empty())
+      n_starts = 0, second = nullptr;  // an empty value resets the list
+    else if (++n_starts == 2)
+      second = &entry;
   }
-  if (oneshot && n_starts == 0 && !find_entry(unit, "Service", "ExecStop")) add(report, "systemd/exec-start-count", *type, "a oneshot service needs an ExecStart");
-  if (!oneshot && second) add(report, "systemd/exec-start-count", *second, "only oneshot services may have several ExecStart");
+  if (oneshot && n_starts == 0 && !find_entry(unit, "Service", "ExecStop"))
+    add(report, "systemd/exec-start-count", *type, "a oneshot service needs an ExecStart");
+  if (!oneshot && second)
+    add(report, "systemd/exec-start-count", *second,
+        "only oneshot services may have several ExecStart");
 }
 
 void check_conflicts(const Unit& unit, Report& report) {
-  static const std::pair<const char*, const char*> opposites[] = {{"Before", "After"}, {"Requires", "RequiredBy"}, {"Wants", "WantedBy"}, {"PropagatesReloadTo", "ReloadPropagatedFrom"}};
+  static const std::pair<const char*, const char*> opposites[] = {
+      {"Before", "After"},
+      {"Requires", "RequiredBy"},
+      {"Wants", "WantedBy"},
+      {"PropagatesReloadTo", "ReloadPropagatedFrom"}};
   for (const auto& [left, right] : opposites) {
     for (const Entry& a : unit.entries) {
       for (const Entry& b : unit.entries) {
         if (a.key == left && b.key == right && !a.value.empty() && a.value == b.value) {
-          add(report, "systemd/conflicting-options", b, std::string(left) + " and " + right + " both name " + a.value);
+          add(report, "systemd/conflicting-options", b,
+              std::string(left) + " and " + right + " both name " + a.value);
         }
       }
     }
@@ -176,7 +207,8 @@ void check_conflicts(const Unit& unit, Report& report) {
 void check_commands(const Unit& unit, Report& report) {
   for (const Entry& entry : unit.entries) {
     if (!entry.key.starts_with("Exec") || entry.section == "Unit") continue;
-    const std::string prefix = entry.value.substr(0, std::min(entry.value.find_first_not_of("-@+!:|"), entry.value.size()));
+    const std::string prefix = entry.value.substr(
+        0, std::min(entry.value.find_first_not_of("-@+!:|"), entry.value.size()));
     if (prefix.find('-') != std::string::npos) add(report, "systemd/failure-ignored", entry);
     if (prefix.find('+') != std::string::npos) add(report, "systemd/full-privileges", entry);
   }
@@ -189,22 +221,29 @@ struct Sandbox {
   std::initializer_list<std::string_view> good;  // empty: any value but no
 };
 const Sandbox sandbox[] = {
-    {"NoNewPrivileges", "systemd/security-no-new-privileges", {}},  {"PrivateTmp", "systemd/security-private-tmp", {}},
-    {"ProtectSystem", "systemd/security-protect-system", {}},       {"ProtectHome", "systemd/security-protect-home", {}},
-    {"PrivateDevices", "systemd/security-private-devices", {}},     {"ProtectKernelTunables", "systemd/security-kernel-tunables", {}},
-    {"ProtectKernelModules", "systemd/security-kernel-modules", {}}, {"ProtectControlGroups", "systemd/security-control-groups", {}},
-    {"RestrictSUIDSGID", "systemd/security-suid", {}},              {"CapabilityBoundingSet", "systemd/security-capabilities", {}},
+    {"NoNewPrivileges", "systemd/security-no-new-privileges", {}},
+    {"PrivateTmp", "systemd/security-private-tmp", {}},
+    {"ProtectSystem", "systemd/security-protect-system", {}},
+    {"ProtectHome", "systemd/security-protect-home", {}},
+    {"PrivateDevices", "systemd/security-private-devices", {}},
+    {"ProtectKernelTunables", "systemd/security-kernel-tunables", {}},
+    {"ProtectKernelModules", "systemd/security-kernel-modules", {}},
+    {"ProtectControlGroups", "systemd/security-control-groups", {}},
+    {"RestrictSUIDSGID", "systemd/security-suid", {}},
+    {"CapabilityBoundingSet", "systemd/security-capabilities", {}},
 };
 
 void check_sandbox(const Unit& unit, Report& report) {
   const Entry* start = find_entry(unit, "Service", "ExecStart");
   if (!start) return;
   const Entry* dynamic_user = find_entry(unit, "Service", "DynamicUser");
-  if (!find_entry(unit, "Service", "User") && !(dynamic_user && is_true(dynamic_user->value))) add(report, "systemd/security-user", *start);
+  if (!find_entry(unit, "Service", "User") && !(dynamic_user && is_true(dynamic_user->value)))
+    add(report, "systemd/security-user", *start);
   for (const Sandbox& each : sandbox) {
     const Entry* entry = find_entry(unit, "Service", each.option);
     const std::string value = entry ? engine::to_lower_ascii(entry->value) : "no";
-    if (value == "no" || value == "false" || value == "0" || value == "off") add(report, each.rule, entry ? *entry : *start);
+    if (value == "no" || value == "false" || value == "0" || value == "off")
+      add(report, each.rule, entry ? *entry : *start);
   }
 }
 
@@ -214,7 +253,8 @@ void review_systemd_unit(std::string_view text, Report& report) {
   const Unit unit = parse_unit(text, report);
   for (const Entry& entry : unit.entries) {
     check_entry(unit, entry, report);
-    if (entry.key == "Conflicts" && find_entry(unit, "Service", "Restart") && find_entry(unit, "Service", "Restart")->value == "always") {
+    if (entry.key == "Conflicts" && find_entry(unit, "Service", "Restart") &&
+        find_entry(unit, "Service", "Restart")->value == "always") {
       report.note("Restart=always brings a service back that Conflicts= of another unit stopped.");
     }
   }
@@ -223,7 +263,9 @@ void review_systemd_unit(std::string_view text, Report& report) {
   check_conflicts(unit, report);
   check_commands(unit, report);
   check_sandbox(unit, report);
-  report.note("Whether the programs and units named here exist was not looked at: that is known only on the machine.");
+  report.note(
+      "Whether the programs and units named here exist was not looked at: that is known only on "
+      "the machine.");
 }
 
 }  // namespace app::configs

@@ -1,13 +1,14 @@
 // Terraform: each resource, data source and provider against the rules of assets/config_rules/
 // terraform.json, whose conditions are data; policies and the Kubernetes provider have files of
 // their own.
+#include "app/configs/terraform.h"
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/configs/hcl_parser.h"
 #include "app/configs/kinds.h"
-#include "app/configs/terraform.h"
 #include "app/configs/terraform_condition.h"
 
 namespace app::configs {
@@ -20,7 +21,8 @@ struct AttributeRule {
 
 struct RuleIndex {
   std::vector<AttributeRule> rules;
-  std::map<std::string, std::vector<size_t>> by_type;  // "aws_s3_bucket", "data.aws_ami", "provider.aws"
+  std::map<std::string, std::vector<size_t>>
+      by_type;  // "aws_s3_bucket", "data.aws_ami", "provider.aws"
 };
 
 RuleIndex load() {
@@ -31,7 +33,8 @@ RuleIndex load() {
     for (const auto& each : file.at("rules")) {
       if (!each.contains("bad")) continue;
       index.rules.push_back({each.at("id"), Condition(each.at("bad").get<std::string>())});
-      for (const std::string type : each.at("resources")) index.by_type[type].push_back(index.rules.size() - 1);
+      for (const std::string type : each.at("resources"))
+        index.by_type[type].push_back(index.rules.size() - 1);
     }
   }
   return index;
@@ -55,10 +58,12 @@ std::string subject_of(const hcl::Block& block) {
 void review_terraform(std::string_view text, Report& report) {
   static const RuleIndex index = load();
   const hcl::File file = hcl::parse(text);
-  for (const ParseError& error : file.errors) report.add("terraform/cannot-parse", error.line, error.column, "", error.message);
+  for (const ParseError& error : file.errors)
+    report.add("terraform/cannot-parse", error.line, error.column, "", error.message);
   for (const hcl::Block& block : file.blocks) {
     const std::string subject = subject_of(block);
-    if (block.type == "module") report.note("The module " + subject.substr(subject.find('.') + 1) + " was not followed.");
+    if (block.type == "module")
+      report.note("The module " + subject.substr(subject.find('.') + 1) + " was not followed.");
     const auto found = index.by_type.find(type_of(block));
     if (found != index.by_type.end()) {
       for (size_t i : found->second) {

@@ -11,7 +11,23 @@
 namespace app::configs {
 
 struct Condition::Term {
-  enum class Kind { all_of, any_of, negation, equals, exists, empty, less, more, contains, part, walk_any, walk_all, count_less, spans, same } kind = Kind::exists;
+  enum class Kind {
+    all_of,
+    any_of,
+    negation,
+    equals,
+    exists,
+    empty,
+    less,
+    more,
+    contains,
+    part,
+    walk_any,
+    walk_all,
+    count_less,
+    spans,
+    same
+  } kind = Kind::exists;
   std::vector<std::string> path;
   std::vector<std::string> values;
   double number = 0;
@@ -22,7 +38,9 @@ namespace {
 
 using Term = Condition::Term;
 
-Truth negated(Truth truth) { return truth == Truth::unknown ? truth : truth == Truth::yes ? Truth::no : Truth::yes; }
+Truth negated(Truth truth) {
+  return truth == Truth::unknown ? truth : truth == Truth::yes ? Truth::no : Truth::yes;
+}
 Truth from(bool value) { return value ? Truth::yes : Truth::no; }
 
 // Follows a path, lists by their first item. A step into an unknown value stays there.
@@ -58,7 +76,8 @@ Truth equals(const Node& found, const std::vector<std::string>& values) {
   }
   if (!node.is_scalar()) return Truth::no;
   if (node.text.find("${") != std::string::npos) return Truth::unknown;
-  return from(std::any_of(values.begin(), values.end(), [&](const std::string& value) { return same_value(node, value); }));
+  return from(std::any_of(values.begin(), values.end(),
+                          [&](const std::string& value) { return same_value(node, value); }));
 }
 
 Truth contains(const Node& node, const std::vector<std::string>& values, bool part) {
@@ -70,7 +89,8 @@ Truth contains(const Node& node, const std::vector<std::string>& values, bool pa
     if (item->is_unknown()) truth = Truth::unknown;
     for (const std::string& value : values) {
       if (!item->is_scalar()) continue;
-      if (part ? item->text.find(value) != std::string::npos : same_value(*item, value)) return Truth::yes;
+      if (part ? item->text.find(value) != std::string::npos : same_value(*item, value))
+        return Truth::yes;
     }
   }
   return truth;
@@ -126,21 +146,34 @@ Truth evaluate(const Term& term, const Node& body) {
       }
       return truth;
     }
-    case Term::Kind::negation: return negated(evaluate(*term.terms[0], body));
-    case Term::Kind::equals: return equals(node, term.values);
-    case Term::Kind::exists: return from(node.exists() && !node.is_null());
-    case Term::Kind::empty: return from(node.empty() || (node.is_list() && node.items.size() == 1 && node.items[0]->empty() && !node.items[0]->is_map()));
-    case Term::Kind::less: return compare(node, term.number, true);
-    case Term::Kind::more: return compare(node, term.number, false);
-    case Term::Kind::contains: return contains(node, term.values, false);
-    case Term::Kind::part: return contains(node, term.values, true);
+    case Term::Kind::negation:
+      return negated(evaluate(*term.terms[0], body));
+    case Term::Kind::equals:
+      return equals(node, term.values);
+    case Term::Kind::exists:
+      return from(node.exists() && !node.is_null());
+    case Term::Kind::empty:
+      return from(node.empty() || (node.is_list() && node.items.size() == 1 &&
+                                   node.items[0]->empty() && !node.items[0]->is_map()));
+    case Term::Kind::less:
+      return compare(node, term.number, true);
+    case Term::Kind::more:
+      return compare(node, term.number, false);
+    case Term::Kind::contains:
+      return contains(node, term.values, false);
+    case Term::Kind::part:
+      return contains(node, term.values, true);
     case Term::Kind::same: {
       const Node& other = walk(body, term.values);
-      return from(!node.is_null() && !other.is_null() && !node.text.empty() && node.text == other.text);
+      return from(!node.is_null() && !other.is_null() && !node.text.empty() &&
+                  node.text == other.text);
     }
-    case Term::Kind::spans: return spans(node, term.number);
-    case Term::Kind::walk_any: return over(term, body, true);
-    case Term::Kind::walk_all: return over(term, body, false);
+    case Term::Kind::spans:
+      return spans(node, term.number);
+    case Term::Kind::walk_any:
+      return over(term, body, true);
+    case Term::Kind::walk_all:
+      return over(term, body, false);
     case Term::Kind::count_less: {
       if (node.is_unknown()) return Truth::unknown;
       const size_t count = node.is_list() ? node.items.size() : node.exists() && !node.is_null();
@@ -163,7 +196,8 @@ class Reader {
 
  private:
   [[noreturn]] void fail(const char* what) const {
-    engine::fail(engine::ErrorKind::internal, "terraform rule: %s at %zu of: %.*s", what, at_, int(text_.size()), text_.data());
+    engine::fail(engine::ErrorKind::internal, "terraform rule: %s at %zu of: %.*s", what, at_,
+                 int(text_.size()), text_.data());
   }
   void skip() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
@@ -173,7 +207,10 @@ class Reader {
     if (!text_.substr(at_).starts_with(word)) return false;
     const size_t end = at_ + word.size();
     const bool letters = std::isalpha(static_cast<unsigned char>(word.back())) != 0;
-    if (letters && end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '_' || text_[end] == '.')) return false;
+    if (letters && end < text_.size() &&
+        (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '_' ||
+         text_[end] == '.'))
+      return false;
     at_ = end;
     return true;
   }
@@ -280,7 +317,9 @@ class Reader {
     skip();
     std::vector<std::string> steps;
     std::string step;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '*')) {
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' ||
+            text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '*')) {
       if (text_[at_] == '.') {
         if (!step.empty()) steps.push_back(std::exchange(step, ""));
       } else {
@@ -300,7 +339,8 @@ class Reader {
       ++at_;
       return out;
     }
-    while (at_ < text_.size() && text_[at_] != ' ' && text_[at_] != ')' && text_[at_] != ',') out += text_[at_++];
+    while (at_ < text_.size() && text_[at_] != ' ' && text_[at_] != ')' && text_[at_] != ',')
+      out += text_[at_++];
     if (out.empty()) fail("a value is missing");
     return out;
   }

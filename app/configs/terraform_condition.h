@@ -1,6 +1,8 @@
-// app/configs/terraform_condition.h: the small language in which the Terraform rules say what is bad.
+// app/configs/terraform_condition.h: the small language in which the Terraform rules say what is
+// bad.
 //   a.b = "x"   a.b in ("x", "y")   a.b exists   a.b empty   a.b < 90   a.b contains "x"
-//   a.b ~ "part"  a.b spans 22 (a port or range)   a.b is c.d (the same value)  any(a.b: ...)  all(a.b: ...)  count(a.b) < 2   and  or  not  ( )
+//   a.b ~ "part"  a.b spans 22 (a port or range)   a.b is c.d (the same value)  any(a.b: ...)
+//   all(a.b: ...)  count(a.b) < 2   and  or  not  ( )
 // A path goes through lists by their first item; any() and all() walk them; "." alone is the item
 // itself. What only a run of Terraform could tell is unknown, and unknown never fires.
 #pragma once

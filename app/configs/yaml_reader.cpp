@@ -110,8 +110,9 @@ class Builder : public YAML::EventHandler {
     Open& parent = open_.back();
     parent.size += size;
     if (parent.size > max_expanded_nodes) {
-      throw Refused{{mark.line + 1, mark.column + 1,
-                     engine::format("its aliases expand to more than %zu values", max_expanded_nodes)}};
+      throw Refused{
+          {mark.line + 1, mark.column + 1,
+           engine::format("its aliases expand to more than %zu values", max_expanded_nodes)}};
     }
     if (parent.node->is_list()) {
       parent.node->items.push_back(&node);

@@ -23,8 +23,8 @@ struct YamlText {
   YamlText& operator=(YamlText&&) noexcept = default;
   YamlText(const YamlText&) = delete;
 
-  std::deque<Document> documents;   // those read before an error too; empty ones are left out
-  std::vector<int> start_lines;     // of each document
+  std::deque<Document> documents;  // those read before an error too; empty ones are left out
+  std::vector<int> start_lines;    // of each document
   std::optional<ParseError> error;
 };
 

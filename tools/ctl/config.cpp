@@ -22,7 +22,9 @@ using app::configs::File;
 std::string read_all(const std::string& path) {
   if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
   std::ifstream in(path, std::ios::binary);
-  if (!in) engine::fail(engine::ErrorKind::not_found, "%s cannot be read; check the path and its permissions", path.c_str());
+  if (!in)
+    engine::fail(engine::ErrorKind::not_found,
+                 "%s cannot be read; check the path and its permissions", path.c_str());
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -30,19 +32,23 @@ std::string read_all(const std::string& path) {
 // to each other. A file named by itself is a group of its own.
 std::vector<File> files_below(const std::string& folder, const std::string& kind) {
   std::vector<std::string> found;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
-    if (entry.is_regular_file() && entry.file_size() < (16u << 20)) found.push_back(entry.path().string());
+  for (const auto& entry :
+       fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
+    if (entry.is_regular_file() && entry.file_size() < (16u << 20))
+      found.push_back(entry.path().string());
   }
   std::sort(found.begin(), found.end());
   std::vector<File> files;
   for (const std::string& path : found) {
     std::string text = read_all(path);
-    if (!kind.empty() || !app::configs::detect_kind(path, text).empty()) files.push_back({path, std::move(text), kind});
+    if (!kind.empty() || !app::configs::detect_kind(path, text).empty())
+      files.push_back({path, std::move(text), kind});
   }
   return files;
 }
 
-std::vector<std::vector<File>> collect(const std::vector<std::string>& paths, const std::string& kind, bool together) {
+std::vector<std::vector<File>> collect(const std::vector<std::string>& paths,
+                                       const std::string& kind, bool together) {
   std::vector<std::vector<File>> groups;
   for (const std::string& path : paths) {
     if (groups.empty() || !together) groups.emplace_back();
@@ -57,11 +63,15 @@ std::vector<std::vector<File>> collect(const std::vector<std::string>& paths, co
 }
 
 nlohmann::json to_json(const app::ConfigFinding& finding) {
-  return {{"file", finding.file},       {"line", finding.line},
-          {"column", finding.column},   {"kind", finding.kind},
-          {"rule", finding.rule},       {"covers", finding.covers},
+  return {{"file", finding.file},
+          {"line", finding.line},
+          {"column", finding.column},
+          {"kind", finding.kind},
+          {"rule", finding.rule},
+          {"covers", finding.covers},
           {"severity", app::severity_names[static_cast<int>(finding.severity)]},
-          {"subject", finding.subject}, {"message", finding.message},
+          {"subject", finding.subject},
+          {"message", finding.message},
           {"fix", finding.fix}};
 }
 
@@ -70,8 +80,9 @@ void print_text(const std::vector<app::configs::ReviewResult>& results, size_t n
   for (const auto& result : results) {
     for (const auto& f : result.findings) {
       ++n_findings;
-      std::printf("%s:%d:%d: %s: %s [%s]\n", f.file.c_str(), f.line, f.column, app::severity_names[static_cast<int>(f.severity)],
-                  f.message.c_str(), f.rule.c_str());
+      std::printf("%s:%d:%d: %s: %s [%s]\n", f.file.c_str(), f.line, f.column,
+                  app::severity_names[static_cast<int>(f.severity)], f.message.c_str(),
+                  f.rule.c_str());
       if (!f.fix.empty()) std::printf("    fix: %s\n", f.fix.c_str());
     }
   }
@@ -102,13 +113,17 @@ int check(const Options& options) {
         if (!options.json) std::fprintf(stderr, "%s: %s\n", group[i].name.c_str(), note.c_str());
       }
       results.push_back(reviewed[i]);
-      std::erase_if(results.back().findings, [&](const auto& finding) { return !at_least(finding, options.severity); });
+      std::erase_if(results.back().findings,
+                    [&](const auto& finding) { return !at_least(finding, options.severity); });
       for (const auto& finding : results.back().findings) found.push_back(to_json(finding));
     }
   }
-  if (results.empty()) engine::fail(engine::ErrorKind::invalid_input, "no file to review; name a file, or a folder with configuration files");
+  if (results.empty())
+    engine::fail(engine::ErrorKind::invalid_input,
+                 "no file to review; name a file, or a folder with configuration files");
   if (options.json) {
-    const nlohmann::json document = {{"findings", found}, {"notes", notes}, {"files", results.size()}};
+    const nlohmann::json document = {
+        {"findings", found}, {"notes", notes}, {"files", results.size()}};
     std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else {
     print_text(results, results.size());
@@ -119,14 +134,21 @@ int check(const Options& options) {
 }  // namespace
 
 void add_config_command(Program& program) {
-  CLI::App* group = program.cli.add_subcommand("config", "Review Kubernetes, nginx, Dockerfile, compose, systemd, Prometheus and Terraform files");
+  CLI::App* group = program.cli.add_subcommand(
+      "config",
+      "Review Kubernetes, nginx, Dockerfile, compose, systemd, Prometheus and Terraform files");
   group->require_subcommand(1);
-  CLI::App* command = group->add_subcommand("check", "List what is wrong or risky in configuration files, with line, reason and fix");
+  CLI::App* command = group->add_subcommand(
+      "check", "List what is wrong or risky in configuration files, with line, reason and fix");
   auto options = std::make_shared<Options>();
-  command->add_option("PATH", options->paths, "Files or folders; - reads standard input")->required();
-  command->add_option("--kind", options->kind, "Review as this kind instead of guessing")->check(CLI::IsMember(app::configs::kind_names()));
-  command->add_option("--severity", options->severity, "Leave out findings below this severity")->check(CLI::IsMember({"info", "warning", "error", "critical"}));
-  command->add_flag("--together", options->together, "Look up references between all the files; those of one folder always are");
+  command->add_option("PATH", options->paths, "Files or folders; - reads standard input")
+      ->required();
+  command->add_option("--kind", options->kind, "Review as this kind instead of guessing")
+      ->check(CLI::IsMember(app::configs::kind_names()));
+  command->add_option("--severity", options->severity, "Leave out findings below this severity")
+      ->check(CLI::IsMember({"info", "warning", "error", "critical"}));
+  command->add_flag("--together", options->together,
+                    "Look up references between all the files; those of one folder always are");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->callback(chosen(program, [options] { return check(*options); }));
 }

@@ -1,6 +1,7 @@
+#include "app/aimicius/command_text.h"
+
 #include <doctest/doctest.h>
 
-#include "app/aimicius/command_text.h"
 #include "app/aimicius/metrics.h"
 
 using namespace app::aimicius;
@@ -28,7 +29,8 @@ TEST_CASE("aimicius/command_text: a place holder is one word") {
 TEST_CASE("aimicius/command_text: the tool and the options are found") {
   CHECK(command_tool("A=1 B=2 nvidia-smi -i 0") == "nvidia-smi");
   CHECK(command_tool("").empty());
-  CHECK(command_flags("nvidia-smi -i 0 --query-gpu=name -1") == std::set<std::string>{"-i", "--query-gpu"});
+  CHECK(command_flags("nvidia-smi -i 0 --query-gpu=name -1") ==
+        std::set<std::string>{"-i", "--query-gpu"});
 }
 
 TEST_CASE("aimicius/command_text: the command is taken out of an answer") {

@@ -1,5 +1,5 @@
-// Walks tests/cases/configs: for each rule texts that it must report, with the line where given, and
-// near misses that it must leave alone.
+// Walks tests/cases/configs: for each rule texts that it must report, with the line where given,
+// and near misses that it must leave alone.
 //   === rule-id        --- bad [line]        --- good
 // A text may hold YAML document separators: a line is a marker only with a word behind the dashes.
 #include <doctest/doctest.h>
@@ -19,8 +19,8 @@ namespace {
 struct Case {
   std::string rule, text;
   bool bad = false;
-  int line = 0;  // 0: any
-  int where = 0; // line in the case file
+  int line = 0;   // 0: any
+  int where = 0;  // line in the case file
 };
 
 std::vector<Case> read_cases(const std::string& path) {
@@ -52,9 +52,10 @@ void check_file(const std::string& name, const std::string& kind) {
     CAPTURE(each.where);
     REQUIRE(configs::find_rule(each.rule) != nullptr);
     const auto result = configs::review("case", each.text, kind);
-    const auto found = std::find_if(result.findings.begin(), result.findings.end(), [&](const app::ConfigFinding& finding) {
-      return finding.rule == each.rule && (each.line == 0 || finding.line == each.line);
-    });
+    const auto found = std::find_if(
+        result.findings.begin(), result.findings.end(), [&](const app::ConfigFinding& finding) {
+          return finding.rule == each.rule && (each.line == 0 || finding.line == each.line);
+        });
     CHECK((found != result.findings.end()) == each.bad);
     if (found == result.findings.end()) continue;
     CHECK(found->line > 0);
@@ -65,10 +66,24 @@ void check_file(const std::string& name, const std::string& kind) {
 
 }  // namespace
 
-TEST_CASE("configs/cases: kubernetes rules report the bad and leave the good") { check_file("kubernetes", "kubernetes"); }
-TEST_CASE("configs/cases: nginx rules report the bad and leave the good") { check_file("nginx", "nginx"); }
-TEST_CASE("configs/cases: dockerfile rules report the bad and leave the good") { check_file("dockerfile", "dockerfile"); }
-TEST_CASE("configs/cases: compose rules report the bad and leave the good") { check_file("docker_compose", "docker-compose"); }
-TEST_CASE("configs/cases: systemd rules report the bad and leave the good") { check_file("systemd_unit", "systemd-unit"); }
-TEST_CASE("configs/cases: prometheus rules report the bad and leave the good") { check_file("prometheus_rules", "prometheus-rules"); }
-TEST_CASE("configs/cases: terraform rules report the bad and leave the good") { check_file("terraform", "terraform"); }
+TEST_CASE("configs/cases: kubernetes rules report the bad and leave the good") {
+  check_file("kubernetes", "kubernetes");
+}
+TEST_CASE("configs/cases: nginx rules report the bad and leave the good") {
+  check_file("nginx", "nginx");
+}
+TEST_CASE("configs/cases: dockerfile rules report the bad and leave the good") {
+  check_file("dockerfile", "dockerfile");
+}
+TEST_CASE("configs/cases: compose rules report the bad and leave the good") {
+  check_file("docker_compose", "docker-compose");
+}
+TEST_CASE("configs/cases: systemd rules report the bad and leave the good") {
+  check_file("systemd_unit", "systemd-unit");
+}
+TEST_CASE("configs/cases: prometheus rules report the bad and leave the good") {
+  check_file("prometheus_rules", "prometheus-rules");
+}
+TEST_CASE("configs/cases: terraform rules report the bad and leave the good") {
+  check_file("terraform", "terraform");
+}

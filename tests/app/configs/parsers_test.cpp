@@ -27,7 +27,10 @@ TEST_CASE("configs/yaml: documents keep lines, columns, quotes and merge keys") 
 
 TEST_CASE("configs/nginx: quotes, variables in braces, comments and raw Lua") {
   nginx::Config config;
-  nginx::parse("# c\nlog_format x '$a \\'b\\' \"c\"';\nreturn 200 ${uri}x;\naccess_by_lua_block { local t = {1} }\n", config);
+  nginx::parse(
+      "# c\nlog_format x '$a \\'b\\' \"c\"';\nreturn 200 ${uri}x;\naccess_by_lua_block { local t = "
+      "{1} }\n",
+      config);
   CHECK(!config.error);
   REQUIRE(config.root.children.size() == 3);
   CHECK(config.root.children[0]->line == 2);
@@ -36,7 +39,8 @@ TEST_CASE("configs/nginx: quotes, variables in braces, comments and raw Lua") {
 }
 
 TEST_CASE("configs/dockerfile: the shell is split into commands wherever they stand") {
-  const auto commands = dockerfile::shell_commands("A=1 b 'c d' && (e; f $(g -h)) | i || { j; } # k");
+  const auto commands =
+      dockerfile::shell_commands("A=1 b 'c d' && (e; f $(g -h)) | i || { j; } # k");
   std::string names;
   for (const auto& command : commands) names += command.name + " ";
   CHECK(names == "b e g f i j ");
@@ -52,7 +56,9 @@ TEST_CASE("configs/dockerfile: a finding in a continued RUN has the line of its 
 }
 
 TEST_CASE("configs/hcl: blocks, here-documents, variables and what only a run can tell") {
-  const hcl::File file = hcl::parse("variable \"v\" { default = 7 }\nresource \"a\" \"b\" {\n  n = var.v\n  u = a.b.c\n  d = <<X\n{\"k\": [1]}\nX\n  s {\n    t = true\n  }\n}\n");
+  const hcl::File file = hcl::parse(
+      "variable \"v\" { default = 7 }\nresource \"a\" \"b\" {\n  n = var.v\n  u = a.b.c\n  d = "
+      "<<X\n{\"k\": [1]}\nX\n  s {\n    t = true\n  }\n}\n");
   REQUIRE(file.errors.empty());
   const Node& body = *file.blocks[1].body;
   CHECK(body["n"].text == "7");
@@ -63,14 +69,16 @@ TEST_CASE("configs/hcl: blocks, here-documents, variables and what only a run ca
 }
 
 TEST_CASE("configs/hcl: a broken block does not take the next one with it") {
-  const hcl::File file = hcl::parse("resource \"a\" \"b\" {\n  x = \n}\nresource \"c\" \"d\" {\n  y = 1\n}\n");
+  const hcl::File file =
+      hcl::parse("resource \"a\" \"b\" {\n  x = \n}\nresource \"c\" \"d\" {\n  y = 1\n}\n");
   CHECK(file.errors.size() == 1);
   REQUIRE(!file.blocks.empty());
   CHECK((*file.blocks.back().body)["y"].text == "1");
 }
 
 TEST_CASE("configs/terraform: a condition on what is not known yet is unknown") {
-  const hcl::File file = hcl::parse("resource \"a\" \"b\" {\n  x = var.y\n  n = 5\n  p = [\"20-25\", \"80\"]\n}\n");
+  const hcl::File file =
+      hcl::parse("resource \"a\" \"b\" {\n  x = var.y\n  n = 5\n  p = [\"20-25\", \"80\"]\n}\n");
   const Node& body = *file.blocks[0].body;
   CHECK(Condition("x = true").holds(body) == Truth::unknown);
   CHECK(Condition("not x = true").holds(body) == Truth::unknown);

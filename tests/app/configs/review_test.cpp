@@ -1,8 +1,9 @@
+#include "app/configs/review.h"
+
 #include <doctest/doctest.h>
 
 #include <set>
 
-#include "app/configs/review.h"
 #include "engine/base/error.h"
 
 namespace configs = app::configs;
@@ -60,14 +61,21 @@ TEST_CASE("configs/review: an unknown kind is refused and the known ones are nam
 }
 
 TEST_CASE("configs/review: files of one folder see each other") {
-  const configs::File service = {"s.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: w}\nspec: {selector: {app: w}}\n", ""};
-  const configs::File pod = {"p.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {app: w}}\nspec: {containers: []}\n", ""};
+  const configs::File service = {
+      "s.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: w}\nspec: {selector: {app: w}}\n",
+      ""};
+  const configs::File pod = {
+      "p.yaml",
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {app: w}}\nspec: {containers: []}\n",
+      ""};
   CHECK(reports(configs::review(service.name, service.text), "k8s/service-selects-nothing"));
   CHECK(!reports(configs::review_together({service, pod})[0], "k8s/service-selects-nothing"));
 }
 
 TEST_CASE("configs/review: bytes that are not text give one finding with the place") {
-  for (const std::string& text : {std::string("kind: Pod\n\0x", 12), std::string("kind: \xff\xfe\n"), std::string("\xff\xfe\x41\x00", 4)}) {
+  for (const std::string& text :
+       {std::string("kind: Pod\n\0x", 12), std::string("kind: \xff\xfe\n"),
+        std::string("\xff\xfe\x41\x00", 4)}) {
     const auto result = configs::review("x", text, "kubernetes");
     REQUIRE(result.findings.size() == 1);
     CHECK(result.findings[0].rule == "kubernetes/cannot-parse");
@@ -106,23 +114,32 @@ TEST_CASE("configs/review: deep nesting is an error of the text, not of the prog
   CHECK(reports(configs::review("x", nginx, "nginx"), "nginx/cannot-parse"));
   CHECK(reports(configs::review("x", hcl, "terraform"), "terraform/cannot-parse"));
   std::string query(3000, '(');
-  CHECK(reports(configs::review("x", "groups: [{name: a, rules: [{record: b, expr: '" + query + "'}]}]", "prometheus-rules"), "prometheus/promql-syntax"));
+  CHECK(reports(
+      configs::review("x", "groups: [{name: a, rules: [{record: b, expr: '" + query + "'}]}]",
+                      "prometheus-rules"),
+      "prometheus/promql-syntax"));
 }
 
 TEST_CASE("configs/review: what stands before an error is still reviewed") {
-  const auto result = configs::review("x", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: NodePort}\n---\na: [\n", "kubernetes");
+  const auto result = configs::review(
+      "x",
+      "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: NodePort}\n---\na: [\n",
+      "kubernetes");
   CHECK(reports(result, "kubernetes/cannot-parse"));
   CHECK(reports(result, "k8s/node-port-service"));
 }
 
 TEST_CASE("configs/review: every cut of a file is survived") {
   const std::string texts[] = {
-      "resource \"a\" \"b\" {\n  x = \"${var.y}\"\n  p = <<EOT\n{\"a\": [1]}\nEOT\n  dynamic \"c\" {\n    content { d = [for k in l : k] }\n  }\n}\n",
+      "resource \"a\" \"b\" {\n  x = \"${var.y}\"\n  p = <<EOT\n{\"a\": [1]}\nEOT\n  dynamic \"c\" "
+      "{\n    content { d = [for k in l : k] }\n  }\n}\n",
       "FROM a:1 AS b\n# c\nRUN <<EOF\nx $(y `z`)\nEOF\nONBUILD RUN \"a\nCMD [\"a\", \"b\"]\n",
       "http { server { location ~ ^/(a|b{2})[^]x]\\d$ { return 301 \"$1${uri}\"; } } }\n",
       "[Unit]\nA=b \\\n c\n[Service]\nExecStart=-/bin/a\n",
-      "groups:\n- name: a\n  rules:\n  - {alert: b, expr: 'sum by (x) (rate(y{z=~\"a\"}[5m])) > bool 1', annotations: {c: '{{ $value }}'}}\n"};
-  const std::string kinds[] = {"terraform", "dockerfile", "nginx", "systemd-unit", "prometheus-rules"};
+      "groups:\n- name: a\n  rules:\n  - {alert: b, expr: 'sum by (x) (rate(y{z=~\"a\"}[5m])) > "
+      "bool 1', annotations: {c: '{{ $value }}'}}\n"};
+  const std::string kinds[] = {"terraform", "dockerfile", "nginx", "systemd-unit",
+                               "prometheus-rules"};
   for (size_t i = 0; i < std::size(texts); ++i) {
     for (size_t cut = 0; cut <= texts[i].size(); ++cut) {
       CAPTURE(kinds[i]);
