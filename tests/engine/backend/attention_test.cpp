@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -89,7 +90,7 @@ TEST_CASE("attention: f32 and f16 caches keep to the reference for every shape a
     try {
       backend = make_cpu_backend({.n_threads = 2, .isa = isa});
     } catch (const std::exception&) {
-      MESSAGE("skipped: this processor lacks ", isa);
+      MESSAGE("skipped: this processor lacks ", std::string(isa));
       continue;
     }
     for (const Case& c : cases) {
