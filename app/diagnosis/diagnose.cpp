@@ -12,6 +12,7 @@ namespace app::diagnosis {
 namespace {
 
 constexpr int least_prompt_tokens = 256;
+constexpr int beginning_tokens = 16;  // of answer_beginning
 
 double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -48,9 +49,12 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   CountTokens count = [&](std::string_view text) { return static_cast<int>(model.tokenize(text, false).size()); };
   // A small context gives at most a third of itself to the answer.
   int max_tokens = std::min(options.max_tokens, session.n_ctx() / 3);
-  int budget = std::max(least_prompt_tokens, session.n_ctx() - max_tokens);
+  int budget = std::max(least_prompt_tokens, session.n_ctx() - max_tokens - beginning_tokens);
   result.prompt = build_prompt(diagnosis.question, diagnosis.checks.findings, diagnosis.evidence, budget, count, options.prompt);
   std::vector<int32_t> tokens = model.tokenize(model.apply_chat_template(result.prompt.messages), true);
+  std::string beginning = answer_beginning(result.prompt);
+  for (int32_t token : model.tokenize(beginning, false)) tokens.push_back(token);
+  if (options.on_text && !beginning.empty()) options.on_text(beginning);
 
   engine::GenerateOptions generate;
   generate.max_tokens = max_tokens;
@@ -60,8 +64,8 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   generate.stop = {"\nQuestion:", "\nEvidence:"};
   engine::Generation generation = session.generate(tokens, generate, options.on_text, options.stop);
 
-  result.model_text = generation.text;
-  Answer said = verify_citations(generation.text, diagnosis.evidence, log);
+  result.model_text = beginning + generation.text;
+  Answer said = verify_citations(result.model_text, diagnosis.evidence, log);
   result.useless_because = useless_reason(said);
   bool cancelled = generation.finish_reason == engine::FinishReason::cancelled;
   Answer answer = cancelled ? said : shown_answer(std::move(said), diagnosis.answer, result.useless_because);

@@ -8,17 +8,15 @@
 namespace app::diagnosis {
 namespace {
 
-// Short, with one worked example: models of a hundred million parameters copy the form of an example
-// far better than they follow rules. assets/prompts/diagnose.txt holds the same text for reading and
-// for changes; PromptOptions::instructions replaces it.
+// Short, and without a worked example: models of a hundred million parameters copy an example's words
+// as if they were the answer. The answer is begun for them instead (answer_beginning), which makes
+// them go on in the same form. assets/prompts/diagnose.txt holds the same text for reading;
+// PromptOptions::instructions replaces it.
 const char* const default_instructions =
-    "You explain why a computer system failed. Use only the evidence lines. "
-    "After every sentence write the number of the line that proves it, like [E1]. "
-    "If the lines do not show the cause, write: Inconclusive.\n"
-    "Example:\n"
-    "[E1] kernel: Out of memory: Killed process 99 (java)\n"
-    "[E2] web: connection to app refused\n"
-    "Answer: The kernel killed java because memory ran out [E1]. The web server then could not connect to it [E2].";
+    "You explain why a computer system failed. Use only the evidence lines given. "
+    "Write two or three short sentences: what broke first, and what followed from it. "
+    "In every sentence name the line that proves it in brackets, like [E1] or [E2]. "
+    "If the lines do not show a cause, write: Inconclusive.";
 
 constexpr int tokens_of_message = 8;   // what a chat template puts around a message
 constexpr size_t max_findings = 4;
@@ -48,6 +46,10 @@ struct Packer {
 };
 
 }  // namespace
+
+std::string answer_beginning(const Prompt& prompt) {
+  return prompt.evidence_ids.empty() ? "" : "The evidence [" + prompt.evidence_ids[0] + "] shows";
+}
 
 int estimate_tokens(std::string_view text) { return static_cast<int>((text.size() + 3) / 4); }
 

@@ -47,6 +47,10 @@ Prompt build_prompt(const std::string& question, std::span<const Finding> findin
                     std::span<const Evidence> evidence, int budget_tokens,
                     const CountTokens& count_tokens, const PromptOptions& options = {});
 
+// The first words of the answer, put into the model's mouth: "The evidence [E1] shows". It then goes
+// on in that form. Empty where there is no evidence.
+std::string answer_beginning(const Prompt& prompt);
+
 // Four bytes a token: where no tokenizer is at hand.
 int estimate_tokens(std::string_view text);
 
