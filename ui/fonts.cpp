@@ -88,7 +88,7 @@ void Fonts::note_text(std::string_view text) {
     const char32_t c = engine::decode_utf8(text, i);
     if (c < 0x10000 && !seen_.test(c)) {
       seen_.set(c);
-      seen_new_ = true;
+      seen_new_ = beyond_base_ = true;
     }
   }
 }
@@ -111,7 +111,8 @@ ImFont* Fonts::add(const std::string& path, float pixel_size) {
   if (font == nullptr) return nullptr;
   config.MergeMode = true;
   for (const std::string& fallback : files_.fallbacks)
-    if (fallback != path)
+    // The large fallback fonts are read only once something needs them: the start is faster.
+    if (fallback != path && (beyond_base_ || fallback == files_.regular))
       atlas.AddFontFromFileTTF(fallback.c_str(), pixel_size, &config, ranges);
   return font;
 }

@@ -25,7 +25,7 @@ std::string missing_text(const FontFiles& files);  // which package to install; 
 
 class Fonts {
  public:
-  explicit Fonts(FontFiles files) : files_(std::move(files)) { note_base_glyphs(); }
+  explicit Fonts(FontFiles files) : files_(std::move(files)) { note_base_glyphs(); beyond_base_ = false; }
 
   // Remembers the code points of shown text. Cheap for ASCII.
   void note_text(std::string_view text);
@@ -47,7 +47,7 @@ class Fonts {
 
   FontFiles files_;
   std::bitset<65536> seen_;      // ImWchar has 16 bits in Debian's build
-  bool seen_new_ = true;
+  bool seen_new_ = true, beyond_base_ = false;   // beyond: other glyphs than our own texts need
   float built_size_ = 0;
   std::vector<ImWchar> ranges_;  // borrowed by the atlas until it is built
   ImFont *regular_ = nullptr, *bold_ = nullptr, *mono_ = nullptr;

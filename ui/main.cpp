@@ -130,12 +130,15 @@ int start(const Arguments& arguments, Clock::time_point started) {
   if (arguments.height > 0) options.height = arguments.height;
   // The window first: without one there is no reason to touch the data folder.
   ui::Window window(options);
+  const auto ms = [&] { return std::chrono::duration<double, std::milli>(Clock::now() - started).count(); };
+  engine::log_info("window after %.0f ms", ms());
   app::AppOptions app_options;
   app_options.data_folder = arguments.data_folder;
   app_options.load_model = !arguments.no_model;
   app_options.on_change = [&window] { window.wake(); };
   app_options.open_sample = arguments.paths.empty();
   app::App app(app_options);
+  engine::log_info("data folder open after %.0f ms", ms());
   if (arguments.sample) app.open_sample();
   if (arguments.width == 0 && arguments.height == 0) window.set_size(app.settings().window_width, app.settings().window_height);
   run(window, app, arguments, started);

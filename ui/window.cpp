@@ -57,13 +57,36 @@ struct WindowCallbacks {
   static void touched(GLFWwindow* window) { of(window).frames_left_ = frames_after_input; }
 
   static void install(GLFWwindow* window) {
-    glfwSetKeyCallback(window, [](GLFWwindow* w, int, int, int, int) { touched(w); });
-    glfwSetCharCallback(window, [](GLFWwindow* w, unsigned) { touched(w); });
-    glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int, int, int) { touched(w); });
-    glfwSetScrollCallback(window, [](GLFWwindow* w, double, double) { touched(w); });
-    glfwSetCursorPosCallback(window, [](GLFWwindow* w, double, double) { touched(w); });
-    glfwSetCursorEnterCallback(window, [](GLFWwindow* w, int) { touched(w); });
-    glfwSetWindowFocusCallback(window, [](GLFWwindow* w, int) { touched(w); });
+    glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int scancode, int action, int mods) {
+      touched(w);
+      of(w).keys_.push_back({key, scancode, action, mods, 0});
+    });
+    glfwSetCharCallback(window, [](GLFWwindow* w, unsigned character) {
+      touched(w);
+      of(w).keys_.push_back({0, 0, 0, 0, character});
+    });
+    glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int button, int action, int mods) {
+      touched(w);
+      ImGui_ImplGlfw_MouseButtonCallback(w, button, action, mods);
+    });
+    glfwSetScrollCallback(window, [](GLFWwindow* w, double x, double y) {
+      touched(w);
+      ImGui_ImplGlfw_ScrollCallback(w, x, y);
+    });
+    glfwSetCursorPosCallback(window, [](GLFWwindow* w, [[maybe_unused]] double x, [[maybe_unused]] double y) {
+      touched(w);
+#if IMGUI_VERSION_NUM >= 18700
+      ImGui_ImplGlfw_CursorPosCallback(w, x, y);
+#endif
+    });
+    glfwSetCursorEnterCallback(window, [](GLFWwindow* w, int entered) {
+      touched(w);
+      ImGui_ImplGlfw_CursorEnterCallback(w, entered);
+    });
+    glfwSetWindowFocusCallback(window, [](GLFWwindow* w, int focused) {
+      touched(w);
+      ImGui_ImplGlfw_WindowFocusCallback(w, focused);
+    });
     glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { touched(w); });
     glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { touched(w); });
     glfwSetWindowCloseCallback(window, [](GLFWwindow* w) { touched(w); });
@@ -98,7 +121,6 @@ Window::Window(const Options& options) {
   glfwMakeContextCurrent(window_);
   glfwSwapInterval(1);
   glfwSetWindowUserPointer(window_, this);
-  WindowCallbacks::install(window_);
 
   IMGUI_CHECKVERSION();
   ImGui::CreateContext();
@@ -106,7 +128,8 @@ Window::Window(const Options& options) {
   io.IniFilename = nullptr;           // our settings keep what is worth keeping
   io.ConfigInputTextCursorBlink = true;
   io.ConfigWindowsMoveFromTitleBarOnly = true;
-  ImGui_ImplGlfw_InitForOpenGL(window_, true);
+  ImGui_ImplGlfw_InitForOpenGL(window_, false);
+  WindowCallbacks::install(window_);
   if (!ImGui_ImplOpenGL3_Init("#version 130")) {
     ImGui_ImplGlfw_Shutdown();
     ImGui::DestroyContext();
@@ -180,9 +203,28 @@ void Window::begin_frame(Fonts& fonts, float font_pixels) {
     fonts_uploaded_ = true;
   }
 #endif
+  feed_keys();
   ImGui_ImplOpenGL3_NewFrame();
   ImGui_ImplGlfw_NewFrame();
   ImGui::NewFrame();
+}
+
+void Window::feed_keys() {
+  bool pressed = false;
+  size_t n = 0;
+  for (; n < keys_.size(); ++n) {
+    const KeyEvent& event = keys_[n];
+    if (event.character != 0) {
+      ImGui_ImplGlfw_CharCallback(window_, event.character);
+      continue;
+    }
+    // What was pressed for this frame is let go in the next.
+    if (event.action == GLFW_RELEASE && pressed) break;
+    pressed |= event.action == GLFW_PRESS;
+    ImGui_ImplGlfw_KeyCallback(window_, event.key, event.scancode, event.action, event.mods);
+  }
+  keys_.erase(keys_.begin(), keys_.begin() + long(n));
+  if (!keys_.empty()) frames_left_ = frames_after_input;
 }
 
 void Window::end_frame(unsigned background, bool keep_picture) {

@@ -52,6 +52,14 @@ class Window {
   double last_frame_ = 0;
   bool fonts_uploaded_ = false;
   std::atomic<bool> woken_{false};
+  // Keys and characters in the order they came. ImGui before 1.87 sees only what is down when a frame
+  // begins, so a key that was pressed and let go between two frames is spread over both.
+  struct KeyEvent {
+    int key, scancode, action, mods;
+    unsigned character;            // not 0: a character, and the rest is unused
+  };
+  void feed_keys();
+  std::vector<KeyEvent> keys_;
   std::vector<std::string> dropped_;
   Picture picture_;
 };
