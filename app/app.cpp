@@ -130,14 +130,17 @@ bool App::State::is_current(const OpenSession& session) const {
 
 void App::State::publish_sessions() {
   SessionsView view;
-  view.search = session_search;
-  view.current = current ? current->id : 0;
-  view.last_deleted = last_deleted;
-  if (session_search.empty()) {
+  {
+    const std::lock_guard lock(view_mutex);
+    view.search = session_search;
+    view.current = current_id;
+    view.last_deleted = last_deleted;
+  }
+  if (view.search.empty()) {
     view.sessions = sessions->list();
   } else {
     try {
-      for (store::SearchHit& hit : sessions->search(session_search)) view.sessions.push_back(std::move(hit.session));
+      for (store::SearchHit& hit : sessions->search(view.search)) view.sessions.push_back(std::move(hit.session));
     } catch (const engine::Error& e) {
       // Half-typed filters ("before:20") are normal while the user writes.
       engine::log_info("session search: %s", e.what());
@@ -314,7 +317,10 @@ void App::delete_session(int64_t id) {
   state_->guard("Deleting", [&] {
     State& s = *state_;
     s.sessions->remove(id);
-    s.last_deleted = id;
+    {
+      const std::lock_guard lock(s.view_mutex);
+      s.last_deleted = id;
+    }
     if (s.current && s.current->id == id) {
       const std::vector<SessionInfo> left = s.sessions->list();
       left.empty() ? s.new_session(untitled) : (void)s.show_session(left.front().id);
@@ -326,15 +332,23 @@ void App::delete_session(int64_t id) {
 void App::undo_delete_session() {
   state_->guard("Undo", [&] {
     State& s = *state_;
-    if (s.last_deleted == 0) return;
-    s.sessions->restore(s.last_deleted);
-    s.show_session(std::exchange(s.last_deleted, 0));
+    int64_t id = 0;
+    {
+      const std::lock_guard lock(s.view_mutex);
+      id = std::exchange(s.last_deleted, 0);
+    }
+    if (id == 0) return;
+    s.sessions->restore(id);
+    s.show_session(id);
   });
 }
 
 void App::search_sessions(const std::string& text) {
   state_->guard("Searching", [&] {
-    state_->session_search = text;
+    {
+      const std::lock_guard lock(state_->view_mutex);
+      state_->session_search = text;
+    }
     state_->publish_sessions();
   });
 }

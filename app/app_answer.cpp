@@ -124,6 +124,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     session->streaming_stage.clear();
   }
   publish_incident(*session);
+  publish_sessions();
 }
 
 PromptPreview App::preview_prompt(const std::string& question) const {

@@ -105,7 +105,7 @@ void App::State::run_checks(const SessionPtr& session, Job& job) {
     session->checks_running = false;
   }
   publish_incident(*session);
-  changed();
+  publish_sessions();
 }
 
 void App::set_filter(const LogFilter& filter) {

@@ -70,8 +70,6 @@ struct App::State {
   // --- UI thread only
   Settings settings;
   SessionPtr current;
-  std::string session_search;
-  int64_t last_deleted = 0;
   std::map<int64_t, std::weak_ptr<OpenSession>> open;
   std::chrono::steady_clock::time_point measured;  // when the next two were
   uint64_t free_memory_bytes = 0;
@@ -96,6 +94,8 @@ struct App::State {
   std::shared_ptr<const TasksView> tasks_view = std::make_shared<TasksView>();
   std::shared_ptr<const ModelsView> models_view = std::make_shared<ModelsView>();
   int64_t current_id = 0;  // of the session whose views are shown
+  std::string session_search;
+  int64_t last_deleted = 0;
 
   // Last, so that its threads end before anything they use.
   std::unique_ptr<JobRunner> jobs;

@@ -1,5 +1,9 @@
 #include "kernels/cpu/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace kernels {
 namespace {
 
@@ -19,6 +23,14 @@ struct Tables {
     isa::add_attention(table);                \
   }
 
+#if defined(__x86_64__)
+// clang 14's __builtin_cpu_supports does not know this one.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 Tables find_tables() {
   Tables tables;
 #if defined(__x86_64__)
@@ -27,8 +39,7 @@ Tables find_tables() {
       __builtin_cpu_supports("avx512vnni")) {
     SIGMA_FILL(avx512, 12, 12)
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      __builtin_cpu_supports("f16c")) {
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
     SIGMA_FILL(avx2, 3, 4)
   }
 #endif
