@@ -94,7 +94,7 @@ bool Parser::at_name_equals() const {
 // (a, b) =
 bool Parser::at_names_equals() const {
   if (!peek().is("(")) return false;
-  for (size_t k = 1;; ++k) {
+  for (size_t k = 1;;) {
     if (peek(k).is("[") && peek(k + 1).kind == TokenKind::string && peek(k + 2).is("]")) {
       k += 2;
     } else if (peek(k).kind != TokenKind::name) {
@@ -102,7 +102,7 @@ bool Parser::at_names_equals() const {
     }
     if (peek(k + 1).is(")")) return peek(k + 2).is("=");
     if (!peek(k + 1).is(",")) return false;
-    ++k;
+    k += 2;
   }
 }
 
