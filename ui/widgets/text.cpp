@@ -244,7 +244,6 @@ TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
   ImGui::PushID(id);
   const ImGuiID own_id = ImGui::GetID("text");
   ImGui::InvisibleButton("text", size, ImGuiButtonFlags_MouseButtonLeft);
-  ImGui::SetItemAllowOverlap();
   result.hovered = ImGui::IsItemHovered();
   const bool pressed = ImGui::IsItemClicked(0);
   const bool held = ImGui::IsItemActive();
@@ -313,7 +312,6 @@ void label(Ui& ui, const char* id, std::string_view content, ImU32 color, float 
   const std::string shown = fit_text(ui, content, width, face);
   ImGui::PushID(id);
   ImGui::InvisibleButton("label", {std::max(width, 1.f), height});
-  ImGui::SetItemAllowOverlap();
   draw_text(ui, *ImGui::GetWindowDrawList(), origin, color, shown, face);
   if (shown.size() != content.size()) ui.note_drawn(content);
   if (shown.size() != content.size() && ImGui::IsItemHovered())
