@@ -1,13 +1,13 @@
 #include "ui/window.h"
 
 #include <GLFW/glfw3.h>
+#include <backends/imgui_impl_glfw.h>
+#include <backends/imgui_impl_opengl3.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
 
-#include "backends/imgui_impl_glfw.h"
-#include "backends/imgui_impl_opengl3.h"
 #include "engine/base/error.h"
 #include "imgui.h"
 
