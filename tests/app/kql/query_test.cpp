@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <mutex>
+
 #include "engine/base/error.h"
 
 using namespace app::kql;
@@ -33,6 +35,7 @@ class SmallLog : public Table {
   const app::columns::Schema& schema() const override { return schema_; }
   size_t n_chunks() const override { return chunks_.size(); }
   std::shared_ptr<const Chunk> chunk(size_t index) const override {
+    const std::lock_guard lock(mutex_);
     read.push_back(index);
     return chunks_[index];
   }
@@ -45,6 +48,7 @@ class SmallLog : public Table {
   mutable std::vector<size_t> read;
 
  private:
+  mutable std::mutex mutex_;  // scans read on several threads
   app::columns::Schema schema_;
   std::vector<std::shared_ptr<const Chunk>> chunks_;
 };
