@@ -380,9 +380,16 @@ void draw_conversation(IncidentPanel& panel, const app::IncidentView& view,
     if (view.answering) draw_streaming(view, ui);
     const bool at_end = ImGui::GetScrollY() >= ImGui::GetScrollMaxY() - ui.theme.px(4);
     if (ImGui::GetIO().MouseWheel != 0 && ImGui::IsWindowHovered()) panel.follow = at_end;
-    if (view.messages.size() != panel.n_messages_seen && panel.n_messages_seen != 0) panel.follow = true;
+    if (view.messages.size() != panel.n_messages_seen && panel.n_messages_seen != 0) {
+      panel.follow = true;
+      panel.settle_frames = 4;   // the new message's height is known only after it was drawn
+    }
     panel.n_messages_seen = view.messages.size();
-    if (panel.follow && view.answering) ImGui::SetScrollHereY(1.f);
+    if (panel.follow && (view.answering || panel.settle_frames > 0)) ImGui::SetScrollHereY(1.f);
+    if (panel.settle_frames > 0) {
+      --panel.settle_frames;
+      ui.animate(0);
+    }
   }
   ImGui::EndChild();
   draw_input(panel, view, status, app, ui);

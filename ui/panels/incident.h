@@ -20,6 +20,7 @@ struct IncidentPanel {
   std::map<int64_t, float> heights;                 // of messages drawn, at heights_width
   float heights_width = 0;
   size_t n_messages_seen = 0;
+  int settle_frames = 0;          // frames left in which the end is kept in sight after a message came
   bool show_all_checks = false;
   bool preview_wanted = false;
   app::PromptPreview preview;
