@@ -4,5 +4,5 @@ if(TARGET sigmadesk)
   # No display: one plain message with the next step, status 1, no crash.
   add_test(NAME e2e_no_display
            COMMAND ${CMAKE_COMMAND} -E env --unset=DISPLAY --unset=WAYLAND_DISPLAY $<TARGET_FILE:sigmadesk>)
-  set_tests_properties(e2e_no_display PROPERTIES LABELS e2e PASS_REGULAR_EXPRESSION "no display .* sigmactl diagnose FILE")
+  set_tests_properties(e2e_no_display PROPERTIES LABELS e2e PASS_REGULAR_EXPRESSION "no display .*sigmactl diagnose FILE")
 endif()
