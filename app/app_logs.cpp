@@ -155,6 +155,12 @@ void App::State::start_filter(const SessionPtr& session) {
 
 void App::State::open_sample() {
   const SampleIncident sample = load_sample(assets_folder);
+  for (const SessionInfo& session : sessions->list()) {
+    if (session.title == sample.title) {
+      show_session(session.id);
+      return;
+    }
+  }
   new_session(sample.title);
   {
     const std::lock_guard lock(current->mutex);

@@ -97,6 +97,8 @@ TEST_CASE("app: the first start shows the sample incident with findings") {
   REQUIRE(wait_until([&] { return !app.incident()->findings.empty(); }));
   CHECK(app.incident()->title.find("Sample") == 0);
   CHECK(!app.incident()->notice.empty());
+  app.open_sample();
+  CHECK(app.sessions()->sessions.size() == 1);
 }
 
 TEST_CASE("app: a second instance on the same folder is refused with a clear message") {
