@@ -27,7 +27,20 @@ bool names_a_value(std::string_view inside) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
-// What stands in braces: "name", "name*" or "name|otherwise". Empty and missing where there is none.
+std::string render_part(std::string_view wording, const Values& values, Escape escape, bool& missing);
+
+// The brace that closes the one at `begin`, or npos; braces nest in "{pod|{object|a pod}}".
+size_t closing_brace(std::string_view wording, size_t begin) {
+  int depth = 0;
+  for (size_t i = begin; i < wording.size(); ++i) {
+    depth += wording[i] == '{' ? 1 : wording[i] == '}' ? -1 : 0;
+    if (depth == 0) return i;
+  }
+  return std::string_view::npos;
+}
+
+// What stands in braces: "name", "name*" or "name|otherwise", which is wording itself. Empty and
+// missing where there is none.
 std::string value_of(std::string_view inside, const Values& values, Escape escape, bool& missing) {
   size_t bar = inside.find('|');
   std::string name(inside.substr(0, bar));
@@ -35,7 +48,7 @@ std::string value_of(std::string_view inside, const Values& values, Escape escap
   if (all) name.pop_back();
   std::string value = all ? values.list(name) : values.first(name);
   if (value.empty()) {
-    if (bar != std::string_view::npos) return std::string(inside.substr(bar + 1));
+    if (bar != std::string_view::npos) return render_part(inside.substr(bar + 1), values, escape, missing);
     missing = true;
     return escape == Escape::shell ? "<" + name + ">" : "";
   }
@@ -56,7 +69,7 @@ std::string render_part(std::string_view wording, const Values& values, Escape e
         continue;
       }
     }
-    size_t end = wording[i] == '{' ? wording.find('}', i) : std::string_view::npos;
+    size_t end = wording[i] == '{' ? closing_brace(wording, i) : std::string_view::npos;
     bool is_name = end != std::string_view::npos && names_a_value(wording.substr(i + 1, end - i - 1));
     if (!is_name) {
       out += wording[i++];

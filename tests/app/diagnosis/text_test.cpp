@@ -61,6 +61,14 @@ TEST_CASE("diagnosis/wording: values, defaults, lists and optional parts") {
   CHECK(render("run {a} {b}", values, Escape::shell) == "run two <b>");
 }
 
+TEST_CASE("diagnosis/wording: a default may name another value with its own default") {
+  Values values;
+  CHECK(render("Pod {pod|{object|(see line)}} waits", values) == "Pod (see line) waits");
+  values.add("object", "web-1");
+  CHECK(render("Pod {pod|{object|(see line)}} waits", values) == "Pod web-1 waits");
+  CHECK(render("awk '{print $1}'", values) == "awk '{print $1}'");
+}
+
 TEST_CASE("diagnosis/wording: an excerpt keeps the match and cuts no character") {
   std::string line = std::string(500, 'x') + "\xc3\xa9 needle \xc3\xa9" + std::string(500, 'y');
   std::string cut = excerpt(line, 503, 6, 60);
