@@ -83,9 +83,8 @@ void Binder::statement(const Statement& s, const EnvPtr& env) {
     case Statement::Kind::let_function: {
       Entry entry;
       entry.function = s.function;
-      entry.function_env = env;
-      // The body may name what stands before it, not itself.
-      const auto inner = std::make_shared<Env>(env);
+      // The body may name what stands before it, not itself; a copy also keeps the two from owning each other.
+      entry.function_env = std::make_shared<Env>(*env);
       env->entries[s.name] = std::move(entry);
       return;
     }

@@ -111,7 +111,7 @@ TEST_CASE("logs/histogram: no records, no times, one instant") {
 TEST_CASE("logs/histogram: bucket sizes are those people count in, and never too many") {
   CHECK(nice_bucket_ticks(60 * ticks_per_second, 70) == ticks_per_second);
   CHECK(nice_bucket_ticks(24 * 3600 * ticks_per_second, 200) == 600 * ticks_per_second);
-  for (Ticks span = 1; span < Ticks(4) << 60 && span > 0; span *= 7) {
+  for (Ticks span = 1; span < Ticks(1) << 60; span *= 7) {
     CAPTURE(span);
     CHECK(span / nice_bucket_ticks(span, 200) + 1 < 200);
   }
