@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,7 +27,6 @@ std::string module_of(const std::string& path) {
 }
 
 std::vector<Include> all_includes() {
-  static const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
   std::vector<Include> found;
   const fs::path root = SIGMA_SOURCE_ROOT;
   for (const char* top : {"kernels", "engine", "app", "ui", "tools", "tests"}) {
@@ -38,10 +36,11 @@ std::vector<Include> all_includes() {
       std::ifstream in(entry.path());
       std::string line;
       for (int n = 1; std::getline(in, line); ++n) {
-        std::smatch match;
-        if (std::regex_search(line, match, pattern)) {
-          found.push_back({fs::relative(entry.path(), root).string(), match[2], n, match[1] == "<"});
-        }
+        const size_t word = line.find("include"), open = line.find_first_of("<\"");
+        if (line.find_first_not_of(" \t") != line.find('#') || word == std::string::npos || open == std::string::npos || open < word) continue;
+        const size_t close = line.find_first_of(">\"", open + 1);
+        if (close == std::string::npos) continue;
+        found.push_back({fs::relative(entry.path(), root).string(), line.substr(open + 1, close - open - 1), n, line[open] == '<'});
       }
     }
   }
