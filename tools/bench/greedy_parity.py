@@ -54,7 +54,7 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     # Both engines round activations to 8 bits. Against f32 arithmetic on the same 4-bit weights their logits are off
     # by 0.15 to 0.45 (rms) on a 135M model, so candidates nearer than this may come in either order.
-    p.add_argument("--near", type=float, default=0.5)
+    p.add_argument("--near", type=float, default=0.3)
     a = p.parse_args()
     n_equal = n_near = 0
     for prompt in PROMPTS[:a.prompts]:
