@@ -54,13 +54,25 @@ struct AttentionShape {
 };
 
 // Keys and values of one layer, each head's tokens in one stream; the layout inside is the
-// backend's own. Borrowed from a KvCache.
+// backend's own. Borrowed from a KvCache. Either one piece (k, v), or blocks that hold
+// block_tokens tokens each and may be shared between caches: in block i stands, k_offset and
+// v_offset bytes behind blocks[i], what a cache of block_tokens tokens in one piece would hold.
 struct KvLayer {
   std::byte* k = nullptr;
   std::byte* v = nullptr;
   CacheType k_type = CacheType::f16, v_type = CacheType::f16;
   int n_ctx = 0;  // tokens there is room for
+  std::byte* const* blocks = nullptr;
+  size_t k_offset = 0, v_offset = 0;
+  int block_tokens = 0;  // a multiple of kv_block_step
+
+  // Tokens of one piece, and the piece that a token is in.
+  int piece_tokens() const { return blocks ? block_tokens : n_ctx; }
+  std::byte* k_piece(int64_t i) const { return blocks ? blocks[i] + k_offset : k; }
+  std::byte* v_piece(int64_t i) const { return blocks ? blocks[i] + v_offset : v; }
 };
+// A run of this many keys from a multiple of it on lies in one block.
+constexpr int kv_block_step = 128;
 
 // Angle of pair i at position p is p * frequencies[i] (head_dim_k / 2 of them, host memory).
 struct Rope {
@@ -85,10 +97,19 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu avx512, 2 threads"
 
+  // How many tokens a product with these weights, or attention, takes at once so that each row of
+  // the result is, to the last bit, what the token would get alone: speculative decoding checks
+  // its drafts in such batches. 1 is always true.
+  virtual int exact_tokens(const Matrix&) const { return 1; }
+  virtual int exact_attention_tokens(const AttentionShape&, CacheType) const { return 1; }
+
   // Throws Error{out_of_memory} naming `what` and the bytes asked for.
   virtual std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) = 0;
   virtual void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) = 0;
   virtual void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) = 0;
+  virtual void copy(Buffer& to, const Buffer& from) = 0;  // from's bytes; to is as large or larger
+  // Throws what allocate would where so much more cannot be had now.
+  virtual void require_memory(uint64_t size_bytes, const std::string& what) const = 0;
   virtual void wait() = 0;
 
   // Copies weights {n_in, n_out} of any DType. Throws Error{cancelled} soon after a stop.
@@ -113,6 +134,8 @@ class Backend {
   // Bytes of one layer's K or V cache for n_ctx tokens; nothing of it need be initialised.
   virtual size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const = 0;
   virtual size_t v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const = 0;
+  // Another number wherever the same cached tokens are other bytes; saved caches carry it.
+  virtual uint32_t cache_layout() const = 0;
   // Rotates q (n_tokens, n_heads_q, head_dim_k) in place and k (n_tokens, n_heads_k, head_dim_k) on
   // its way into the cache; v (n_tokens, n_heads_v, head_dim_v) goes as it is. Positions are
   // first_position, first_position + 1, ...

@@ -26,6 +26,7 @@ constexpr int rows_at_once = 96;    // scores of a block: 48 KB
 constexpr int min_split_keys = 512;
 constexpr int max_splits = 32;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
+static_assert(kv_block_step % keys_at_once == 0);
 
 static_assert(int(CacheType::q8_0) == int(CacheKind::q8_0) && int(CacheType::f16) == int(CacheKind::f16));
 CacheKind kind_of(CacheType type) { return CacheKind(int(type)); }
@@ -71,9 +72,11 @@ void CpuBackend::find_turns(const Rope& rope, int first_position, int n_tokens) 
 void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, const float* k,
                              const float* v, int position) const {
   const int d_k = shape.head_dim_k, d_v = shape.head_dim_v, lane = position % kernels::key_tile;
+  const int piece_tokens = cache.piece_tokens(), piece = position / piece_tokens;
+  position -= piece * piece_tokens;
   const CacheKind k_kind = kind_of(cache.k_type), v_kind = kind_of(cache.v_type);
   for (int head = 0; head < shape.n_heads_k; ++head, k += d_k) {
-    std::byte* tile = cache.k + head * kernels::key_head_bytes(k_kind, d_k, cache.n_ctx) +
+    std::byte* tile = cache.k_piece(piece) + head * kernels::key_head_bytes(k_kind, d_k, piece_tokens) +
                       position / kernels::key_tile * kernels::key_tile_bytes(k_kind, d_k);
     if (k_kind == CacheKind::f32) {
       for (int i = 0; i < d_k; ++i) std::memcpy(tile + (i * kernels::key_tile + lane) * 4, k + i, 4);
@@ -95,7 +98,7 @@ void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, 
     }
   }
   for (int head = 0; head < shape.n_heads_v; ++head, v += d_v) {
-    std::byte* tile = cache.v + head * kernels::value_head_bytes(v_kind, d_v, cache.n_ctx) +
+    std::byte* tile = cache.v_piece(piece) + head * kernels::value_head_bytes(v_kind, d_v, piece_tokens) +
                       position / kernels::key_tile * kernels::value_tile_bytes(v_kind, d_v);
     std::byte* row = tile + lane * kernels::value_row_bytes(v_kind, d_v);
     const int padded = kernels::padded_v(v_kind, d_v);
@@ -173,13 +176,19 @@ struct CpuBackend::AttentionJob {
   int64_t key_stride, value_stride;         // bytes of 16 keys, of 16 values
   float* partials = nullptr;                // [split][query head]: max, sum, width_v sums
 
-  const uint8_t* keys(int head) const {
-    return reinterpret_cast<const uint8_t*>(cache.k) +
-           head * kernels::key_head_bytes(k_kind, shape.head_dim_k, cache.n_ctx);
+  // The tile that a key, or its value, is in; the keys behind it up to the next multiple of
+  // kv_block_step follow in memory.
+  const uint8_t* keys(int head, int64_t key) const {
+    const int tokens = cache.piece_tokens();
+    return reinterpret_cast<const uint8_t*>(cache.k_piece(key / tokens)) +
+           head * kernels::key_head_bytes(k_kind, shape.head_dim_k, tokens) +
+           key % tokens / kernels::key_tile * key_stride;
   }
-  const uint8_t* values(int head) const {
-    return reinterpret_cast<const uint8_t*>(cache.v) +
-           head * kernels::value_head_bytes(v_kind, shape.head_dim_v, cache.n_ctx);
+  const uint8_t* values(int head, int64_t key) const {
+    const int tokens = cache.piece_tokens();
+    return reinterpret_cast<const uint8_t*>(cache.v_piece(key / tokens)) +
+           head * kernels::value_head_bytes(v_kind, shape.head_dim_v, tokens) +
+           key % tokens / kernels::key_tile * value_stride;
   }
   float* partial(int split, int head_q) const {
     return partials + (int64_t(split) * shape.n_heads_q + head_q) * (width_v + 2);
@@ -260,7 +269,7 @@ void CpuBackend::score_keys(const AttentionJob& job, int group, int n_tokens, in
   const int n_row_tiles = kernels::n_token_tiles(rows_k, width);
   const kernels::TileDot* dots = kernels_.tile_dot[int(key_type(job.cache.k_type))];
   for (int head = 0; head < job.heads_k; ++head) {
-    const uint8_t* keys = job.keys(group * job.heads_k + head) + first_key / kernels::key_tile * job.key_stride;
+    const uint8_t* keys = job.keys(group * job.heads_k + head, first_key);
     for (int rows = 0; rows < n_row_tiles; ++rows) {
       const int begin = kernels::token_tile_begin(rows, n_row_tiles, rows_k);
       const int n = kernels::token_tile_begin(rows + 1, n_row_tiles, rows_k) - begin;
@@ -304,7 +313,7 @@ void CpuBackend::attend(const AttentionJob& job, int group, int block, int split
     }
     for (int head = 0; head < job.heads_v; ++head) {
       kernels_.weigh_values[int(job.v_kind)](
-          job.values(group * job.heads_v + head) + key / kernels::key_tile * job.value_stride, n,
+          job.values(group * job.heads_v + head, key), n,
           s.scores + int64_t(head) * rows_v * kernels::key_tile, stride, rows_v, job.width_v,
           s.sums + int64_t(head) * rows_v * job.width_v);
     }
@@ -353,7 +362,11 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
                            most_keys * size_t(job.heads_q), most_keys);
   const int64_t stride = int64_t(job.heads_q) * kernels::key_tile;
   pack_queries(job, group, token, 1, s);
-  score_keys(job, group, 1, 0, n_tiles, s, s.scores);
+  constexpr int tiles_at_once = keys_at_once / kernels::key_tile;
+  for (int tile = 0; tile < n_tiles; tile += tiles_at_once) {
+    score_keys(job, group, 1, int64_t(tile) * kernels::key_tile, std::min(tiles_at_once, n_tiles - tile), s,
+               s.scores + tile * stride);
+  }
   std::fill_n(s.sums, int64_t(job.heads_q) * job.width_v, 0.0f);
 
   const int n_kept = int(std::min<int64_t>(job.shape.selective_v_top_k, n_keys));
@@ -372,12 +385,12 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
       return score(a) != score(b) ? score(a) > score(b) : a < b;
     });
     std::sort(s.order, s.order + n_kept);
-    const uint8_t* values = job.values(group * job.heads_v + head / (job.heads_q / job.heads_v));
+    const int head_v = group * job.heads_v + head / (job.heads_q / job.heads_v);
     float* sums = s.sums + int64_t(head) * job.width_v;
     for (int i = 0; i < n_kept; ++i) {
       const float weight = float(std::exp(score(s.order[i]) - top) / sum);
-      kernels_.weigh_row[int(job.v_kind)](values + s.order[i] / kernels::key_tile * job.value_stride,
-                                          s.order[i] % kernels::key_tile, weight, job.width_v, sums);
+      kernels_.weigh_row[int(job.v_kind)](job.values(head_v, s.order[i]), s.order[i] % kernels::key_tile,
+                                          weight, job.width_v, sums);
     }
     std::copy_n(sums, job.shape.head_dim_v,
                 job.out + (int64_t(token) * job.shape.n_heads_q + group * job.heads_q + head) *

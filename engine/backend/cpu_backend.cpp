@@ -59,6 +59,21 @@ void CpuBackend::download(std::span<std::byte> to, const Buffer& from, size_t of
   if (!to.empty()) std::memcpy(to.data(), from.data() + offset_bytes, to.size());
 }
 
+void CpuBackend::copy(Buffer& to, const Buffer& from) {
+  CHECK_INVARIANT(from.size_bytes() <= to.size_bytes());
+  std::memcpy(to.data(), from.data(), from.size_bytes());
+}
+
+void CpuBackend::require_memory(uint64_t size_bytes, const std::string& what) const {
+  require_host_memory(size_bytes, what);
+}
+
+// A tile product of quantised weights does the same steps in the same order for each of its tokens,
+// however many there are; of float weights, narrow tiles split their sums into more chains.
+int CpuBackend::exact_tokens(const Matrix& weights) const {
+  return kernels::is_float(cpu(weights).type) ? 1 : kernels_.tokens_int8;
+}
+
 std::unique_ptr<Matrix> CpuBackend::load_matrix(const Tensor& weights, const std::string& name) {
   const WeightType type = WeightType(weights.dtype);
   const int64_t n_in = weights.dims[0], n_out = weights.dims[1];

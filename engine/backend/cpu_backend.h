@@ -47,7 +47,10 @@ class CpuBackend : public Backend {
   std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) override;
   void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
   void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) override;
+  void copy(Buffer& to, const Buffer& from) override;
+  void require_memory(uint64_t size_bytes, const std::string& what) const override;
   void wait() override {}
+  int exact_tokens(const Matrix& weights) const override;
   std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) override;
   void release_source(const Tensor& weights) override;
   void set_stop(std::stop_token stop) override { stop_ = std::move(stop); }
@@ -62,6 +65,7 @@ class CpuBackend : public Backend {
 
   size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
   size_t v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
+  uint32_t cache_layout() const override { return 1; }  // of kernels/shapes.h
   void rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k,
                       const float* v, const KvLayer& cache, int first_position,
                       int n_tokens) override;

@@ -38,11 +38,11 @@ uint64_t first_number(const char* path) {
   return value;
 }
 
-[[noreturn]] void no_memory(size_t size_bytes, const std::string& what, uint64_t free_bytes) {
+[[noreturn]] void no_memory(uint64_t size_bytes, const std::string& what, uint64_t free_bytes) {
   fail(ErrorKind::out_of_memory,
-       "%s needs %.1f MB (%zu bytes) and %.1f MB are free; close other programs or choose a smaller "
+       "%s needs %.1f MB (%llu bytes) and %.1f MB are free; close other programs or choose a smaller "
        "model or context",
-       what.c_str(), double(size_bytes) / 1e6, size_bytes, double(free_bytes) / 1e6);
+       what.c_str(), double(size_bytes) / 1e6, static_cast<unsigned long long>(size_bytes), double(free_bytes) / 1e6);
 }
 
 }  // namespace
@@ -65,6 +65,11 @@ uint64_t free_memory_bytes() {
   return free_bytes;
 }
 
+void require_host_memory(uint64_t size_bytes, const std::string& what) {
+  const uint64_t free_bytes = free_memory_bytes();
+  if (size_bytes > free_bytes) no_memory(size_bytes, what, free_bytes);
+}
+
 std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::string& what) {
   if (size_bytes < heap_limit) {
     const size_t rounded = std::max<size_t>(64, (size_bytes + 63) / 64 * 64);
@@ -73,14 +78,13 @@ std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::strin
     std::fill_n(static_cast<char*>(data), rounded, char(0));
     return std::make_unique<HostMemory>(data, size_bytes, 0);
   }
-  const uint64_t free_bytes = free_memory_bytes();
-  if (size_bytes > free_bytes) no_memory(size_bytes, what, free_bytes);
+  require_host_memory(size_bytes, what);
   // Rounded to ordinary pages: neighbouring maps are joined by the kernel, so huge pages span them,
   // and hundreds of weights don't waste half a huge page each.
   const size_t page = size_t(sysconf(_SC_PAGESIZE));
   const size_t mapped = (size_bytes + page - 1) / page * page;
   void* data = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) no_memory(size_bytes, what, free_bytes);
+  if (data == MAP_FAILED) no_memory(size_bytes, what, free_memory_bytes());
   madvise(data, mapped, MADV_HUGEPAGE);  // a hint: ordinary pages are right too
   return std::make_unique<HostMemory>(data, size_bytes, mapped);
 }

@@ -15,6 +15,9 @@ namespace engine {
 // promise the memory and kill the process later.
 std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::string& what);
 
+// Throws as above where so much cannot be had, without taking it.
+void require_host_memory(uint64_t size_bytes, const std::string& what);
+
 // Bytes that can be had now without swapping; a huge number where the system does not say.
 uint64_t free_memory_bytes();
 
