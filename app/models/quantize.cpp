@@ -13,8 +13,14 @@ uint32_t file_type(engine::DType type) {
     case engine::DType::q4_0: return 2;
     case engine::DType::q4_1: return 3;
     case engine::DType::q8_0: return 7;
+    case engine::DType::q5_0: return 8;
+    case engine::DType::q5_1: return 9;
+    case engine::DType::q2_k: return 10;
+    case engine::DType::q3_k: return 11;
     case engine::DType::q4_k: return 14;
+    case engine::DType::q5_k: return 16;
     case engine::DType::q6_k: return 18;
+    case engine::DType::iq4_nl: return 25;
     case engine::DType::bf16: return 32;
     default: return 0;
   }
@@ -25,7 +31,7 @@ uint32_t file_type(engine::DType type) {
 QuantizeReport quantize_model(const engine::ModelFile& file, engine::DType type, const std::string& target,
                               const TransformOptions& options) {
   if (!engine::can_quantize(type)) {
-    engine::fail(engine::ErrorKind::unsupported, "%s cannot be written; take F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K or Q6_K",
+    engine::fail(engine::ErrorKind::unsupported, "%s cannot be written; it is no format of weights",
                  engine::dtype_name(type));
   }
   if (file.format() == engine::ModelFormat::hf_folder) return convert_model(file, type, target, options);

@@ -142,7 +142,7 @@ std::vector<std::string> synthetic_shapes() {
 void synthesize_model(std::string_view name, DType type, const std::string& target, const TransformOptions& options) {
   const Shape& shape = find_shape(name);
   if (!engine::can_quantize(type)) {
-    engine::fail(engine::ErrorKind::unsupported, "%s cannot be written; take F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K or Q6_K",
+    engine::fail(engine::ErrorKind::unsupported, "%s cannot be written; it is no format of weights",
                  engine::dtype_name(type));
   }
   engine::GgufWriter out(target);

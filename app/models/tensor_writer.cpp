@@ -30,7 +30,8 @@ int64_t source_row(int64_t row, int64_t n_rows, int n_heads) {
 DType stored_type(const engine::Tensor& tensor, std::string_view name, DType wanted) {
   if (tensor.n_dims < 2) return DType::f32;
   const bool vocabulary = name == "token_embd.weight" || name == "output.weight";
-  if (wanted == DType::q4_k && vocabulary) wanted = DType::q6_k;
+  const bool below_six_bits = wanted == DType::q2_k || wanted == DType::q3_k || wanted == DType::q4_k || wanted == DType::q5_k;
+  if (below_six_bits && vocabulary) wanted = DType::q6_k;
   for (const DType type : {wanted, DType::q8_0}) {
     if (tensor.dims[0] % engine::block_shape(type).n_elements == 0) return type;
   }

@@ -35,8 +35,8 @@ struct QuantizeReport {
 };
 
 // Writes file as GGUF with its matrices in `type`; vectors stay F32. A matrix whose rows are no
-// multiple of the type's block gets the best format that fits (Q8_0, else F16); with Q4_K the token
-// and output matrices get Q6_K. Throws Error{unsupported} for a type that cannot be written.
+// multiple of the type's block gets the best format that fits (Q8_0, else F16); with Q2_K to Q5_K the
+// token and output matrices get Q6_K. Throws Error{unsupported} for a type that cannot be written.
 QuantizeReport quantize_model(const engine::ModelFile& file, engine::DType type, const std::string& target,
                               const TransformOptions& options = {});
 

@@ -10,7 +10,7 @@ namespace engine {
 // row: whole blocks of dtype; out.size() numbers come from it.
 void dequantize_row(DType dtype, std::span<const std::byte> row, std::span<float> out);
 
-// F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q6_K.
+// Every weight format: all of DType but I32.
 bool can_quantize(DType dtype);
 
 // row.size() is a multiple of the block, out as long as it takes. Numbers that are not finite are
@@ -18,7 +18,8 @@ bool can_quantize(DType dtype);
 //
 // Each block's scale is searched for the least squared error, weighted by x^2 + mean(x^2): large
 // weights matter more in a product. Tried are some 20 scales around the one that the largest number
-// asks for; Q4_K solves scale and minimum of each 32 by least squares, in turns with rounding.
+// asks for; Q2_K, Q4_K and Q5_K solve scale and minimum of each group by least squares, in turns with
+// rounding.
 void quantize_row(DType dtype, std::span<const float> row, std::span<std::byte> out);
 
 }  // namespace engine

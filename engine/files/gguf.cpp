@@ -307,7 +307,7 @@ GgufFile::Pending GgufFile::read_tensor(Cursor& cursor, uint64_t alignment) {
       cursor.bad(pending.at, engine::format("tensor %s has type %u, which does not exist", shown.c_str(), type));
     }
     fail(ErrorKind::unsupported, "%s: tensor %s is stored as %s, which is not computed with here; use a "
-         "file in Q8_0, Q4_0, Q4_K or Q6_K", path_.c_str(), shown.c_str(), known.c_str());
+         "file in Q8_0, Q4_0 or one of Q2_K to Q6_K", path_.c_str(), shown.c_str(), known.c_str());
   }
   tensor.dtype = *dtype;
   const auto n_bytes = tensor_bytes(*dtype, {tensor.dims.data(), n_dims});

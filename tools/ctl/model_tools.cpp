@@ -22,11 +22,13 @@ struct Choices {
   bool json = false;
 };
 
+constexpr const char* number_formats = "F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q3_K, Q2_K, Q5_0, Q5_1, Q4_0, Q4_1, IQ4_NL";
+
 engine::DType parse_type(const std::string& name) {
   const auto type = engine::dtype_from_name(name);
   if (!type) {
-    engine::fail(engine::ErrorKind::usage, "no number format is called \"%s\"; there are F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
-                 "Q4_K and Q6_K", name.substr(0, 40).c_str());
+    engine::fail(engine::ErrorKind::usage, "no number format is called \"%s\"; there are %s", name.substr(0, 40).c_str(),
+                 number_formats);
   }
   return *type;
 }
@@ -103,7 +105,7 @@ void add_model_tools(Program& program, CLI::App& model) {
 
   CLI::App* quantize = model.add_subcommand("quantize", "A model in another number format, with the round-trip error");
   quantize->add_option("FILE", c->file, "GGUF file or HF folder")->required();
-  quantize->add_option("TYPE", c->type, "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K or Q6_K")->required();
+  quantize->add_option("TYPE", c->type, number_formats)->required();
   common(quantize);
   quantize->callback(chosen(program, [c] {
     const engine::DType type = parse_type(c->type);
@@ -112,7 +114,7 @@ void add_model_tools(Program& program, CLI::App& model) {
 
   CLI::App* synth = model.add_subcommand("synth", "Random weights of a named shape, for benchmarks");
   synth->add_option("SHAPE", c->shape, "sigma-1.5b, gqa-1.5b, sigma-10b or tiny")->required();
-  synth->add_option("TYPE", c->type, "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K or Q6_K")->required();
+  synth->add_option("TYPE", c->type, number_formats)->required();
   common(synth);
   synth->callback(chosen(program, [c] {
     app::models::synthesize_model(c->shape, parse_type(c->type), c->out, options(*c));
