@@ -1,0 +1,72 @@
+// kernels/cuda/cache.cuh: rows of the paged K and V pools, where a query's splits begin and end, and how partial results
+// of several CTAs become one.
+//
+// Splits are cut in whole pages and at least 256 tokens, from the length alone: a launch of a fixed grid
+// (a CUDA graph) serves every length, CTAs beyond the last split leave at once, and a run repeats bit for bit, since partial
+// results are added in the order of splits by whichever CTA of a head group comes last. That one counter is all the
+// order there is between CTAs.
+#pragma once
+#include "kernels/cuda/device.cuh"
+
+namespace kernels::cuda {
+
+struct CacheF32 {
+  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
+    return static_cast<const float*>(pool.rows)[row * dim + d];
+  }
+};
+struct CacheF16 {
+  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
+    return __half2float(static_cast<const __half*>(pool.rows)[row * dim + d]);
+  }
+};
+struct CacheQ8 {
+  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
+    const float scale = __half2float(static_cast<const __half*>(pool.scales)[row]);
+    return scale * float(static_cast<const signed char*>(pool.rows)[row * dim + d]);
+  }
+};
+
+// Number of the row of (token, head); pages is the query's own table.
+SIGMA_DEVICE int64_t cache_row(const int32_t* pages, int token, int n_heads, int head) {
+  return (int64_t(pages[token / page_tokens]) * n_heads + head) * page_tokens + token % page_tokens;
+}
+
+struct SplitRange {
+  int length, n_splits, begin, end;  // n_splits in use; end <= begin: nothing to do here
+};
+SIGMA_DEVICE SplitRange split_range(const AttentionParams& p, int query, int split) {
+  const int length = p.lengths ? p.lengths[query] : p.state->first_position + p.first_token + query + 1;
+  const int fair = (length + p.max_splits - 1) / p.max_splits;
+  const int tokens = (max(fair, 4 * page_tokens) + page_tokens - 1) / page_tokens * page_tokens;
+  return {length, (length + tokens - 1) / tokens, split * tokens, min((split + 1) * tokens, length)};
+}
+
+// After this CTA wrote its partials of heads [first_head, first_head + n_heads): counts it, and the last one of the
+// splits adds them all up in order and writes the result. Called by every thread of the CTA.
+SIGMA_DEVICE void combine_splits(const AttentionParams& p, int query, int first_head, int n_heads, int n_splits) {
+  __shared__ int last;
+  __threadfence();
+  __syncthreads();
+  int32_t* const arrived = p.arrived + query * int(gridDim.y) + int(blockIdx.y);
+  if (threadIdx.x == 0) last = atomicAdd(arrived, 1) == n_splits - 1;
+  __syncthreads();
+  if (!last) return;
+  __threadfence();
+  if (threadIdx.x == 0) *arrived = 0;  // for the next launch
+  for (int i = threadIdx.x; i < n_heads * p.dim_v; i += blockDim.x) {
+    const int head = i / p.dim_v, d = i - head * p.dim_v;
+    const int64_t at = (int64_t(query) * p.n_heads_q + first_head + head) * p.max_splits;
+    float top = -INFINITY;
+    for (int s = 0; s < n_splits; ++s) top = fmaxf(top, __ldcg(p.partial_max_sum + (at + s) * 2));
+    float sum = 0, value = 0;
+    for (int s = 0; s < n_splits; ++s) {
+      const float weight = exp2_fast(__ldcg(p.partial_max_sum + (at + s) * 2) - top);
+      sum += weight * __ldcg(p.partial_max_sum + (at + s) * 2 + 1);
+      value += weight * __ldcg(p.partial_out + (at + s) * p.dim_v + d);
+    }
+    p.out[(int64_t(query) * p.n_heads_q + first_head + head) * p.dim_v + d] = value / sum;
+  }
+}
+
+}  // namespace kernels::cuda
