@@ -45,6 +45,7 @@ App::State::State(AppOptions chosen) : options(std::move(chosen)) {
   sessions->purge_removed(store::now_ticks() - removed_kept);
   formats = logs::FormatSet::load(assets_folder + "/log_formats");
   checks = diagnosis::CheckSet::load(assets_folder + "/checks");
+  instructions = diagnosis::load_instructions(assets_folder);
 
   std::vector<std::string> notes;
   const auto stored = sessions->settings();

@@ -86,6 +86,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     ask.temperature = settings.temperature;
     ask.seed = settings.seed;
     ask.stop = job.stop();
+    ask.prompt.instructions = instructions;
     ask.on_text = [&](std::string_view piece) {
       {
         const std::lock_guard lock(session->mutex);
@@ -152,7 +153,7 @@ PromptPreview App::preview_prompt(const std::string& question) const {
   try {
     const std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *log, question, anomalies);
     const int budget = preview.n_ctx - s.settings.max_answer_tokens;
-    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count);
+    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count, {.instructions = s.instructions});
     for (const diagnosis::PromptPart& part : prompt.parts) {
       if (!part.left_out) preview.parts.push_back({part.name, part.text, part.n_tokens});
     }

@@ -61,6 +61,7 @@ struct App::State {
   // --- fixed after construction
   AppOptions options;
   std::string data_folder, assets_folder;
+  std::string instructions;          // the system text of a diagnosis
   std::unique_ptr<store::Database> database;
   std::unique_ptr<store::SessionStore> sessions;
   std::unique_ptr<store::RunStore> runs;

@@ -4,22 +4,15 @@
 
 #include "app/diagnosis/wording.h"
 #include "engine/base/error.h"
+#include "engine/base/mapped_file.h"
+#include "engine/base/text.h"
 
 namespace app::diagnosis {
 namespace {
 
-// Short, and without a worked example: models of a hundred million parameters copy an example's words
-// as if they were the answer. The answer is begun for them instead (answer_beginning), which makes
-// them go on in the same form. assets/prompts/diagnose.txt holds the same text for reading;
-// PromptOptions::instructions replaces it.
-const char* const default_instructions =
-    "You explain why a computer system failed. Use only the evidence lines given. "
-    "Write two or three short sentences: what broke first, and what followed from it. "
-    "In every sentence name the line that proves it in brackets, like [E1] or [E2]. "
-    "If the lines do not show a cause, write: Inconclusive.";
-
 constexpr int tokens_of_message = 8;   // what a chat template puts around a message
 constexpr size_t max_findings = 4;
+constexpr size_t max_instructions_bytes = 16 << 10;
 
 std::string cut_middle(const std::string& line, size_t max_bytes) {
   if (line.size() <= max_bytes) return line;
@@ -47,6 +40,20 @@ struct Packer {
 
 }  // namespace
 
+std::string load_instructions(const std::string& assets_folder) {
+  const std::string path = assets_folder + "/prompts/diagnose.txt";
+  const engine::MappedFile file(path);
+  const std::string_view bytes(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  if (bytes.size() > max_instructions_bytes || !engine::is_valid_utf8(bytes)) {
+    engine::fail(engine::ErrorKind::invalid_input, "%s is no prompt: it must be UTF-8 text of at most %zu bytes; install the assets again", path.c_str(), max_instructions_bytes);
+  }
+  const size_t begin = bytes.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) {
+    engine::fail(engine::ErrorKind::invalid_input, "%s is empty; install the assets again", path.c_str());
+  }
+  return std::string(bytes.substr(begin, bytes.find_last_not_of(" \t\r\n") + 1 - begin));
+}
+
 std::string answer_beginning(const Prompt& prompt) {
   return prompt.evidence_ids.empty() ? "" : "The evidence [" + prompt.evidence_ids[0] + "] shows";
 }
@@ -62,7 +69,8 @@ Prompt build_prompt(const std::string& question, std::span<const Finding> findin
   Packer packer{prompt, count_tokens, budget_tokens - 2 * tokens_of_message};
   prompt.n_tokens = 2 * tokens_of_message;
 
-  std::string system = options.instructions.empty() ? default_instructions : options.instructions;
+  CHECK_INVARIANT(!options.instructions.empty());
+  const std::string& system = options.instructions;
   std::string asked = "Question: " + redactor.redact(question.empty() ? "What broke, and why?" : question) + "\n";
   bool fits = packer.add({.name = "instructions", .text = system, .reason = "how to answer"});
   fits = packer.add({.name = "question", .text = asked, .reason = "what was asked"}) && fits;

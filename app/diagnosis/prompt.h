@@ -37,10 +37,14 @@ struct Prompt {
 using CountTokens = std::function<int(std::string_view)>;
 
 struct PromptOptions {
-  std::string instructions{};// the system text; empty: the one built in (assets/prompts/diagnose.txt)
+  std::string instructions{};   // the system text (load_instructions); empty is an error
   RedactOptions redaction{};
   size_t max_line_bytes = 400;  // a longer line is cut in its middle, and the cut is said
 };
+
+// The system text of a diagnosis, prompts/diagnose.txt of the assets. Throws Error{not_found} where it is missing,
+// Error{invalid_input} where it is empty, not UTF-8 or longer than 16 KiB.
+std::string load_instructions(const std::string& assets_folder);
 
 // Throws Error{invalid_input} where not even instructions and question fit the budget.
 Prompt build_prompt(const std::string& question, std::span<const Finding> findings,

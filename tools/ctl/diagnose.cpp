@@ -187,6 +187,7 @@ void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& res
   app::diagnosis::AskOptions options;
   options.max_tokens = choices.max_tokens;
   options.seed = choices.seed;
+  options.prompt.instructions = app::diagnosis::load_instructions(app::find_assets_folder());
   // Dim while it is unverified; what is printed at the end has been checked.
   const bool streams = !choices.json && ::isatty(STDERR_FILENO) != 0;
   options.on_text = [&](std::string_view piece) {

@@ -2,6 +2,7 @@
 #include "app/diagnosis/prompt.h"
 #include "engine/base/error.h"
 #include "tests/app/diagnosis/memory_log.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace app;
 using namespace app::diagnosis;
@@ -22,7 +23,24 @@ std::vector<Evidence> pieces(size_t n, size_t n_lines = 2) {
   return out;
 }
 
+PromptOptions options() { return {.instructions = load_instructions(SIGMA_ASSETS)}; }
+
 }  // namespace
+
+TEST_CASE("diagnosis/prompt: the instructions of the assets are the system text") {
+  Prompt prompt = build_prompt("why?", {}, {}, 400, estimate_tokens, options());
+  CHECK(prompt.messages[0].content == load_instructions(SIGMA_ASSETS));
+  CHECK(prompt.messages[0].content.find("Inconclusive") != std::string::npos);
+}
+
+TEST_CASE("diagnosis/prompt: instructions that are missing, empty or not text give one error naming the file") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH_AS(load_instructions(folder.path()), doctest::Contains("diagnose.txt"), engine::Error);
+  for (const std::string& text : {std::string("  \n"), std::string("\xff\xfe"), std::string(20000, 'x')}) {
+    folder.write("prompts/diagnose.txt", text);
+    CHECK_THROWS_WITH_AS(load_instructions(folder.path()), doctest::Contains("diagnose.txt"), engine::Error);
+  }
+}
 
 TEST_CASE("diagnosis/evidence: lines of findings come first and are numbered") {
   auto log = log_of({{"a.log", "INFO a\nERROR write: No space left on device\nINFO b"}});
@@ -61,7 +79,7 @@ TEST_CASE("diagnosis/evidence: an empty log gives none") {
 TEST_CASE("diagnosis/prompt: stays within the budget and says what it left out") {
   for (int budget : {300, 400, 800, 2000}) {
     CAPTURE(budget);
-    Prompt prompt = build_prompt("why?", {}, pieces(40), budget, estimate_tokens);
+    Prompt prompt = build_prompt("why?", {}, pieces(40), budget, estimate_tokens, options());
     CHECK(prompt.n_tokens <= budget);
     int sum = 16;
     for (const PromptPart& part : prompt.parts)
@@ -74,7 +92,7 @@ TEST_CASE("diagnosis/prompt: stays within the budget and says what it left out")
 }
 
 TEST_CASE("diagnosis/prompt: one line of each piece goes before second lines") {
-  Prompt prompt = build_prompt("why?", {}, pieces(6), 320, estimate_tokens);
+  Prompt prompt = build_prompt("why?", {}, pieces(6), 320, estimate_tokens, options());
   bool second = false;
   for (const PromptPart& part : prompt.parts) second = second || (part.name.find(" line ") != std::string::npos && !part.left_out);
   if (second) CHECK(prompt.evidence_ids.size() == 6);
@@ -82,20 +100,20 @@ TEST_CASE("diagnosis/prompt: one line of each piece goes before second lines") {
 }
 
 TEST_CASE("diagnosis/prompt: secrets are masked in it and the masks are listed") {
-  Prompt prompt = build_prompt("is token=abcdef123456 wrong?", {}, pieces(1), 2000, estimate_tokens);
+  Prompt prompt = build_prompt("is token=abcdef123456 wrong?", {}, pieces(1), 2000, estimate_tokens, options());
   CHECK(prompt.messages[1].content.find("hunter2secret") == std::string::npos);
   CHECK(prompt.messages[1].content.find("abcdef123456") == std::string::npos);
   CHECK(prompt.redactions.size() == 2);
 }
 
 TEST_CASE("diagnosis/prompt: a question too long for the budget is refused with both figures' meaning") {
-  CHECK_THROWS_WITH_AS(build_prompt(std::string(8000, 'x'), {}, {}, 400, estimate_tokens), doctest::Contains("400"), engine::Error);
+  CHECK_THROWS_WITH_AS(build_prompt(std::string(8000, 'x'), {}, {}, 400, estimate_tokens, options()), doctest::Contains("400"), engine::Error);
 }
 
 TEST_CASE("diagnosis/prompt: a long line is cut in its middle, and that is said") {
   auto evidence = pieces(1, 1);
   evidence[0].lines[0].text = "begin " + std::string(5000, 'x') + " end";
-  Prompt prompt = build_prompt("why?", {}, evidence, 4000, estimate_tokens);
+  Prompt prompt = build_prompt("why?", {}, evidence, 4000, estimate_tokens, options());
   CHECK(prompt.messages[1].content.find("begin") != std::string::npos);
   CHECK(prompt.messages[1].content.find(" end") != std::string::npos);
   CHECK(prompt.messages[1].content.size() < 2000);

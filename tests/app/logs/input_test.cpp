@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "engine/base/error.h"
-#include "tests/app/logs/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace app;
 using namespace app::logs;

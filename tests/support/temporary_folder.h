@@ -1,4 +1,4 @@
-// tests/app/logs/temporary_folder.h: a folder for one test, gone at its end.
+// tests/support/temporary_folder.h: a folder for one test, gone at its end.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
