@@ -3,7 +3,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
+#include "app/kql/diagnostic.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "tools/ctl/command.h"
@@ -13,6 +16,26 @@ namespace {
 int exit_status(engine::ErrorKind kind) {
   if (kind == engine::ErrorKind::usage) return 2;
   return kind == engine::ErrorKind::internal ? 3 : 1;
+}
+
+// The chosen command that wants a command of its own, or the program itself.
+const CLI::App& innermost(const CLI::App& cli) {
+  const auto chosen = cli.get_subcommands();
+  return chosen.empty() ? cli : innermost(*chosen.front());
+}
+
+// "A subcommand is required" says nothing to someone who mistyped one: name the word and the nearest command.
+bool report_unknown_command(const CLI::App& cli) {
+  const CLI::App& asked = innermost(cli);
+  std::vector<std::string> commands;
+  for (const CLI::App* command : asked.get_subcommands({})) commands.push_back(command->get_name());
+  const std::vector<std::string> words = cli.remaining(true);
+  if (commands.empty() || words.empty()) return false;
+  const std::string near = app::kql::nearest_name(words.front(), commands);
+  std::string path = &asked == &cli ? "sigmactl" : "sigmactl " + asked.get_name();
+  std::fprintf(stderr, "sigmactl: there is no command `%s`%s; `%s --help` lists them\n", words.front().c_str(),
+               near.empty() ? "" : (", did you mean `" + near + "`?").c_str(), path.c_str());
+  return true;
 }
 
 int run(int argc, char** argv) {
@@ -30,6 +53,9 @@ int run(int argc, char** argv) {
   ctl::add_commands(program);
   try {
     cli.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    if (report_unknown_command(cli)) return 2;
+    return cli.exit(e) == 0 ? 0 : 2;
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? 0 : 2;
   }

@@ -1,0 +1,1 @@
+add_test(NAME ctl_wrong_usage COMMAND ${CMAKE_CURRENT_LIST_DIR}/wrong_usage.sh $<TARGET_FILE:sigmactl>)
