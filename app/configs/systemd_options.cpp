@@ -159,12 +159,15 @@ bool fits_ip(std::string_view text) {
 
 bool fits_mac(std::string_view text) {
   const auto hex = [](unsigned char c) { return std::isxdigit(c) != 0; };
-  for (const auto& [separator, n_parts, n_digits] :
-       {std::tuple(':', 6u, 2u), std::tuple('-', 6u, 2u), std::tuple('.', 3u, 4u)}) {
-    const auto parts = engine::split(text, separator);
-    if (parts.size() == n_parts &&
+  struct Notation {
+    char separator;
+    size_t n_parts, n_digits;
+  };
+  for (const Notation& notation : {Notation{':', 6, 2}, Notation{'-', 6, 2}, Notation{'.', 3, 4}}) {
+    const auto parts = engine::split(text, notation.separator);
+    if (parts.size() == notation.n_parts &&
         std::all_of(parts.begin(), parts.end(), [&](std::string_view part) {
-          return part.size() == n_digits && all_of(part, hex);
+          return part.size() == notation.n_digits && all_of(part, hex);
         }))
       return true;
   }

@@ -120,11 +120,11 @@ class Apply : public Node {
       for (; at_ < end; ++at_) {
         context_.check_stop();
         context_.slots[node_.slot] = expand(batch_, at_, at_ + 1, node_.expanded, node_.options, evaluator_);
-        Batch body = concat(run_all(*node_.body, context_), node_.body->schema);
+        Batch found = concat(run_all(*node_.body, context_), node_.body->schema);
         std::vector<ColumnPtr> columns;
-        for (const size_t k : node_.outer_columns) columns.push_back(share(repeat(*batch_.column(k), at_, body.n_rows())));
-        for (const size_t k : node_.body_columns) columns.push_back(body.column(k));
-        results.push_back(Batch::of(std::move(columns), body.n_rows()));
+        for (const size_t k : node_.outer_columns) columns.push_back(share(repeat(*batch_.column(k), at_, found.n_rows())));
+        for (const size_t k : node_.body_columns) columns.push_back(found.column(k));
+        results.push_back(Batch::of(std::move(columns), found.n_rows()));
       }
       out = concat(results, node_.schema);
       return true;

@@ -72,14 +72,14 @@ class Join : public Node {
       for (const BoundPtr& key : node_.left_keys) keys.push_back(evaluator_.eval(*key, batch));
       Rows groups;
       grouper_.find(keys, batch.n_rows(), groups);
-      const JoinKind kind = node_.kind;
-      const bool outer = kind == JoinKind::leftouter || kind == JoinKind::fullouter;
+      const JoinKind wanted = node_.kind;
+      const bool outer = wanted == JoinKind::leftouter || wanted == JoinKind::fullouter;
       Rows left_rows, right_rows;
       for (uint32_t row = 0; row < batch.n_rows(); ++row) {
         const uint32_t group = groups[row];
         const bool hit = group != Grouper::none && group < grouper_.n_groups() && !any_null(keys, row) && first_[group] < first_[group + 1];
-        if (kind == JoinKind::leftsemi || kind == JoinKind::leftanti) {
-          if (hit == (kind == JoinKind::leftsemi)) left_rows.push_back(row);
+        if (wanted == JoinKind::leftsemi || wanted == JoinKind::leftanti) {
+          if (hit == (wanted == JoinKind::leftsemi)) left_rows.push_back(row);
           continue;
         }
         if (!hit) {
@@ -88,14 +88,14 @@ class Join : public Node {
         }
         for (uint32_t k = first_[group]; k < first_[group + 1]; ++k) {
           matched_[rows_[k]] = true;
-          if (kind == JoinKind::rightsemi || kind == JoinKind::rightanti) continue;
+          if (wanted == JoinKind::rightsemi || wanted == JoinKind::rightanti) continue;
           left_rows.push_back(row);
           right_rows.push_back(rows_[k]);
         }
       }
       if (left_rows.empty()) return false;
       batch.keep(left_rows);
-      if (kind != JoinKind::leftsemi && kind != JoinKind::leftanti) {
+      if (wanted != JoinKind::leftsemi && wanted != JoinKind::leftanti) {
         for (const size_t k : node_.right_columns) batch.add_column(share(right_.column(k)->take(right_rows)));
         batch.forget_row_ids();
       }
@@ -105,12 +105,12 @@ class Join : public Node {
 
     // Right rows that met no left row, or for a right semi join those that did.
     bool right_only(Batch& out) {
-      const JoinKind kind = node_.kind;
-      const bool outer = kind == JoinKind::rightouter || kind == JoinKind::fullouter;
-      if (!outer && kind != JoinKind::rightanti && kind != JoinKind::rightsemi) return false;
+      const JoinKind wanted = node_.kind;
+      const bool outer = wanted == JoinKind::rightouter || wanted == JoinKind::fullouter;
+      if (!outer && wanted != JoinKind::rightanti && wanted != JoinKind::rightsemi) return false;
       Rows rows;
       for (uint32_t row = 0; row < right_.n_rows(); ++row) {
-        if (matched_[row] == (kind == JoinKind::rightsemi)) rows.push_back(row);
+        if (matched_[row] == (wanted == JoinKind::rightsemi)) rows.push_back(row);
       }
       if (!outer) {
         right_.keep(rows);

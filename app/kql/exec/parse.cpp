@@ -22,32 +22,32 @@ class Parse : public Node {
     bool next(Batch& out) override {
       if (!stream_->next(out)) return false;
       context_.check_stop();
-      const ParsePlan& plan = node_.plan;
-      const ColumnPtr source = evaluator_.column(*plan.source, out);
+      const ParsePlan& wanted = node_.plan;
+      const ColumnPtr source = evaluator_.column(*wanted.source, out);
       std::vector<Column> parsed;
-      for (const ParseColumn& c : plan.columns) parsed.emplace_back(c.type);
+      for (const ParseColumn& c : wanted.columns) parsed.emplace_back(c.type);
       const int n_groups = regex_.NumberOfCapturingGroups();
       std::vector<re2::StringPiece> groups(static_cast<size_t>(n_groups) + 1);
       Rows kept;
-      std::vector<Value> values(plan.columns.size());
+      std::vector<Value> values(wanted.columns.size());
       for (size_t row = 0; row < out.n_rows(); ++row) {
         const std::string text = to_text(get(*source, row));
         bool matched = regex_.Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, groups.data(), n_groups + 1);
         bool converted = true;
         for (size_t k = 0; k < values.size(); ++k) {
-          const Type type = plan.columns[k].type;
+          const Type type = wanted.columns[k].type;
           values[k] = Value::none(type);
           if (!matched) continue;
-          const re2::StringPiece piece = groups[static_cast<size_t>(plan.groups[k])];
+          const re2::StringPiece piece = groups[static_cast<size_t>(wanted.groups[k])];
           if (piece.data() == nullptr) continue;
           values[k] = convert(Value::text(std::string(piece.data(), piece.size())), type);
           converted &= !values[k].null;
         }
-        if (!converted && !plan.relaxed) matched = false;
+        if (!converted && !wanted.relaxed) matched = false;
         if (!matched) {
           for (Value& v : values) v = Value::none(v.type);
         }
-        if (plan.drop_unmatched && !matched) continue;
+        if (wanted.drop_unmatched && !matched) continue;
         kept.push_back(static_cast<uint32_t>(row));
         for (size_t k = 0; k < values.size(); ++k) push(parsed[k], values[k]);
       }
@@ -55,7 +55,7 @@ class Parse : public Node {
       std::vector<size_t> chosen(node_.schema.size());
       for (size_t k = 0; k < chosen.size(); ++k) chosen[k] = k;
       for (size_t k = 0; k < parsed.size(); ++k) {
-        chosen[plan.columns[k].target] = out.n_columns();
+        chosen[wanted.columns[k].target] = out.n_columns();
         out.add_column(share(std::move(parsed[k])));
       }
       out.choose_columns(chosen);
