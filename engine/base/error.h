@@ -17,6 +17,7 @@ enum class ErrorKind {
   unsupported,     // understood, but not something this program does
   cancelled,
   busy,            // another process holds it
+  device,          // the GPU failed at work; the CPU can go on
 };
 
 class Error : public std::runtime_error {

@@ -64,23 +64,23 @@ SIGMA_DEVICE void any_product(const SkinnyParams& p) {
 
 constexpr int rope_threads = 64;
 
-SIGMA_DEVICE void store_row(CacheF32, const CachePool& pool, int64_t row, int dim, const float* values) {
-  for (int d = threadIdx.x; d < dim; d += rope_threads) static_cast<float*>(pool.rows)[row * dim + d] = values[d];
+SIGMA_DEVICE void store_row(CacheF32, const PageRows& page, int row, int dim, const float* values) {
+  for (int d = threadIdx.x; d < dim; d += rope_threads) reinterpret_cast<float*>(page.rows)[row * dim + d] = values[d];
 }
-SIGMA_DEVICE void store_row(CacheF16, const CachePool& pool, int64_t row, int dim, const float* values) {
+SIGMA_DEVICE void store_row(CacheF16, const PageRows& page, int row, int dim, const float* values) {
   for (int d = threadIdx.x; d < dim; d += rope_threads) {
-    static_cast<__half*>(pool.rows)[row * dim + d] = __float2half_rn(values[d]);
+    reinterpret_cast<__half*>(page.rows)[row * dim + d] = __float2half_rn(values[d]);
   }
 }
-SIGMA_DEVICE void store_row(CacheQ8, const CachePool& pool, int64_t row, int dim, const float* values) {
+SIGMA_DEVICE void store_row(CacheQ8, const PageRows& page, int row, int dim, const float* values) {
   float top = 0;
   for (int d = 0; d < dim; ++d) top = fmaxf(top, fabsf(values[d]));
   const __half scale = __float2half_rn(top / 127.0f);
   const float rounded = __half2float(scale), inverse = rounded > 0 ? 1.0f / rounded : 0.0f;
-  if (threadIdx.x == 0) static_cast<__half*>(pool.scales)[row] = scale;
+  if (threadIdx.x == 0) page.scales[row] = scale;
   for (int d = threadIdx.x; d < dim; d += rope_threads) {
     const float q = fminf(fmaxf(rintf(values[d] * inverse), -127.0f), 127.0f);
-    static_cast<signed char*>(pool.rows)[row * dim + d] = static_cast<signed char>(int(q));
+    reinterpret_cast<signed char*>(page.rows)[row * dim + d] = static_cast<signed char>(int(q));
   }
 }
 
@@ -107,11 +107,12 @@ SIGMA_DEVICE void rope_store(const RopeStoreParams& p) {
     const int head = index - p.n_heads_q;
     turn_row(p.k + (int64_t(token) * p.n_heads_k + head) * p.dim_k, turns, p.interleaved != 0, p.dim_k, row_values);
     __syncthreads();
-    store_row(C{}, p.k_pool, cache_row(p.k_pool.pages, position, p.n_heads_k, head), p.dim_k, row_values);
+    const PageRows page = find_page(p.k_pool, 0, p.n_heads_k, head, position, p.dim_k * C::element_bytes);
+    store_row(C{}, page, position % page_tokens, p.dim_k, row_values);
   } else {
     const int head = index - p.n_heads_q - p.n_heads_k;
-    store_row(C{}, p.v_pool, cache_row(p.v_pool.pages, position, p.n_heads_v, head), p.dim_v,
-              p.v + (int64_t(token) * p.n_heads_v + head) * p.dim_v);
+    const PageRows page = find_page(p.v_pool, 0, p.n_heads_v, head, position, p.dim_v * C::element_bytes);
+    store_row(C{}, page, position % page_tokens, p.dim_v, p.v + (int64_t(token) * p.n_heads_v + head) * p.dim_v);
   }
 }
 
@@ -129,8 +130,7 @@ SIGMA_DEVICE void attend_any(const AttentionParams& p) {
   if (range.begin >= range.end) return;
   float* q = shared_floats;
   float* out = shared_floats + p.dim_k;
-  const int32_t* k_pages = p.k_pool.pages + int64_t(query) * p.page_stride;
-  const int32_t* v_pages = p.v_pool.pages + int64_t(query) * p.page_stride;
+  const int64_t table = int64_t(query) * p.block_stride;
   const int head_k = head / (p.n_heads_q / p.n_heads_k), head_v = head / (p.n_heads_q / p.n_heads_v);
 
   for (int d = threadIdx.x; d < p.dim_k; d += attention_threads) {
@@ -142,11 +142,11 @@ SIGMA_DEVICE void attend_any(const AttentionParams& p) {
   float top = -INFINITY, sum = 0;
   for (int first = range.begin; first < range.end; first += page_tokens) {
     const int n = min(page_tokens, range.end - first);
-    const int64_t k_row = cache_row(k_pages, first, p.n_heads_k, head_k);
-    const int64_t v_row = cache_row(v_pages, first, p.n_heads_v, head_v);
+    const PageRows keys = find_page(p.k_pool, table, p.n_heads_k, head_k, first, p.dim_k * C::element_bytes);
+    const PageRows values = find_page(p.v_pool, table, p.n_heads_v, head_v, first, p.dim_v * C::element_bytes);
     for (int i = warp; i < n; i += attention_warps) {
       float dot = 0;
-      for (int d = lane; d < p.dim_k; d += 32) dot += q[d] * C::load(p.k_pool, k_row + i, p.dim_k, d);
+      for (int d = lane; d < p.dim_k; d += 32) dot += q[d] * C::load(keys, i, p.dim_k, d);
       dot = warp_sum(dot);
       if (lane == 0) scores[i] = dot;
     }
@@ -159,7 +159,7 @@ SIGMA_DEVICE void attend_any(const AttentionParams& p) {
     top = new_top;
     for (int d = threadIdx.x; d < p.dim_v; d += attention_threads) {
       float value = out[d] * rescale;
-      for (int i = 0; i < n; ++i) value += exp2f(scores[i] - top) * C::load(p.v_pool, v_row + i, p.dim_v, d);
+      for (int i = 0; i < n; ++i) value += exp2f(scores[i] - top) * C::load(values, i, p.dim_v, d);
       out[d] = value;
     }
     __syncthreads();

@@ -10,27 +10,37 @@
 
 namespace kernels::cuda {
 
+// Rows of the page of 64 tokens that holds `token`, of one head; scales where the type has them.
+struct PageRows {
+  unsigned char* rows;
+  __half* scales;
+};
+SIGMA_DEVICE PageRows find_page(const CachePool& pool, int64_t first_block, int n_heads, int head, int token, int row_bytes) {
+  const int block = token / pool.block_tokens, page = (token - block * pool.block_tokens) / page_tokens;
+  const uint64_t start = pool.base + (pool.blocks ? pool.blocks[first_block + block] : 0);
+  const int64_t row = (int64_t(page) * n_heads + head) * page_tokens;
+  return {reinterpret_cast<unsigned char*>(start + row * row_bytes),
+          reinterpret_cast<__half*>(start + pool.scales_at + row * 2)};
+}
+
 struct CacheF32 {
-  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
-    return static_cast<const float*>(pool.rows)[row * dim + d];
+  static constexpr int element_bytes = 4;
+  static SIGMA_DEVICE float load(const PageRows& page, int row, int dim, int d) {
+    return reinterpret_cast<const float*>(page.rows)[row * dim + d];
   }
 };
 struct CacheF16 {
-  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
-    return __half2float(static_cast<const __half*>(pool.rows)[row * dim + d]);
+  static constexpr int element_bytes = 2;
+  static SIGMA_DEVICE float load(const PageRows& page, int row, int dim, int d) {
+    return __half2float(reinterpret_cast<const __half*>(page.rows)[row * dim + d]);
   }
 };
 struct CacheQ8 {
-  static SIGMA_DEVICE float load(const CachePool& pool, int64_t row, int dim, int d) {
-    const float scale = __half2float(static_cast<const __half*>(pool.scales)[row]);
-    return scale * float(static_cast<const signed char*>(pool.rows)[row * dim + d]);
+  static constexpr int element_bytes = 1;
+  static SIGMA_DEVICE float load(const PageRows& page, int row, int dim, int d) {
+    return __half2float(page.scales[row]) * float(reinterpret_cast<const signed char*>(page.rows)[row * dim + d]);
   }
 };
-
-// Number of the row of (token, head); pages is the query's own table.
-SIGMA_DEVICE int64_t cache_row(const int32_t* pages, int token, int n_heads, int head) {
-  return (int64_t(pages[token / page_tokens]) * n_heads + head) * page_tokens + token % page_tokens;
-}
 
 struct SplitRange {
   int length, n_splits, begin, end;  // n_splits in use; end <= begin: nothing to do here

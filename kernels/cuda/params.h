@@ -64,11 +64,14 @@ struct SiluMulParams {   // silu_mul: y = silu(gate) * up; y may be gate
 
 constexpr int page_tokens = 64;
 
-// A pool: K [page][n_heads][64][dim]; int8 rows have one f16 scale each in [page][n_heads][64].
+// One layer's K or V. Tokens lie in blocks of block_tokens (a multiple of 64), a block's rows as pages of 64 tokens,
+// [page][n_heads][64][dim]: a head's page is contiguous, and so is a row. int8 rows have one f16 scale each, behind the
+// block's rows in the same order [page][n_heads][64].
 struct CachePool {
-  void* rows;
-  void* scales;          // int8 only
-  const int32_t* pages;  // [batch][max_pages]: the page of tokens 64 i .. 64 i + 63
+  const uint64_t* blocks;  // [batch][block_stride] device addresses; null: one block, at `base`
+  uint64_t base;           // of this layer's rows in each block (blocks == null: the address itself)
+  int64_t scales_at;       // bytes from there to the scales
+  int32_t block_tokens;
 };
 
 // Where the tokens of this pass stand; rewritten before each pass (and each graph replay).
@@ -99,7 +102,7 @@ struct AttentionParams {  // dq_decode_*, dq_any_*, dq_prefill_*
   float scale_log2;       // log2(e) / sqrt(dim_k)
   int32_t n_heads_q, n_heads_k, n_heads_v, dim_k, dim_v;
   int32_t first_token;    // of the pass that query 0 belongs to
-  int32_t page_stride;    // from a query's page table to the next one's; 0: all share one
+  int32_t block_stride;   // from a query's table of blocks to the next one's; 0: all share one
   int32_t max_splits;     // grid x
   int32_t heads_per_cta;  // Q heads that a CTA takes, 1..8 (specialised kernels)
   int32_t n_queries;
