@@ -97,11 +97,11 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu avx512, 2 threads"
 
-  // How many tokens a product with these weights, or attention, takes at once so that each row of
-  // the result is, to the last bit, what the token would get alone: speculative decoding checks
-  // its drafts in such batches. 1 is always true.
-  virtual int exact_tokens(const Matrix&) const { return 1; }
-  virtual int exact_attention_tokens(const AttentionShape&, CacheType) const { return 1; }
+  // While on, each row of every result is, to the last bit, what its token would get in a batch of
+  // one: speculative decoding checks its drafts so. Otherwise only equal up to rounding.
+  virtual void set_exact(bool on) = 0;
+  // Do these weights leave memory once for a small exact batch? Where not, one gains nothing.
+  virtual bool exact_batches_pay(const Matrix& weights) const = 0;
 
   // Throws Error{out_of_memory} naming `what` and the bytes asked for.
   virtual std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) = 0;

@@ -400,6 +400,14 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
 
 void CpuBackend::attention(const AttentionShape& shape, const float* q, const KvLayer& cache,
                            float* out, int first_position, int n_tokens) {
+  if (exact_ && n_tokens > 1) {
+    // Cut into ranges of keys as one token's is; the second token finds the keys in the caches.
+    for (int t = 0; t < n_tokens; ++t) {
+      attention(shape, q + int64_t(t) * shape.n_heads_q * shape.head_dim_k, cache,
+                out + int64_t(t) * shape.n_heads_q * shape.head_dim_v, first_position + t, 1);
+    }
+    return;
+  }
   const CacheKind k_kind = kind_of(cache.k_type), v_kind = kind_of(cache.v_type);
   const int n_groups = kernels::n_head_groups(shape.n_heads_k, shape.n_heads_v);
   AttentionJob job{

@@ -70,8 +70,8 @@ void CpuBackend::require_memory(uint64_t size_bytes, const std::string& what) co
 
 // A tile product of quantised weights does the same steps in the same order for each of its tokens,
 // however many there are; of float weights, narrow tiles split their sums into more chains.
-int CpuBackend::exact_tokens(const Matrix& weights) const {
-  return kernels::is_float(cpu(weights).type) ? 1 : kernels_.tokens_int8;
+bool CpuBackend::exact_batches_pay(const Matrix& weights) const {
+  return !kernels::is_float(cpu(weights).type);
 }
 
 std::unique_ptr<Matrix> CpuBackend::load_matrix(const Tensor& weights, const std::string& name) {
@@ -183,6 +183,16 @@ void CpuBackend::matmul(std::span<const Projection> projections, const float* x,
   constexpr size_t most = 4;
   const size_t n = projections.size();
   CHECK_INVARIANT(n <= most);
+  const auto pays = [&](const Projection& p) { return exact_batches_pay(*p.weights); };
+  if (exact_ && n_tokens > 1 && !std::all_of(projections.begin(), projections.end(), pays)) {
+    Projection one[most];
+    std::copy(projections.begin(), projections.end(), one);
+    for (int t = 0; t < n_tokens; ++t) {
+      matmul({one, n}, x + int64_t(t) * one[0].weights->n_in(), norm, 1);
+      for (size_t i = 0; i < n; ++i) one[i].y += one[i].weights->n_out();
+    }
+    return;
+  }
   const Matrix* weights[most] = {};
   int64_t chunk[most] = {}, first[most + 1] = {};
   for (size_t i = 0; i < n; ++i) {
@@ -206,6 +216,10 @@ void CpuBackend::matmul(std::span<const Projection> projections, const float* x,
 }
 
 void CpuBackend::matmul_add(const Matrix& weights, const float* x, float* y, int n_tokens) {
+  if (exact_ && n_tokens > 1 && !exact_batches_pay(weights)) {
+    for (int64_t t = 0; t < n_tokens; ++t) matmul_add(weights, x + t * weights.n_in(), y + t * weights.n_out(), 1);
+    return;
+  }
   const Matrix* const list[] = {&weights};
   const CpuMatrix& w = cpu(weights);
   const Inputs in = pack_for(list, x, {}, n_tokens);
@@ -241,6 +255,10 @@ void CpuBackend::gated_matmul(const Matrix& gate, const Matrix& up, const float*
                               float* y, int n_tokens) {
   const CpuMatrix &g = cpu(gate), &u = cpu(up);
   CHECK_INVARIANT(g.n_out() == u.n_out() && g.n_in() == u.n_in());
+  if (exact_ && n_tokens > 1 && !(exact_batches_pay(gate) && exact_batches_pay(up))) {
+    for (int64_t t = 0; t < n_tokens; ++t) gated_matmul(gate, up, x + t * g.n_in(), norm, y + t * g.n_out(), 1);
+    return;
+  }
   const bool same_kind = kernels::is_float(g.type) == kernels::is_float(u.type);
   const int64_t chunk = tiles_at_once(g.n_tiles(), pool_.n_threads(), n_tokens);
   const int64_t n_items = (g.n_tiles() + chunk - 1) / chunk;

@@ -50,7 +50,8 @@ class CpuBackend : public Backend {
   void copy(Buffer& to, const Buffer& from) override;
   void require_memory(uint64_t size_bytes, const std::string& what) const override;
   void wait() override {}
-  int exact_tokens(const Matrix& weights) const override;
+  void set_exact(bool on) override { exact_ = on; }
+  bool exact_batches_pay(const Matrix& weights) const override;
   std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) override;
   void release_source(const Tensor& weights) override;
   void set_stop(std::stop_token stop) override { stop_ = std::move(stop); }
@@ -104,6 +105,7 @@ class CpuBackend : public Backend {
   const kernels::CpuKernels& kernels_;
   ThreadPool pool_;
   std::stop_token stop_;
+  bool exact_ = false;
   Scratch int8_, f32_, ups_, partials_;
 
   // Cosines and sines of the positions last asked for: the same for every layer of a pass.

@@ -1,57 +1,152 @@
 #include "engine/model/kv_cache.h"
 
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "engine/model/sigma_config.h"
 
 namespace engine {
 namespace {
 
-AttentionShape shape_of(const SigmaConfig& config) {
-  return {config.n_heads_q, config.n_heads_k, config.n_heads_v, config.head_dim_k, config.head_dim_v,
-          config.selective_v_top_k};
-}
-
 constexpr int max_context = 1 << 26;
+constexpr int block_tokens = KvPool::block_tokens;
+// A shorter rest of a text is computed again sooner than it is worth a block.
+constexpr int least_shared = 16;
 
 }  // namespace
 
 KvCache::KvCache(const SigmaConfig& config, int n_ctx, Backend& backend, CacheTypes types)
-    : n_ctx_(n_ctx), types_(types) {
+    : KvCache(std::make_shared<KvPool>(config, backend, types), n_ctx) {}
+
+KvCache::KvCache(std::shared_ptr<KvPool> pool, int n_ctx) : pool_(std::move(pool)), n_ctx_(n_ctx) {
   if (n_ctx < 1 || n_ctx > max_context) {
     fail(ErrorKind::invalid_input, "a context of %d tokens was asked for; it must be 1 to %d", n_ctx,
          max_context);
   }
-  const AttentionShape shape = shape_of(config);
-  k_layer_bytes_ = backend.k_cache_bytes(shape, types.k, n_ctx);
-  v_layer_bytes_ = backend.v_cache_bytes(shape, types.v, n_ctx);
-  const std::string what = format("the cache for %d tokens", n_ctx);
-  k_ = backend.allocate(k_layer_bytes_ * size_t(config.n_layers), what + " (keys)");
-  v_ = backend.allocate(v_layer_bytes_ * size_t(config.n_layers), what + " (values)");
+  pool_->reserve(KvPool::n_blocks_for(n_ctx), format("the cache for %d tokens (keys and values)", n_ctx));
+}
+
+KvCache::~KvCache() {
+  try {
+    leave_to_pool(0);
+  } catch (...) {  // no memory to note it: it is forgotten
+  }
+  drop_blocks(0);
+  pool_->release(KvPool::n_blocks_for(n_ctx_));
 }
 
 uint64_t KvCache::size_bytes(const SigmaConfig& config, int n_ctx, const Backend& backend,
                              CacheTypes types) {
-  const AttentionShape shape = shape_of(config);
-  return uint64_t(config.n_layers) *
-         (backend.k_cache_bytes(shape, types.k, n_ctx) + backend.v_cache_bytes(shape, types.v, n_ctx));
+  return KvPool::cache_bytes(config, n_ctx, backend, types);
 }
 
 KvLayer KvCache::layer(int layer) const {
-  return {.k = k_->data() + k_layer_bytes_ * size_t(layer),
-          .v = v_->data() + v_layer_bytes_ * size_t(layer),
-          .k_type = types_.k,
-          .v_type = types_.v,
-          .n_ctx = n_ctx_};
+  return {.k_type = pool_->types().k,
+          .v_type = pool_->types().v,
+          .n_ctx = n_ctx_,
+          .blocks = data_.data(),
+          .k_offset = pool_->k_layer_bytes() * size_t(layer),
+          .v_offset = pool_->values_offset() + pool_->v_layer_bytes() * size_t(layer),
+          .block_tokens = block_tokens};
 }
 
-void KvCache::truncate(int n_tokens) {
-  CHECK_INVARIANT(n_tokens >= 0 && n_tokens <= n_tokens_);
-  n_tokens_ = n_tokens;
+void KvCache::truncate(int n_kept) {
+  CHECK_INVARIANT(n_kept >= 0 && n_kept <= n_tokens());
+  tokens_.resize(size_t(n_kept));
+  drop_blocks(size_t(KvPool::n_blocks_for(n_kept)));
 }
 
-void KvCache::append(int n_tokens) {
-  CHECK_INVARIANT(n_tokens >= 0 && n_tokens <= n_ctx_ - n_tokens_);
-  n_tokens_ += n_tokens;
+void KvCache::append(std::span<const int32_t> tokens) {
+  CHECK_INVARIANT(tokens.size() + tokens_.size() <= blocks_.size() * size_t(block_tokens));
+  CHECK_INVARIANT(tokens.size() + tokens_.size() <= size_t(n_ctx_));
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+}
+
+void KvCache::prepare(int n) {
+  CHECK_INVARIANT(n >= 0 && n <= n_ctx_ - n_tokens());
+  publish_full_blocks();
+  const int n_full = n_full_blocks();
+  if (n_tokens() % block_tokens != 0) {
+    const auto last = size_t(n_full);
+    if (blocks_[last]->parent != nullptr) {
+      const long n_mine = published_[last] == blocks_[last] ? 2 : 1;
+      if (!pool_->reclaim(blocks_[last], n_mine)) {
+        Ref copy = pool_->take_block();
+        pool_->backend().copy(*copy->data, *blocks_[last]->data);
+        blocks_[last].swap(copy);
+        data_[last] = blocks_[last]->data->data();
+        pool_->give_back(std::move(copy));
+      }
+    }
+    pool_->give_back(std::move(published_[last]));
+  }
+  while (blocks_.size() < size_t(KvPool::n_blocks_for(n_tokens() + n))) {
+    Ref block = pool_->take_block();
+    data_.push_back(block->data->data());
+    blocks_.push_back(std::move(block));
+    published_.emplace_back();
+  }
+}
+
+void KvCache::publish_full_blocks() {
+  for (size_t i = 0; i < size_t(n_full_blocks()); ++i) {
+    if (published_[i] != nullptr) continue;
+    const auto tokens = std::span(tokens_).subspan(i * size_t(block_tokens), size_t(block_tokens));
+    published_[i] = pool_->publish(blocks_[i], tokens, i > 0 ? published_[i - 1] : nullptr);
+  }
+}
+
+void KvCache::leave_to_pool(int n_kept) {
+  publish_full_blocks();
+  const auto last = size_t(n_full_blocks());
+  const int n_rest = n_tokens() % block_tokens;
+  if (n_rest < least_shared || n_kept == n_tokens() || published_[last] != nullptr) return;
+  published_[last] = pool_->publish(blocks_[last], std::span(tokens_).last(size_t(n_rest)),
+                                    last > 0 ? published_[last - 1] : nullptr);
+}
+
+int KvCache::begin(std::span<const int32_t> tokens) {
+  if (tokens.size() > size_t(n_ctx_)) tokens = tokens.first(size_t(n_ctx_));
+  const size_t n_most = std::min(tokens.size(), tokens_.size());
+  const auto own = size_t(std::mismatch(tokens.begin(), tokens.begin() + std::ptrdiff_t(n_most), tokens_.begin()).first -
+                          tokens.begin());
+  leave_to_pool(int(own));
+  size_t n_found = 0;
+  std::vector<Ref> found = pool_->find(tokens, n_found);
+  // A few tokens of a block are not worth its copy.
+  const size_t n_partial = n_found % size_t(block_tokens);
+  if (n_partial > 0 && n_partial < size_t(least_shared)) {
+    pool_->give_back(std::move(found.back()));
+    found.pop_back();
+    n_found -= n_partial;
+  }
+  if (n_found > own) {
+    set_blocks(std::move(found), 0);
+    tokens_.assign(tokens.begin(), tokens.begin() + std::ptrdiff_t(n_found));
+  } else {
+    truncate(int(own));
+    for (Ref& block : found) pool_->give_back(std::move(block));
+  }
+  return n_tokens();
+}
+
+void KvCache::set_blocks(std::vector<Ref> blocks, int n_tokens) {
+  drop_blocks(0);
+  tokens_.resize(size_t(n_tokens));
+  published_ = blocks;
+  blocks_ = std::move(blocks);
+  for (const Ref& block : blocks_) data_.push_back(block->data->data());
+}
+
+void KvCache::drop_blocks(size_t n_kept) {
+  while (blocks_.size() > n_kept) {
+    // The tree's reference first: the memory of a block goes with its last one.
+    pool_->give_back(std::move(published_.back()));
+    pool_->give_back(std::move(blocks_.back()));
+    published_.pop_back();
+    blocks_.pop_back();
+    data_.pop_back();
+  }
 }
 
 }  // namespace engine

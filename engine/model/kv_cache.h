@@ -1,44 +1,72 @@
-// engine/model/kv_cache.h: keys and values of past tokens, one buffer each.
-// DiffQKV (arXiv:2501.13629) lets K have fewer or smaller heads than V, so the two buffers have
-// their own shapes and number formats and are never interleaved. Inside a layer each head's tokens
-// lie in one stream: decoding reads every byte of it once, in order.
+// engine/model/kv_cache.h: keys and values of past tokens.
+// DiffQKV (arXiv:2501.13629) lets K have fewer or smaller heads than V, so the two have their own
+// shapes and number formats and are never interleaved. The memory comes from a KvPool, in blocks
+// that caches with a common beginning share; inside a block each head's tokens of a layer lie in one
+// stream: decoding reads every byte of it once, in order.
+//
+// One thread at a time; caches of one pool may be used from several threads.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/model/kv_pool.h"
 
 namespace engine {
 
-struct SigmaConfig;
-
-struct CacheTypes {
-  CacheType k = CacheType::f16, v = CacheType::f16;
-};
-
 class KvCache {
  public:
-  // Room for n_ctx tokens in every layer, in the backend's memory; freed with the cache. The
-  // backend must live longer. Throws Error{out_of_memory} naming the bytes asked for and
-  // Error{invalid_input} where n_ctx is below 1 or absurd.
+  // Room for n_ctx tokens in every layer, in the backend's memory, taken as it is needed. The first
+  // form has a pool of its own; the backend must live longer. Throws Error{out_of_memory} naming
+  // the bytes where all of it together is more than there is now, and Error{invalid_input} where
+  // n_ctx is below 1 or absurd.
   KvCache(const SigmaConfig& config, int n_ctx, Backend& backend, CacheTypes types = {});
+  KvCache(std::shared_ptr<KvPool> pool, int n_ctx);
+  ~KvCache();
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
 
-  // Bytes such a cache takes, before it is made.
+  // Bytes such a cache takes when full, before it is made.
   static uint64_t size_bytes(const SigmaConfig& config, int n_ctx, const Backend& backend,
                              CacheTypes types = {});
 
-  KvLayer layer(int layer) const;           // borrowed
   int n_ctx() const { return n_ctx_; }
-  int n_tokens() const { return n_tokens_; }  // held now, 0..n_ctx
-  CacheTypes types() const { return types_; }
-  void truncate(int n_tokens);              // forget everything from this position on
-  void append(int n_tokens);                // these were stored; the forward pass calls it
+  int n_tokens() const { return int(tokens_.size()); }  // held now, 0..n_ctx
+  std::span<const int32_t> tokens() const { return tokens_; }
+  CacheTypes types() const { return pool_->types(); }
+  const KvPool& pool() const { return *pool_; }
+
+  void truncate(int n_tokens);  // forget everything from this position on
+  // Begins a text: keeps the longest beginning of it that this cache, or any other of the pool, has
+  // held, and forgets the rest. Returns n_tokens().
+  int begin(std::span<const int32_t> tokens);
+
+  // For the forward pass: room for n more tokens in blocks of this cache alone, then layers to
+  // write to and read from (borrowed until the next change), then what was stored.
+  void prepare(int n);
+  KvLayer layer(int layer) const;
+  void append(std::span<const int32_t> tokens);
+
+  // For saved caches: block i in the backend's memory.
+  Buffer& block(int i) const { return *blocks_[size_t(i)]->data; }
 
  private:
-  int n_ctx_ = 0, n_tokens_ = 0;
-  CacheTypes types_;
-  size_t k_layer_bytes_ = 0, v_layer_bytes_ = 0;
-  std::unique_ptr<Buffer> k_, v_;
+  using Ref = std::shared_ptr<KvBlock>;
+  int n_full_blocks() const { return n_tokens() / KvPool::block_tokens; }
+  void publish_full_blocks();
+  void leave_to_pool(int n_kept);  // publishes all; n_kept tokens will be kept
+  void set_blocks(std::vector<Ref> blocks, int n_tokens);
+  void drop_blocks(size_t n_kept);
+
+  std::shared_ptr<KvPool> pool_;
+  int n_ctx_ = 0, n_layers_ = 0;
+  std::vector<int32_t> tokens_;
+  std::vector<Ref> blocks_;
+  // The tree's block for the tokens of blocks_[i]: the same, another with these tokens, or none yet.
+  std::vector<Ref> published_;
+  std::vector<std::byte*> data_;  // of blocks_
 };
 
 }  // namespace engine

@@ -16,11 +16,17 @@ namespace {
 constexpr int block_tokens = 512;
 constexpr int block_logits = 24;  // rows of logits computed at once where all are wanted
 
-// The backend obeys a stop token only while a pass runs.
+// The backend obeys a stop token, and is exact, only while a pass runs.
 class StopScope {
  public:
-  StopScope(Backend& backend, std::stop_token stop) : backend_(backend) { backend_.set_stop(std::move(stop)); }
-  ~StopScope() { backend_.set_stop({}); }
+  StopScope(Backend& backend, std::stop_token stop, bool exact = false) : backend_(backend) {
+    backend_.set_stop(std::move(stop));
+    backend_.set_exact(exact);
+  }
+  ~StopScope() {
+    backend_.set_stop({});
+    backend_.set_exact(false);
+  }
   StopScope(const StopScope&) = delete;
   StopScope& operator=(const StopScope&) = delete;
 
@@ -161,11 +167,11 @@ class ForwardPass {
 
  public:
   static void run(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
-                  LogitsWanted wanted, std::span<float> logits, std::stop_token stop,
+                  LogitsWanted wanted, std::span<float> logits, std::stop_token stop, bool exact,
                   const std::function<void(size_t)>& on_progress) {
     const SigmaConfig& c = model.config_;
     const std::lock_guard<std::mutex> lock(model.mutex_);
-    const StopScope scope(*model.backend_, std::move(stop));
+    const StopScope scope(*model.backend_, std::move(stop), exact);
     const int room = int(std::min<size_t>(tokens.size(), block_tokens));
     if (!model.workspace_ || model.workspace_->n_tokens < room) {
       model.workspace_.reset();
@@ -177,20 +183,27 @@ class ForwardPass {
       const size_t n = std::min(tokens.size() - done, size_t(block_tokens));
       const bool last = done + n == tokens.size();
       const LogitsWanted here = wanted == LogitsWanted::last && !last ? LogitsWanted::none : wanted;
+      cache.prepare(int(n));
       const int n_rows = pass.run_layers(w, tokens.subspan(done, n), here);
       float* out = wanted == LogitsWanted::all ? logits.data() + done * size_t(c.n_vocab) : logits.data();
       pass.logits(w, int(n) - n_rows, n_rows, out);
-      cache.append(int(n));
+      cache.append(tokens.subspan(done, n));
       done += n;
       if (on_progress) on_progress(done);
     }
   }
 };
 
-void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens, LogitsWanted wanted,
-             std::span<float> logits, std::stop_token stop, const std::function<void(size_t)>& on_progress) {
+bool SigmaModel::exact_batches_pay() const {
+  const SigmaLayer& first = weights_->layers.front();
+  return backend_->exact_batches_pay(*first.up) && backend_->exact_batches_pay(*first.down);
+}
+
+namespace {
+
+void check_input(const SigmaModel& model, const KvCache& cache, std::span<const int32_t> tokens, size_t n_logits,
+                 size_t n_rows) {
   const SigmaConfig& c = model.config();
-  if (tokens.empty()) return;
   if (tokens.size() > size_t(cache.n_ctx() - cache.n_tokens())) {
     fail(ErrorKind::invalid_input, "%zu tokens do not fit: the context holds %d of %d; choose a larger context or a shorter text",
          tokens.size(), cache.n_tokens(), cache.n_ctx());
@@ -200,9 +213,24 @@ void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> t
       fail(ErrorKind::invalid_input, "token %d is outside the model's vocabulary of %d", token, c.n_vocab);
     }
   }
+  CHECK_INVARIANT(n_logits >= n_rows * size_t(c.n_vocab));
+}
+
+}  // namespace
+
+void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens, LogitsWanted wanted,
+             std::span<float> logits, std::stop_token stop, const std::function<void(size_t)>& on_progress) {
+  if (tokens.empty()) return;
   const size_t n_rows = wanted == LogitsWanted::all ? tokens.size() : wanted == LogitsWanted::last ? 1 : 0;
-  CHECK_INVARIANT(logits.size() >= n_rows * size_t(c.n_vocab));
-  ForwardPass::run(model, cache, tokens, wanted, logits, std::move(stop), on_progress);
+  check_input(model, cache, tokens, logits.size(), n_rows);
+  ForwardPass::run(model, cache, tokens, wanted, logits, std::move(stop), false, on_progress);
+}
+
+void forward_exact(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens, std::span<float> logits,
+                   std::stop_token stop) {
+  if (tokens.empty()) return;
+  check_input(model, cache, tokens, logits.size(), tokens.size());
+  ForwardPass::run(model, cache, tokens, LogitsWanted::all, logits, std::move(stop), true, {});
 }
 
 }  // namespace engine

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/model/content_hash.h"
 #include "engine/model/kv_cache.h"
 #include "engine/model/sigma_config.h"
 
@@ -45,6 +46,15 @@ class SigmaModel {
   CacheTypes default_cache_types() const;
   uint64_t weight_bytes() const;         // of the backend's copy
   uint64_t bytes_per_token() const;      // of weights that one decoded token reads
+  // Does a small batch of forward_exact read the weights once? (Quantised ones.)
+  bool exact_batches_pay() const;
+
+  // Of all bytes of the model's files, which it reads at the first call. Safe from any thread.
+  ContentHash content_hash() const;
+  // A cache of this model to and from disk (kv_file.h). The file is for this user alone and is there
+  // whole or not at all. Throws Error{io}; restoring also what read_kv_file does.
+  void save_cache(const KvCache& cache, const std::string& path) const;
+  int restore_cache(KvCache& cache, const std::string& path) const;  // tokens; replaces what it holds
 
  private:
   SigmaModel();
@@ -57,6 +67,8 @@ class SigmaModel {
   struct Workspace;
   mutable std::mutex mutex_;  // one forward pass at a time: backend and workspace are shared
   mutable std::unique_ptr<Workspace> workspace_;
+  mutable std::once_flag hash_once_;
+  mutable ContentHash hash_;
 };
 
 enum class LogitsWanted { none, last, all };
@@ -70,5 +82,10 @@ enum class LogitsWanted { none, last, all };
 void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
              LogitsWanted wanted, std::span<float> logits, std::stop_token stop = {},
              const std::function<void(size_t n_done)>& on_progress = {});
+
+// As forward with LogitsWanted::all, but logits and cache are, to the last bit, what the tokens give
+// when run one at a time. For a few tokens at once.
+void forward_exact(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
+                   std::span<float> logits, std::stop_token stop = {});
 
 }  // namespace engine

@@ -174,7 +174,7 @@ TEST_CASE("sigma: a cache that does not fit into memory is an error that says ho
     FAIL("was made");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::out_of_memory);
-    CHECK(std::string(e.what()).find("the cache for 1048576 tokens (keys) needs") != std::string::npos);
+    CHECK(std::string(e.what()).find("the cache for 1048576 tokens (keys and values) needs") != std::string::npos);
   }
   CHECK_THROWS_AS(KvCache(huge, 0, loaded.model->backend()), Error);
 }
