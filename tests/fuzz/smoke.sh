@@ -7,8 +7,8 @@ seconds=${1:-60}
 build=$root/build-fuzz
 command -v clang++ > /dev/null || { echo "fuzz: clang++ is missing; run tools/setup" >&2; exit 1; }
 cmake -S "$root" --preset fuzz > "$build.log" 2>&1 || { tail -n 20 "$build.log"; exit 1; }
-mapfile -t targets < <(sed -nE 's/^ *sigma_fuzz\(([a-z0-9_]+).*/\1/p' "$root/tests/fuzz/tests.cmake")
-[ ${#targets[@]} -gt 0 ] || { echo "fuzz: no target is listed in tests/fuzz/tests.cmake" >&2; exit 1; }
+mapfile -t targets < <(ctest --test-dir "$build" -N -L '^fuzz$' | sed -nE 's/^ *Test +#[0-9]+: //p')
+[ ${#targets[@]} -gt 0 ] || { echo "fuzz: no test of $build carries the label fuzz" >&2; exit 1; }
 (cd "$root" && cmake --build --preset fuzz --target "${targets[@]}") >> "$build.log" 2>&1 || { grep -E 'error' "$build.log" | head -n 20; exit 1; }
 each=$((seconds / ${#targets[@]}))
 [ "$each" -ge 2 ] || each=2
