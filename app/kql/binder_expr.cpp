@@ -65,7 +65,8 @@ Type Binder::arithmetic_type(std::string_view op, Type a, Type b) {
 BoundPtr Binder::to_type(BoundPtr e, Type type) {
   if (e->type == type) return e;
   const char* names[] = {"tobool", "toint", "tolong", "toreal", "todecimal", "tostring", "todatetime", "totimespan", "toguid", "todynamic_value"};
-  return make_call(names[static_cast<int>(type)], {std::move(e)}, e->span);
+  const Span span = e->span;
+  return make_call(names[static_cast<int>(type)], {std::move(e)}, span);
 }
 
 BoundPtr Binder::make_call(const char* function, std::vector<BoundPtr> args, Span span) {
