@@ -5,6 +5,9 @@ For each prompt both continue greedily; the texts must be equal, or the script s
 far apart the two candidates' logits are there: a gap near the noise of quantised arithmetic explains the departure.
 
     greedy_parity.py build/sigmactl llama.cpp/build/bin/llama-simple model.gguf -n 64
+
+With --exact each departure is also put before double-precision arithmetic on the same weights (exact_logits.py): how
+far the two candidates are apart there, whose choice that is, and the rms error of our logits at that place.
 """
 import argparse, json, subprocess, sys
 
@@ -35,11 +38,21 @@ def run(command):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
 
 
-def gap_at(a, ids, ours, theirs):
-    """How far our candidate leads theirs, in logits, after ids."""
+def logits_at(a, ids):
+    """Our logits after ids."""
     out = json.loads(run([a.program, "logits", "--model", a.model, "--tokens", ",".join(map(str, ids)), "--json"]))
-    row = out["logits"][-1]
-    return row[ours] - row[theirs]
+    return out["logits"][-1]
+
+
+def verdict(exact, ids, ours, theirs, row):
+    """What double precision says of the two candidates after ids, as text, and how far it puts ours ahead."""
+    if exact is None:
+        return "", 0
+    true = exact.logits(ids)[-1]
+    error = sum((o - t) ** 2 for o, t in zip(row, true)) ** 0.5 / len(row) ** 0.5
+    gap = true[ours] - true[theirs]
+    whose = "ours" if gap > 0 else "theirs"
+    return f"; exactly {gap:+.3f}: {whose}; rms error of our logits {error:.3f}", gap
 
 
 def tokenize(a, text):
@@ -55,8 +68,13 @@ def main():
     # Both engines round activations to 8 bits. Against f32 arithmetic on the same 4-bit weights their logits are off
     # by 0.15 to 0.45 (rms) on a 135M model, so candidates nearer than this may come in either order.
     p.add_argument("--near", type=float, default=0.3)
+    p.add_argument("--exact", action="store_true", help="settle departures in double precision; needs numpy and gguf")
     a = p.parse_args()
-    n_equal = n_near = 0
+    exact = None
+    if a.exact:
+        from exact_logits import ExactModel
+        exact = ExactModel(a.model)
+    n_equal = n_near = n_exactly_ours = widest = 0
     for prompt in PROMPTS[:a.prompts]:
         ours = json.loads(run([a.program, "generate", "--model", a.model, "--prompt", prompt, "-n", str(a.n),
                                "--threads", str(a.threads), "--json"]))
@@ -80,12 +98,20 @@ def main():
         while at < len(own) and theirs.startswith(decode(own[:at + 1])):
             at += 1
         rest = tokenize(a, theirs[len(decode(own[:at])):])
-        gap = gap_at(a, ids + own[:at], own[at], rest[0]) if at < len(own) and rest else float("nan")
+        gap, settled = float("nan"), ""
+        if at < len(own) and rest:
+            row = logits_at(a, ids + own[:at])
+            gap = row[own[at]] - row[rest[0]]
+            settled, exact_gap = verdict(exact, ids + own[:at], own[at], rest[0], row)
+            n_exactly_ours += exact_gap > 0
+            widest = max(widest, abs(exact_gap))
         n_near += abs(gap) < a.near
         print(f"differs {prompt[:50]!r} at token {at}: ours {decode([own[at]])!r}, theirs {decode([rest[0]])!r}, "
-              f"our logits {gap:+.3f} apart")
+              f"our logits {gap:+.3f} apart{settled}")
     n_other = min(a.prompts, len(PROMPTS)) - n_equal - n_near
     print(f"{n_equal} equal, {n_near} part where logits are within {a.near}, {n_other} otherwise")
+    if exact is not None:
+        print(f"double precision takes our side in {n_exactly_ours} of {a.prompts - n_equal} departures; they are at most {widest:.3f} apart there")
     return 1 if n_other else 0
 
 
