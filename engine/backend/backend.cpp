@@ -1,5 +1,7 @@
 #include "engine/backend/backend.h"
 
+#include "engine/base/error.h"
+
 namespace engine {
 
 const char* cache_type_name(CacheType type) {
@@ -10,5 +12,12 @@ const char* cache_type_name(CacheType type) {
   }
   return "?";
 }
+
+// Never called: has_row_operations() is asked first.
+void Backend::add_bias(const float*, float*, int, int) { CHECK_INVARIANT(has_row_operations()); }
+void Backend::norm_rows(Norm, float*, int, int) { CHECK_INVARIANT(has_row_operations()); }
+void Backend::norm_and_add(Norm, const float*, float*, int, int) { CHECK_INVARIANT(has_row_operations()); }
+void Backend::scale(float, float*, int64_t) { CHECK_INVARIANT(has_row_operations()); }
+void Backend::gelu_mul(const float*, float*, int64_t) { CHECK_INVARIANT(has_row_operations()); }
 
 }  // namespace engine

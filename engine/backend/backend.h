@@ -51,6 +51,7 @@ struct AttentionShape {
   int n_heads_q = 0, n_heads_k = 0, n_heads_v = 0;  // n_heads_q a multiple of both others
   int head_dim_k = 0, head_dim_v = 0;
   int selective_v_top_k = 0;  // 0: every V row
+  int window = 0;             // a token sees so many, itself included; 0: all before it
 };
 
 // Keys and values of one layer, each head's tokens in one stream; the layout inside is the
@@ -130,6 +131,15 @@ class Backend {
   // y = silu(W_gate norm(x)) * (W_up norm(x))
   virtual void gated_matmul(const Matrix& gate, const Matrix& up, const float* x, Norm norm,
                             float* y, int n_tokens) = 0;
+
+  // Steps that some architectures add between those above, on rows of activations. A backend without
+  // them (and without AttentionShape::window) says so here and is not given such models.
+  virtual bool has_row_operations() const { return false; }
+  virtual void add_bias(const float* bias, float* x, int width, int n_rows);        // x[r] += bias
+  virtual void norm_rows(Norm norm, float* x, int width, int n_rows);               // in place
+  virtual void norm_and_add(Norm norm, const float* x, float* y, int width, int n_rows);  // y += norm(x)
+  virtual void scale(float factor, float* x, int64_t n);
+  virtual void gelu_mul(const float* up, float* gate, int64_t n);  // gate = gelu(gate) up, tanh form
 
   // Bytes of one layer's K or V cache for n_ctx tokens; nothing of it need be initialised.
   virtual size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const = 0;

@@ -25,6 +25,7 @@ constexpr int keys_at_once = 128;   // 16 KB of f16 keys of 64: half of L1
 constexpr int rows_at_once = 96;    // scores of a block: 48 KB
 constexpr int min_split_keys = 512;
 constexpr int max_splits = 32;
+constexpr float hidden_score = -1e30f;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 static_assert(kv_block_step % keys_at_once == 0);
 
@@ -287,8 +288,12 @@ void CpuBackend::attend(const AttentionJob& job, int group, int block, int split
   const int n_tokens = std::min(job.block_tokens, job.n_tokens - first_token);
   const int rows = job.heads_q * n_tokens, rows_v = rows / job.heads_v;
   const int64_t n_keys = int64_t(job.first_position) + first_token + n_tokens;
-  const int64_t begin = int64_t(split) * job.split_keys;
-  const int64_t end = job.n_splits == 1 ? n_keys : std::min<int64_t>(n_keys, begin + job.split_keys);
+  const int64_t split_begin = int64_t(split) * job.split_keys;
+  const int64_t end = job.n_splits == 1 ? n_keys : std::min<int64_t>(n_keys, split_begin + job.split_keys);
+  // Keys before the window of the block's first token are not looked at; a split may be left with none.
+  const int window = job.shape.window;
+  const int64_t first_seen = window > 0 ? std::max<int64_t>(0, int64_t(job.first_position) + first_token + 1 - window) : 0;
+  const int64_t begin = std::max(split_begin, first_seen / keys_at_once * keys_at_once);
   const AttentionScratch s(thread_scratch_[size_t(thread)].get(0, ""), size_t(job.max_rows()),
                            size_t(job.width_k), size_t(job.width_v),
                            size_t(job.max_rows()) * keys_at_once, 0);
@@ -306,6 +311,11 @@ void CpuBackend::attend(const AttentionJob& job, int group, int block, int split
     for (int row = 0; row < rows; ++row) {
       const int64_t seen = int64_t(job.first_position) + first_token + row % n_tokens + 1 - key;
       s.visible[row] = int(std::clamp<int64_t>(seen, 0, n));
+      // Finite, so that a row with nothing to see in this block stays a number.
+      const int64_t hidden = window > 0 ? std::clamp<int64_t>(seen - window, 0, n) : 0;
+      for (int64_t i = 0; i < hidden; ++i) {
+        s.scores[i / kernels::key_tile * stride + row * kernels::key_tile + i % kernels::key_tile] = hidden_score;
+      }
     }
     kernels_.softmax_block(s.scores, stride, rows, n_tiles, s.visible, s.max, s.sum, s.rescale);
     for (int row = 0; row < rows; ++row) {

@@ -64,6 +64,13 @@ class CpuBackend : public Backend {
   void gated_matmul(const Matrix& gate, const Matrix& up, const float* x, Norm norm, float* y,
                     int n_tokens) override;
 
+  bool has_row_operations() const override { return true; }
+  void add_bias(const float* bias, float* x, int width, int n_rows) override;
+  void norm_rows(Norm norm, float* x, int width, int n_rows) override;
+  void norm_and_add(Norm norm, const float* x, float* y, int width, int n_rows) override;
+  void scale(float factor, float* x, int64_t n) override;
+  void gelu_mul(const float* up, float* gate, int64_t n) override;
+
   size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
   size_t v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
   uint32_t cache_layout() const override { return 1; }  // of kernels/shapes.h
@@ -89,6 +96,9 @@ class CpuBackend : public Backend {
                   int64_t tile_end, float* y, int n_tokens) const;
   // So that nothing is allocated, and can fail, on a pool thread.
   void reserve_thread_scratch(size_t size_bytes, const char* what);
+
+  template <typename Run>
+  void over_rows(int64_t n_rows, int64_t width, const Run& run);
 
   struct AttentionJob;
   void attend(const AttentionJob& job, int group, int block, int split, int thread);

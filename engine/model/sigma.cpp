@@ -39,7 +39,7 @@ class StopScope {
 // Activations of one block, in the backend's memory.
 struct SigmaModel::Workspace {
   int n_tokens = 0;
-  std::unique_ptr<Buffer> x, q, augmented, augmented_q, k, v, attention, ffn, logits;
+  std::unique_ptr<Buffer> x, q, augmented, augmented_q, k, v, attention, ffn, ffn_up, added, logits;
 
   Workspace(const SigmaConfig& c, Backend& backend, int n) : n_tokens(n) {
     const auto rows = [&](int64_t width, const char* what) {
@@ -55,6 +55,8 @@ struct SigmaModel::Workspace {
     v = rows(int64_t(c.n_heads_v) * c.head_dim_v, "activations (values)");
     attention = rows(int64_t(c.n_heads_q) * c.head_dim_v, "activations (attention)");
     ffn = rows(c.ffn_dim, "activations (feed-forward)");
+    if (c.gelu) ffn_up = rows(c.ffn_dim, "activations (feed-forward)");
+    if (c.post_norms) added = rows(c.dim, "activations");
     logits = backend.allocate(size_t(std::min(n, block_logits)) * size_t(c.n_vocab) * 4, "logits");
   }
 };
@@ -70,6 +72,10 @@ std::shared_ptr<const SigmaModel> SigmaModel::load(std::shared_ptr<const ModelFi
   model->config_ = read_sigma_config(*file);
   model->file_ = std::move(file);
   model->backend_ = std::move(backend);
+  if (model->config_.needs_row_operations() && !model->backend_->has_row_operations()) {
+    fail(ErrorKind::unsupported, "%s: models of architecture %s run on the CPU alone, not on %s", model->file_->path().c_str(),
+         model->config_.architecture.c_str(), model->backend_->name().c_str());
+  }
   const StopScope scope(*model->backend_, std::move(stop));
   model->weights_ = std::make_unique<SigmaWeights>(
       load_sigma_weights(*model->file_, model->config_, *model->backend_, on_progress));
@@ -97,6 +103,7 @@ class ForwardPass {
   int run_layers(SigmaModel::Workspace& w, std::span<const int32_t> tokens, LogitsWanted wanted) {
     const int n = int(tokens.size());
     backend_.embed(weights_.embedding, tokens, w.x->floats());
+    if (c_.embedding_scale != 1) backend_.scale(c_.embedding_scale, w.x->floats(), int64_t(n) * c_.dim);
     for (int layer = 0; layer < c_.n_layers; ++layer) {
       const bool last = layer + 1 == c_.n_layers;
       const int n_needed = !last || wanted == LogitsWanted::all ? n : wanted == LogitsWanted::last ? 1 : 0;
@@ -125,15 +132,19 @@ class ForwardPass {
   // Only the last n_needed tokens are wanted from this layer; keys and values are stored for all.
   void run_layer(SigmaModel::Workspace& w, int index, int n, int n_needed) {
     const SigmaLayer& layer = weights_.layers[size_t(index)];
-    const AttentionShape shape{c_.n_heads_q, c_.n_heads_k, c_.n_heads_v,
-                               c_.head_dim_k, c_.head_dim_v, c_.selective_v_top_k};
+    const bool local = c_.is_local(index);
+    const AttentionShape shape{c_.n_heads_q, c_.n_heads_k, c_.n_heads_v, c_.head_dim_k, c_.head_dim_v,
+                               c_.selective_v_top_k, local ? c_.sliding_window : 0};
+    const std::vector<double>& frequencies =
+        local && !weights_.rope_frequencies_local.empty() ? weights_.rope_frequencies_local : weights_.rope_frequencies;
     const int position = cache_.n_tokens();
     float* x = w.x->floats();
 
     const Projection qkv[] = {{layer.q.get(), w.q->floats()}, {layer.k.get(), w.k->floats()}, {layer.v.get(), w.v->floats()}};
     backend_.matmul(qkv, x, norm(*layer.attention_norm), n);
+    bias_and_norm_heads(w, layer, n);
     float* q = augment(w, layer, n);
-    backend_.rope_and_store(shape, {weights_.rope_frequencies, c_.rope_interleaved}, q, w.k->floats(),
+    backend_.rope_and_store(shape, {frequencies, c_.rope_interleaved}, q, w.k->floats(),
                             w.v->floats(), cache_.layer(index), position, n);
     if (n_needed == 0) return;
 
@@ -141,9 +152,35 @@ class ForwardPass {
     x += int64_t(skip) * c_.dim;
     q += int64_t(skip) * c_.n_heads_q * c_.head_dim_k;
     backend_.attention(shape, q, cache_.layer(index), w.attention->floats(), position + skip, n_needed);
-    backend_.matmul_add(*layer.output, w.attention->floats(), x, n_needed);
-    backend_.gated_matmul(*layer.gate, *layer.up, x, norm(*layer.ffn_norm), w.ffn->floats(), n_needed);
-    backend_.matmul_add(*layer.down, w.ffn->floats(), x, n_needed);
+    add_product(w, *layer.output, w.attention->floats(), layer.post_attention_norm.get(), x, n_needed);
+    if (c_.gelu) {
+      const Projection both[] = {{layer.gate.get(), w.ffn->floats()}, {layer.up.get(), w.ffn_up->floats()}};
+      backend_.matmul(both, x, norm(*layer.ffn_norm), n_needed);
+      backend_.gelu_mul(w.ffn_up->floats(), w.ffn->floats(), int64_t(n_needed) * c_.ffn_dim);
+    } else {
+      backend_.gated_matmul(*layer.gate, *layer.up, x, norm(*layer.ffn_norm), w.ffn->floats(), n_needed);
+    }
+    add_product(w, *layer.down, w.ffn->floats(), layer.post_ffn_norm.get(), x, n_needed);
+  }
+
+  // x += W y, normed first where the architecture does so.
+  void add_product(SigmaModel::Workspace& w, const Matrix& weights, const float* y, const Buffer* post_norm, float* x, int n) {
+    if (!post_norm) return backend_.matmul_add(weights, y, x, n);
+    const Projection product[] = {{&weights, w.added->floats()}};
+    backend_.matmul(product, y, {}, n);
+    backend_.norm_and_add(norm(*post_norm), w.added->floats(), x, c_.dim, n);
+  }
+
+  void bias_and_norm_heads(SigmaModel::Workspace& w, const SigmaLayer& layer, int n) {
+    if (layer.q_bias) {
+      backend_.add_bias(layer.q_bias->floats(), w.q->floats(), c_.n_heads_q * c_.head_dim_k, n);
+      backend_.add_bias(layer.k_bias->floats(), w.k->floats(), c_.n_heads_k * c_.head_dim_k, n);
+      backend_.add_bias(layer.v_bias->floats(), w.v->floats(), c_.n_heads_v * c_.head_dim_v, n);
+    }
+    if (layer.q_norm) {
+      backend_.norm_rows(norm(*layer.q_norm), w.q->floats(), c_.head_dim_k, n * c_.n_heads_q);
+      backend_.norm_rows(norm(*layer.k_norm), w.k->floats(), c_.head_dim_k, n * c_.n_heads_k);
+    }
   }
 
   // q = W_down(silu(W_gate q) * (W_up q)), plus q itself in the residual form.

@@ -53,6 +53,16 @@ void SigmaConfig::check(const std::string& file) const {
     fail(ErrorKind::invalid_input, "%s: the rotary base is %g; it must be positive", file.c_str(),
          double(rope_theta));
   }
+  check_range(file, "the sliding window", sliding_window, local_layers.empty() ? 0 : 1, 1 << 30);
+  CHECK_INVARIANT(local_layers.empty() || local_layers.size() == static_cast<size_t>(n_layers));
+  CHECK_INVARIANT(query_scale == 0 || qk_norm);
+  if (!(rope_theta_local >= 0) || !std::isfinite(rope_theta_local)) {
+    fail(ErrorKind::invalid_input, "%s: the rotary base of local layers is %g; it must be positive", file.c_str(),
+         double(rope_theta_local));
+  }
+  if (!(query_scale >= 0) || !std::isfinite(query_scale)) {
+    fail(ErrorKind::invalid_input, "%s: queries are scaled by %g; it must be positive", file.c_str(), double(query_scale));
+  }
   if (!(rms_norm_eps >= 0) || !(rms_norm_eps < 1)) {
     fail(ErrorKind::invalid_input, "%s: the norm's epsilon is %g; it must lie in 0..1", file.c_str(),
          double(rms_norm_eps));

@@ -19,8 +19,12 @@
 //   output_norm.weight          norm                             d
 //   output.weight               lm_head (no "model.")            n_vocab x d; absent where tied
 //   rope_freqs.weight           -                                head_dim_k / 2 divisors, optional
+// qwen2 adds attn_q.bias, attn_k.bias, attn_v.bias (HF the same); qwen3 and gemma3 attn_q_norm and
+// attn_k_norm (HF self_attn.q_norm, .k_norm; head_dim_k). gemma3 calls its four norms attn_norm,
+// post_attention_norm, ffn_norm, post_ffw_norm (HF input_layernorm, post_attention_layernorm,
+// pre_feedforward_layernorm, post_feedforward_layernorm); its HF norms hold the weight less 1.
 //
-// Metadata of GGUF, each after "llama." or "sigma."; * sigma alone
+// Metadata of GGUF, each after the architecture and a dot; * sigma alone, + gemma3 alone
 //   block_count, embedding_length, feed_forward_length, context_length, vocab_size (optional)
 //   attention.head_count, attention.head_count_kv (llama; sigma: where the two below are equal)
 //   *attention.head_count_k, *attention.head_count_v
@@ -28,8 +32,9 @@
 //   *attention.augmented_q_length (default 0: none), *attention.augmented_q_residual (default false)
 //   *attention.selective_v_top_k (default 0: all)
 //   attention.layer_norm_rms_epsilon, rope.freq_base, rope.scaling.type ("linear"), .factor
+//   +attention.sliding_window: five layers of six see so many tokens, with a rotary base of 10000
 // RoPE turns pairs (2i, 2i+1) in `llama` files, whose Q and K rows are permuted for that, and pairs
-// (i, i + d/2) in `sigma` files and HF folders.
+// (i, i + d/2) in all others and in HF folders.
 #pragma once
 #include <functional>
 #include <memory>
@@ -48,6 +53,10 @@ struct SigmaLayer {
   std::unique_ptr<Matrix> q, q_gate, q_up, q_down;  // the last three only with augmented Q
   std::unique_ptr<Matrix> k, v, output;
   std::unique_ptr<Matrix> gate, up, down;
+  // Null where the architecture has none.
+  std::unique_ptr<Buffer> q_bias, k_bias, v_bias;
+  std::unique_ptr<Buffer> q_norm, k_norm;  // q_norm has query_scale in it
+  std::unique_ptr<Buffer> post_attention_norm, post_ffn_norm;
 };
 
 struct SigmaWeights {
@@ -56,6 +65,7 @@ struct SigmaWeights {
   std::unique_ptr<Buffer> final_norm;
   std::unique_ptr<Matrix> head;        // of its own also where it is tied to the embedding
   std::vector<double> rope_frequencies;  // head_dim_k / 2
+  std::vector<double> rope_frequencies_local;  // of local layers; empty: the same
   bool all_f32 = true;
   uint64_t size_bytes = 0;
 };
