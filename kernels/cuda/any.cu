@@ -14,16 +14,14 @@ SIGMA_DEVICE void any_product(const SkinnyParams& p) {
   const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
   const int first_token = int(blockIdx.y) * any_tokens, n_tokens = min(any_tokens, p.n_tokens - first_token);
 
-  // A warp finds the norm of one token.
-  if (warp < n_tokens) {
-    float sum = 0;
-    if (p.norm) {
-      const float* x = p.x + int64_t(first_token + warp) * p.n_in;
-      for (int k = lane; k < p.n_in; k += 32) sum += x[k] * x[k];
-      sum = warp_sum(sum);
-    }
-    if (lane == 0) factor[warp] = p.norm ? 1.0f / sqrtf(sum / p.n_in + p.eps) : 1.0f;
+  // A warp finds the norm of one token; those without a token write too, as the loop below may read ahead.
+  float squares = 0;
+  if (p.norm && warp < n_tokens) {
+    const float* x = p.x + int64_t(first_token + warp) * p.n_in;
+    for (int k = lane; k < p.n_in; k += 32) squares += x[k] * x[k];
+    squares = warp_sum(squares);
   }
+  if (lane == 0) factor[warp] = p.norm ? 1.0f / sqrtf(squares / p.n_in + p.eps) : 1.0f;
   __syncthreads();
 
   int index = 0;
@@ -54,7 +52,7 @@ SIGMA_DEVICE void any_product(const SkinnyParams& p) {
     const float total = warp_sum(sum[token]), total2 = gated ? warp_sum(sum2[token]) : 0.0f;
     float* y = part.y + int64_t(first_token + token) * part.n_out + row;
     if (lane == 0) {
-      if (gated) *y = total / (1.0f + expf(-total)) * total2;
+      if (gated) *y = silu(total) * total2;
       else *y = (p.epilogue == epilogue_add ? *y : 0.0f) + total;
     }
   }
@@ -153,13 +151,13 @@ SIGMA_DEVICE void attend_any(const AttentionParams& p) {
     __syncthreads();
     float new_top = top, page_sum = 0;
     for (int i = 0; i < n; ++i) new_top = fmaxf(new_top, scores[i]);
-    const float rescale = exp2f(top - new_top);
-    for (int i = 0; i < n; ++i) page_sum += exp2f(scores[i] - new_top);
+    const float rescale = exp2_fast(top - new_top);
+    for (int i = 0; i < n; ++i) page_sum += exp2_fast(scores[i] - new_top);
     sum = sum * rescale + page_sum;
     top = new_top;
     for (int d = threadIdx.x; d < p.dim_v; d += attention_threads) {
       float value = out[d] * rescale;
-      for (int i = 0; i < n; ++i) value += exp2f(scores[i] - top) * C::load(values, i, p.dim_v, d);
+      for (int i = 0; i < n; ++i) value += exp2_fast(scores[i] - top) * C::load(values, i, p.dim_v, d);
       out[d] = value;
     }
     __syncthreads();
@@ -182,6 +180,11 @@ SIGMA_DEVICE void attend_any(const AttentionParams& p) {
 
 extern "C" __global__ void __launch_bounds__(any_threads) any_f32(const SkinnyParams p) { any_product<false>(p); }
 extern "C" __global__ void __launch_bounds__(any_threads) any_f32_gated(const SkinnyParams p) { any_product<true>(p); }
+
+extern "C" __global__ void __launch_bounds__(256) silu_mul(const SiluMulParams p) {
+  const int64_t i = int64_t(blockIdx.x) * 256 + threadIdx.x;
+  if (i < p.n) p.y[i] = silu(p.gate[i]) * p.up[i];
+}
 
 #define SIGMA_CACHE_TYPE(name, type)                                                                         \
   extern "C" __global__ void __launch_bounds__(rope_threads) rope_store_##name(const RopeStoreParams p) {    \

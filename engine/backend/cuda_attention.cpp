@@ -1,0 +1,174 @@
+// RoPE, the caches and attention on the GPU. A cache's block is K rows [page of 64 tokens][head][64][dim] of a layer, int8
+// rows with their scales behind them, and V likewise.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/backend/cuda_backend.h"
+#include "engine/base/error.h"
+
+namespace engine {
+
+using namespace kernels::cuda;
+
+namespace {
+
+const char* cache_name(CacheType type) {
+  switch (type) {
+    case CacheType::f32: return "f32";
+    case CacheType::f16: return "f16";
+    case CacheType::q8_0: return "q8";
+  }
+  return "";
+}
+
+int element_bytes(CacheType type) { return type == CacheType::f32 ? 4 : type == CacheType::f16 ? 2 : 1; }
+
+int64_t whole_pages(int n_tokens) { return (int64_t(n_tokens) + page_tokens - 1) / page_tokens * page_tokens; }
+
+int64_t row_bytes_of(CacheType type, int n_heads, int dim, int n_tokens) {
+  return (whole_pages(n_tokens) * n_heads * dim * element_bytes(type) + 255) / 256 * 256;
+}
+
+size_t cache_bytes(CacheType type, int n_heads, int dim, int n_tokens) {
+  const int64_t scales = type == CacheType::q8_0 ? (whole_pages(n_tokens) * n_heads * 2 + 255) / 256 * 256 : 0;
+  return size_t(row_bytes_of(type, n_heads, dim, n_tokens) + scales);
+}
+
+constexpr int split_tokens = 4 * page_tokens;  // the least that a split has
+
+}  // namespace
+
+size_t CudaBackend::k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const {
+  return cache_bytes(type, shape.n_heads_k, shape.head_dim_k, n_ctx);
+}
+
+size_t CudaBackend::v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const {
+  return cache_bytes(type, shape.n_heads_v, shape.head_dim_v, n_ctx);
+}
+
+uint32_t CudaBackend::cache_layout() const { return 0x43554401; }  // "CUD", 1
+
+CachePool CudaBackend::pool(const KvLayer& cache, bool keys, const AttentionShape& shape) const {
+  const CacheType type = keys ? cache.k_type : cache.v_type;
+  const int n_heads = keys ? shape.n_heads_k : shape.n_heads_v, dim = keys ? shape.head_dim_k : shape.head_dim_v;
+  CachePool p{};
+  p.blocks = cache.blocks ? reinterpret_cast<const uint64_t*>(blocks_.buffer->data()) : nullptr;
+  p.base = cache.blocks ? (keys ? cache.k_offset : cache.v_offset) : reinterpret_cast<uint64_t>(keys ? cache.k : cache.v);
+  p.scales_at = row_bytes_of(type, n_heads, dim, cache.piece_tokens());
+  p.block_tokens = int(whole_pages(cache.piece_tokens()));
+  return p;
+}
+
+// The cache's blocks up to n_tokens, sent where they are not those sent last.
+void CudaBackend::prepare_blocks(const KvLayer& cache, int n_tokens) {
+  if (cache.blocks == nullptr) return;
+  CHECK_INVARIANT(cache.block_tokens > 0 && cache.block_tokens % page_tokens == 0);
+  const size_t n = size_t((n_tokens + cache.block_tokens - 1) / cache.block_tokens);
+  const size_t room = size_t((cache.n_ctx + cache.block_tokens - 1) / cache.block_tokens);
+  if (blocks_sent_.size() >= n && std::equal(cache.blocks, cache.blocks + n, blocks_sent_.begin())) return;
+  scratch(blocks_, std::max(n, room) * sizeof(uint64_t), "the cache's table of blocks");
+  blocks_sent_.assign(cache.blocks, cache.blocks + n);
+  if (step_read_) queue_.flush();
+  queue_.upload_early(blocks_.buffer->address(), blocks_sent_.data(), n * sizeof(uint64_t));
+}
+
+// All layers of a pass stand at the same tokens: what they need is sent once.
+void CudaBackend::prepare_step(const Rope& rope, const KvLayer& cache, int first_position, int n_tokens) {
+  prepare_blocks(cache, first_position + n_tokens);
+  const bool same_turns = std::equal(rope.frequencies.begin(), rope.frequencies.end(), turn_frequencies_.begin(),
+                                     turn_frequencies_.end());
+  if (same_turns && state_position_ == first_position && state_tokens_ == n_tokens) return;
+  if (step_read_) queue_.flush();
+  const size_t n_pairs = rope.frequencies.size(), bytes = size_t(n_tokens) * n_pairs * 2 * sizeof(float);
+  scratch(state_, sizeof(StepState), "the state of a step");
+  scratch(turns_, bytes, "rotary positions");
+  std::vector<float> turns(size_t(n_tokens) * n_pairs * 2);
+  for (int t = 0; t < n_tokens; ++t) {
+    float* to = turns.data() + size_t(t) * n_pairs * 2;
+    for (size_t i = 0; i < n_pairs; ++i) {
+      const double angle = double(first_position + t) * rope.frequencies[i];
+      to[2 * i] = float(std::cos(angle));
+      to[2 * i + 1] = float(std::sin(angle));
+    }
+  }
+  const StepState state{first_position, n_tokens};
+  queue_.upload_early(turns_.buffer->address(), turns.data(), bytes);
+  queue_.upload_early(state_.buffer->address(), &state, sizeof(state));
+  turn_frequencies_.assign(rope.frequencies.begin(), rope.frequencies.end());
+  state_position_ = first_position;
+  state_tokens_ = n_tokens;
+}
+
+void CudaBackend::rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                                 const KvLayer& cache, int first_position, int n_tokens) {
+  if (n_tokens == 0 || stopped()) return;
+  CHECK_INVARIANT(cache.k_type == cache.v_type && int(rope.frequencies.size()) * 2 == shape.head_dim_k);
+  prepare_step(rope, cache, first_position, n_tokens);
+  step_read_ = true;
+  RopeStoreParams p{};
+  p.q = q;
+  p.k = k;
+  p.v = v;
+  p.turns = reinterpret_cast<const float*>(turns_.buffer->data());
+  p.k_pool = pool(cache, true, shape);
+  p.v_pool = pool(cache, false, shape);
+  p.state = reinterpret_cast<const StepState*>(state_.buffer->data());
+  p.n_heads_q = shape.n_heads_q;
+  p.n_heads_k = shape.n_heads_k;
+  p.n_heads_v = shape.n_heads_v;
+  p.dim_k = shape.head_dim_k;
+  p.dim_v = shape.head_dim_v;
+  p.interleaved = rope.interleaved ? 1 : 0;
+  const unsigned heads = unsigned(shape.n_heads_q + shape.n_heads_k + shape.n_heads_v);
+  queue_.launch("any", std::string("rope_store_") + cache_name(cache.k_type),
+                {.grid = {unsigned(n_tokens), heads, 1}, .threads = 64, .shared_bytes = unsigned(shape.head_dim_k) * 4}, p);
+}
+
+void CudaBackend::attention(const AttentionShape& shape, const float* q, const KvLayer& cache, float* out,
+                            int first_position, int n_tokens) {
+  if (n_tokens == 0 || stopped()) return;
+  CHECK_INVARIANT(state_position_ >= 0 && first_position >= state_position_);
+  if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < first_position + n_tokens) {
+    fail(ErrorKind::unsupported, "selective V is not run on the GPU; use --gpu off");
+  }
+  AttentionParams p{};
+  p.q = q;
+  p.out = out;
+  p.k_pool = pool(cache, true, shape);
+  p.v_pool = pool(cache, false, shape);
+  p.state = reinterpret_cast<const StepState*>(state_.buffer->data());
+  p.scale_log2 = float(1.4426950408889634 / std::sqrt(double(shape.head_dim_k)));
+  p.n_heads_q = shape.n_heads_q;
+  p.n_heads_k = shape.n_heads_k;
+  p.n_heads_v = shape.n_heads_v;
+  p.dim_k = shape.head_dim_k;
+  p.dim_v = shape.head_dim_v;
+  p.first_token = first_position - state_position_;
+  p.n_queries = n_tokens;
+  p.heads_per_cta = 1;
+
+  // A few CTAs for each multiprocessor, and never less than a split's least, whatever the context has room for: the same
+  // grid then serves every step of a decoding graph.
+  const int n_groups = shape.n_heads_q / p.heads_per_cta;
+  const int room = int((int64_t(cache.n_ctx) + split_tokens - 1) / split_tokens);
+  const int wanted = device_.n_multiprocessors() * 4 / std::max(1, n_groups * (exact_ ? 1 : n_tokens));
+  p.max_splits = std::clamp(wanted, 1, room);
+  const size_t n_results = size_t(n_tokens) * size_t(shape.n_heads_q) * size_t(p.max_splits);
+  const size_t out_bytes = n_results * size_t(shape.head_dim_v) * 4;
+  std::byte* const partials = scratch(partials_, out_bytes + n_results * 8, "partial attention");
+  p.partial_out = reinterpret_cast<float*>(partials);
+  p.partial_max_sum = reinterpret_cast<float*>(partials + out_bytes);
+  const size_t arrived_bytes = size_t(n_tokens) * size_t(n_groups) * 4;
+  const std::byte* const before = arrived_.buffer ? arrived_.buffer->data() : nullptr;
+  p.arrived = reinterpret_cast<int32_t*>(scratch(arrived_, arrived_bytes, "attention counters"));
+  if (arrived_.buffer->data() != before || arrived_zeroed_ < arrived_bytes) {
+    queue_.zero(arrived_.buffer->address(), arrived_.buffer->size_bytes());  // kernels leave them at zero
+    arrived_zeroed_ = arrived_.buffer->size_bytes();
+  }
+  const unsigned shared = unsigned(shape.head_dim_k + shape.head_dim_v) * 4;
+  queue_.launch("any", std::string("dq_any_") + cache_name(cache.k_type),
+                {.grid = {unsigned(p.max_splits), unsigned(n_groups), unsigned(n_tokens)}, .threads = 128, .shared_bytes = shared}, p);
+}
+
+}  // namespace engine
