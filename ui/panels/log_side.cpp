@@ -91,11 +91,11 @@ void draw_template(const app::Template& t, uint64_t n_rows, float width, const L
   draw_text(ui, list, {x, y2}, ui.theme.dim, fit_text(ui, facts, width - spark - (x - at.x) - pad * 2));
   if (!tag.empty())
     draw_text(ui, list, {x + text_width(ui, facts) + ui.theme.px(8), y2}, ui.theme.warning, tag, Face::bold);
-  const ImVec2 after = ImGui::GetCursorScreenPos();
   ImGui::SetCursorScreenPos({at.x + width - spark - pad, y2});
   sparkline(ui, {spark, line - ui.theme.px(1)}, t.timeline,
             level >= app::Level::warning ? ui.theme.levels[int(level)] : ui.theme.series[0]);
-  ImGui::SetCursorScreenPos(after);
+  ImGui::SetCursorScreenPos(at);
+  ImGui::Dummy({width, height});  // the row again: current Dear ImGui wants an item behind a moved cursor
   ui.probe("template", t.pattern, at, {at.x + width, at.y + height});
   if (hovered) {
     ImGui::BeginTooltip();
