@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -227,8 +228,7 @@ class SavedSession {
       id_ = sessions_->create(title.empty() || title == "-" ? "standard input" : title);
       log_ = app::store::open_log_store(*database_, id_);
     } catch (const engine::Error& e) {
-      std::fprintf(stderr, "note: not kept as a session: %s\n", e.what());
-      discard();
+      give_up(e);
     }
   }
   ~SavedSession() {
@@ -237,6 +237,12 @@ class SavedSession {
   SavedSession(const SavedSession&) = delete;
 
   app::store::LogStore* log() { return log_.get(); }
+
+  // The diagnosis goes on without a session.
+  void give_up(const engine::Error& why) {
+    std::fprintf(stderr, "note: not kept as a session: %s\n", why.what());
+    discard();
+  }
   int64_t id() const { return kept_ ? id_ : 0; }
 
   void keep(const Choices& choices, Diagnosis& diagnosis, const std::vector<app::Anomaly>& anomalies, const app::Answer& answer) {
@@ -289,7 +295,18 @@ Result diagnose(const Choices& choices) {
   SavedSession saved(choices);
   std::unique_ptr<app::store::LogStore> memory = saved.log() == nullptr ? app::store::make_memory_log_store() : nullptr;
   app::store::LogStore* store = memory ? memory.get() : saved.log();
-  app::IngestSummary summary = app::ingest(*store, choices.paths, formats);
+  app::IngestSummary summary;
+  try {
+    summary = app::ingest(*store, choices.paths, formats);
+  } catch (const engine::Error& e) {
+    // The full disk of the incident is often this machine's own: then the log is read again, into memory.
+    const bool readable_again = std::find(choices.paths.begin(), choices.paths.end(), "-") == choices.paths.end();
+    if (memory || e.kind() != engine::ErrorKind::io || !readable_again) throw;
+    saved.give_up(e);
+    memory = app::store::make_memory_log_store();
+    store = memory.get();
+    summary = app::ingest(*store, choices.paths, formats);
+  }
   result.notes = summary.notes;
   result.timings.ingest_ms = ms_since(start);
 
@@ -304,7 +321,12 @@ Result diagnose(const Choices& choices) {
     result.notes.push_back("Of " + app::diagnosis::counted(result.diagnosis.checks.n_long_lines, "line") + " longer than 64 KiB the checks read only the beginning.");
   result.answer = result.diagnosis.answer;
   if (!choices.model.empty() && !choices.no_model) ask(choices, *log, result, start);
-  saved.keep(choices, result.diagnosis, summary.anomalies, result.answer);
+  try {
+    saved.keep(choices, result.diagnosis, summary.anomalies, result.answer);
+  } catch (const engine::Error& e) {
+    log.reset();
+    saved.give_up(e);
+  }
   result.session = saved.id();
   result.timings.total_ms = ms_since(start);
   return result;

@@ -1,1 +1,2 @@
 add_test(NAME ctl_wrong_usage COMMAND ${CMAKE_CURRENT_LIST_DIR}/wrong_usage.sh $<TARGET_FILE:sigmactl>)
+add_test(NAME ctl_full_disk COMMAND ${CMAKE_CURRENT_LIST_DIR}/full_disk.sh $<TARGET_FILE:sigmactl>)
