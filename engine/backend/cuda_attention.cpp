@@ -6,6 +6,7 @@
 
 #include "engine/backend/cuda_backend.h"
 #include "engine/base/error.h"
+#include "kernels/cuda/decode_shapes.h"
 
 namespace engine {
 
@@ -13,13 +14,9 @@ using namespace kernels::cuda;
 
 namespace {
 
+// As in the kernels' names; null: caches that the GPU does not read.
 const char* cache_name(CacheType type) {
-  switch (type) {
-    case CacheType::f32: return "f32";
-    case CacheType::f16: return "f16";
-    case CacheType::q8_0: return "q8";
-  }
-  return "";
+  return type == CacheType::f32 ? "f32" : type == CacheType::f16 ? "f16" : type == CacheType::q8_0 ? "q8" : nullptr;
 }
 
 int element_bytes(CacheType type) { return type == CacheType::f32 ? 4 : type == CacheType::f16 ? 2 : 1; }
@@ -31,6 +28,9 @@ int64_t row_bytes_of(CacheType type, int n_heads, int dim, int n_tokens) {
 }
 
 size_t cache_bytes(CacheType type, int n_heads, int dim, int n_tokens) {
+  if (cache_name(type) == nullptr) {
+    fail(ErrorKind::unsupported, "a cache of %s is not run on the GPU; take f16 or q8_0, or --gpu off", cache_type_name(type));
+  }
   const int64_t scales = type == CacheType::q8_0 ? (whole_pages(n_tokens) * n_heads * 2 + 255) / 256 * 256 : 0;
   return size_t(row_bytes_of(type, n_heads, dim, n_tokens) + scales);
 }
@@ -146,13 +146,16 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
   p.dim_v = shape.head_dim_v;
   p.first_token = first_position - state_position_;
   p.n_queries = n_tokens;
-  p.heads_per_cta = 1;
+  const DecodeInstance* const instance =
+      cache.k_type == CacheType::f16
+          ? find_decode_instance(p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
+  p.heads_per_cta = instance ? decode_heads_per_cta(p.n_heads_q, p.n_heads_k, p.n_heads_v, instance->n_v) : 1;
 
-  // A few CTAs for each multiprocessor, and never less than a split's least, whatever the context has room for: the same
+  // Two CTAs for each multiprocessor, and never less than a split's least, whatever the context has room for: the same
   // grid then serves every step of a decoding graph.
   const int n_groups = shape.n_heads_q / p.heads_per_cta;
   const int room = int((int64_t(cache.n_ctx) + split_tokens - 1) / split_tokens);
-  const int wanted = device_.n_multiprocessors() * 4 / std::max(1, n_groups * (exact_ ? 1 : n_tokens));
+  const int wanted = device_.n_multiprocessors() * 2 / std::max(1, n_groups * (exact_ ? 1 : n_tokens));
   p.max_splits = std::clamp(wanted, 1, room);
   const size_t n_results = size_t(n_tokens) * size_t(shape.n_heads_q) * size_t(p.max_splits);
   const size_t out_bytes = n_results * size_t(shape.head_dim_v) * 4;
@@ -166,8 +169,9 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
     queue_.zero(arrived_.buffer->address(), arrived_.buffer->size_bytes());  // kernels leave them at zero
     arrived_zeroed_ = arrived_.buffer->size_bytes();
   }
-  const unsigned shared = unsigned(shape.head_dim_k + shape.head_dim_v) * 4;
-  queue_.launch("any", std::string("dq_any_") + cache_name(cache.k_type),
+  const unsigned shared = instance ? unsigned(instance->shared_bytes()) : unsigned(p.dim_k + p.dim_v) * 4;
+  const std::string name = instance ? instance->name : std::string("dq_any_") + cache_name(cache.k_type);
+  queue_.launch(instance ? "decode" : "any", name,
                 {.grid = {unsigned(p.max_splits), unsigned(n_groups), unsigned(n_tokens)}, .threads = 128, .shared_bytes = shared}, p);
 }
 

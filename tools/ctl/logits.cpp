@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/backend/choose_backend.h"
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
 #include "engine/model/sigma.h"
@@ -16,7 +17,7 @@ struct LogitsOptions {
   std::string model, isa;
   std::vector<int32_t> tokens;
   int threads = 0;
-  std::string cache;
+  std::string cache, gpu = "auto";
   bool json = true;
 };
 
@@ -41,7 +42,8 @@ void print_rows(const std::vector<float>& logits, size_t n_vocab) {
 int run_logits(const LogitsOptions& options) {
   const auto file = engine::ModelFile::open(options.model);
   const auto model = engine::SigmaModel::load(
-      file, engine::make_cpu_backend({.n_threads = options.threads, .isa = options.isa}));
+      file, engine::make_backend({.cpu = {.n_threads = options.threads, .isa = options.isa},
+                                  .gpu = engine::gpu_mode(options.gpu)}));
   const size_t n_vocab = size_t(model->config().n_vocab);
   std::vector<float> logits(options.tokens.size() * n_vocab);
   engine::KvCache cache(model->config(), std::max(1, int(options.tokens.size())), model->backend(),
@@ -63,6 +65,8 @@ void add_logits_command(Program& program) {
                       "Number format of the cache; by default f32 for models of f32 weights (exact), else f16")
       ->check(CLI::IsMember({"f32", "f16", "q8"}));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
+  command->add_option("--gpu", options->gpu, "auto: the GPU where there is one; off; require")
+      ->check(CLI::IsMember({"auto", "off", "require"}));
   command->add_flag("--json", options->json, "The only form there is");
   command->callback(chosen(program, [options] { return run_logits(*options); }));
 }

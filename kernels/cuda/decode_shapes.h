@@ -1,0 +1,50 @@
+// kernels/cuda/decode_shapes.h: which instance of the decoding attention fits a model's heads, for the host.
+#pragma once
+
+namespace kernels::cuda {
+
+struct DecodeInstance {
+  int dim_k, dim_v, n_v, tile, stages;
+  const char* name;
+  // Tiles of all stages; the warps' results lie in the same memory at the end.
+  constexpr int shared_bytes() const {
+    const int tiles = stages * tile * (dim_k + n_v * dim_v) * 2, results = 4 * 8 * dim_v * 4;
+    return tiles > results ? tiles : results;
+  }
+};
+
+inline constexpr DecodeInstance decode_instances[] = {
+#define SIGMA_DECODE(dim_k, dim_v, n_v, tile, stages) \
+  {dim_k, dim_v, n_v, tile, stages, "dq_decode_f16_k" #dim_k "_v" #dim_v "_h" #n_v},
+#include "kernels/cuda/decode_list.h"
+};
+
+// Q heads that a CTA takes: as many of those that share a K head as fit (8), so that their V heads are whole.
+// 0: no such number.
+constexpr int decode_heads_per_cta(int n_heads_q, int n_heads_k, int n_heads_v, int n_v) {
+  const int per_k = n_heads_q / n_heads_k, per_v = n_heads_q / n_heads_v;
+  for (int n = 8; n >= 1; --n) {
+    if (per_k % n != 0) continue;
+    if (n_v == 1 ? per_v % n == 0 : n == per_v * n_v) return n;
+  }
+  return 0;
+}
+static_assert(decode_heads_per_cta(32, 4, 16, 4) == 8 && decode_heads_per_cta(32, 16, 16, 1) == 2);
+static_assert(decode_heads_per_cta(9, 3, 3, 1) == 3 && decode_heads_per_cta(32, 1, 1, 1) == 8);
+
+// The instance that reads K least often; null: dq_any takes this shape.
+constexpr const DecodeInstance* find_decode_instance(int n_heads_q, int n_heads_k, int n_heads_v, int dim_k, int dim_v) {
+  const DecodeInstance* best = nullptr;
+  int most = 0;
+  for (const DecodeInstance& d : decode_instances) {
+    if (d.dim_k != dim_k || d.dim_v != dim_v) continue;
+    const int heads = decode_heads_per_cta(n_heads_q, n_heads_k, n_heads_v, d.n_v);
+    if (heads > most) {
+      most = heads;
+      best = &d;
+    }
+  }
+  return best;
+}
+
+}  // namespace kernels::cuda
