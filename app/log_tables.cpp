@@ -1,6 +1,8 @@
 #include "app/log_tables.h"
 
+#include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <vector>
@@ -13,47 +15,54 @@ using columns::Type;
 using store::LogColumn;
 
 // The log as it lies in its chunks.
-class LogTable final : public kql::Table {
+class LogTable : public kql::Table {
  public:
   explicit LogTable(std::shared_ptr<const store::LogSnapshot> log) : log_(std::move(log)) {}
   const columns::Schema& schema() const override { return store::log_schema(); }
   size_t n_chunks() const override { return log_->n_chunks(); }
   std::shared_ptr<const columns::Chunk> chunk(size_t index) const override { return log_->chunk(index); }
+  std::shared_ptr<const Column> column(size_t index, size_t column) const override {
+    return log_->column(index, static_cast<LogColumn>(column));
+  }
   bool may_hold(size_t index, size_t column, int64_t min, int64_t max) const override {
     if (column != static_cast<size_t>(LogColumn::timestamp)) return true;
     const store::ChunkInfo info = log_->info(index);
     return info.min_time != no_time && info.min_time <= max && info.max_time >= min;
   }
+  bool may_differ(size_t index, size_t column, int64_t min, int64_t max) const override {
+    if (column != static_cast<size_t>(LogColumn::timestamp)) return true;
+    const store::ChunkInfo info = log_->info(index);
+    return !info.all_timed || info.min_time < min || info.max_time > max;
+  }
+  bool may_hold_text(size_t index, size_t column, std::string_view text) const override {
+    if (column != static_cast<size_t>(LogColumn::level)) return true;
+    const auto* level = std::find(std::begin(level_names), std::end(level_names), text);
+    return level != std::end(level_names) && (log_->info(index).levels >> (level - level_names) & 1) != 0;
+  }
   RowId first_row(size_t index) const override { return log_->info(index).first_row; }
   std::optional<size_t> n_rows(size_t index) const override { return log_->info(index).n_rows; }
 
- private:
+ protected:
   std::shared_ptr<const store::LogSnapshot> log_;
 };
 
-// The records of one source. A chunk in which others stand too is copied without them.
-class SourceTable final : public kql::Table {
+// The records of one source.
+class SourceTable final : public LogTable {
  public:
-  SourceTable(std::shared_ptr<const store::LogSnapshot> log, uint32_t source) : log_(std::move(log)), source_(source) {}
-  const columns::Schema& schema() const override { return store::log_schema(); }
-  size_t n_chunks() const override { return log_->n_chunks(); }
-  std::shared_ptr<const columns::Chunk> chunk(size_t index) const override {
-    std::shared_ptr<const columns::Chunk> all = log_->chunk(index);
-    const Column& source = all->columns[static_cast<size_t>(LogColumn::source_id)];
-    std::vector<uint32_t> rows;
-    for (size_t row = 0; row < all->n_rows; ++row) {
-      if (source.i64(row) == source_) rows.push_back(static_cast<uint32_t>(row));
+  SourceTable(std::shared_ptr<const store::LogSnapshot> log, uint32_t source) : LogTable(std::move(log)), source_(source) {}
+  std::shared_ptr<const std::vector<uint32_t>> rows_of(size_t index) const override {
+    const auto source = log_->column(index, LogColumn::source_id);
+    const std::vector<int64_t>& ids = source->i64s();
+    if (std::all_of(ids.begin(), ids.end(), [this](int64_t id) { return id == source_; })) return nullptr;
+    auto rows = std::make_shared<std::vector<uint32_t>>();
+    for (size_t row = 0; row < ids.size(); ++row) {
+      if (ids[row] == source_) rows->push_back(static_cast<uint32_t>(row));
     }
-    if (rows.size() == all->n_rows) return all;
-    auto own = std::make_shared<columns::Chunk>();
-    own->n_rows = rows.size();
-    for (const Column& column : all->columns) own->columns.push_back(column.take(rows));
-    return own;
+    return rows;
   }
 
  private:
-  std::shared_ptr<const store::LogSnapshot> log_;
-  uint32_t source_;
+  int64_t source_;
 };
 
 // "nginx-access.log" -> "nginx_access_log"; a name that starts with a digit gets an underscore.
@@ -135,7 +144,7 @@ kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log) {
     const std::string base = identifier(source.name);
     std::string name = base;
     for (int n = 2; !taken.insert(name).second; ++n) name = base + "_" + std::to_string(n);
-    tables.add(name, std::make_shared<SourceTable>(log, source.id), "records of " + (source.path.empty() ? source.name : source.path));
+    tables.add(name, std::make_shared<SourceTable>(log, source.id), "records of " + (source.path.empty() ? source.name : source.path), "Logs");
   }
   return tables;
 }

@@ -349,7 +349,10 @@ NodePtr Binder::datatable(const Expr& e, const EnvPtr& env) {
 std::vector<std::pair<std::string, NodePtr>> Binder::tables_like(const std::string& pattern, const EnvPtr& env) {
   std::vector<std::pair<std::string, NodePtr>> legs;
   for (const std::string& name : tables_.names()) {
-    if (matches_wildcard(pattern, name)) legs.emplace_back(name, make_scan(tables_.find(name)->table));
+    const TableEntry& entry = *tables_.find(name);
+    // Rows that another of these tables gives are not given twice.
+    const bool twice = !entry.part_of.empty() && matches_wildcard(pattern, entry.part_of) && tables_.find(entry.part_of);
+    if (matches_wildcard(pattern, name) && !twice) legs.emplace_back(name, make_scan(entry.table));
   }
   for (Env* at = env.get(); at; at = at->parent.get()) {
     for (auto& [name, entry] : at->entries) {

@@ -93,6 +93,7 @@ class Binder {
   NodePtr op_project_rename(const Operator& op, NodePtr input);
   NodePtr op_project_reorder(const Operator& op, NodePtr input);
   NodePtr op_take(const Operator& op, NodePtr input, const EnvPtr& env);
+  std::vector<SortKey> sort_keys(const Operator& op, const Node& input, const EnvPtr& env);
   NodePtr op_sort(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_summarize(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_distinct(const Operator& op, NodePtr input, const EnvPtr& env);

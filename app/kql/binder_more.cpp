@@ -257,17 +257,20 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
 // ---------------------------------------------------------------- scan
 
 NodePtr Binder::op_scan(const Operator& o, NodePtr input, const EnvPtr& env) {
-  if (!o.by.empty() || !o.on.empty()) fail(o.keyword, "scan with order by or partition by is not supported here", "sort before it, and use partition");
-  if (o.param("with_match_id")) fail(o.keyword, "scan with_match_id is not supported here");
+  if (!o.by.empty()) input = make_sort(input, sort_keys(o, *input, env));
+  ScanPlan plan_of_all;
+  Scope row_scope;
+  row_scope.schema = &input->schema;
+  row_scope.env = env;
+  for (const ExprPtr& key : o.on) plan_of_all.partition.push_back(expr(*key, row_scope));
   columns::Schema schema = input->schema;
-  std::vector<Value> initial;
   for (const ColumnDecl& c : o.columns) {
     const Type type = type_named(c.type, o.keyword);
     Value value = Value::none(type);
     for (const ExprPtr& e : o.exprs) {
       if (e->names[0] == c.name) value = convert(e->value, type);
     }
-    initial.push_back(value);
+    plan_of_all.initial.push_back(value);
     schema.push_back({unique_name(c.name, schema), type});
   }
   // A step sees the row, and every step's state as step.column: laid out behind each other.
@@ -295,10 +298,10 @@ NodePtr Binder::op_scan(const Operator& o, NodePtr input, const EnvPtr& env) {
   Scope scope;
   scope.schema = &seen;
   scope.env = env;
-  std::vector<ScanStepPlan> steps;
   for (const ScanStep& step : o.steps) {
-    if (step.optional) fail(o.keyword, "optional scan steps are not supported here");
     ScanStepPlan plan;
+    plan.name = step.name;
+    plan.optional = step.optional;
     const ExprPtr c = rewrite(rewrite, *step.condition);
     plan.condition = condition(*c, scope);
     for (const ExprPtr& a : step.assignments) {
@@ -309,9 +312,20 @@ NodePtr Binder::op_scan(const Operator& o, NodePtr input, const EnvPtr& env) {
     }
     plan.output_last = step.output == "last";
     plan.output_none = step.output == "none";
-    steps.push_back(std::move(plan));
+    if (!step.output.empty() && step.output != "all" && !plan.output_last && !plan.output_none) {
+      error(o.keyword, "'" + step.output + "' is not an output of a scan step", "write output=all, last or none");
+    }
+    plan_of_all.steps.push_back(std::move(plan));
   }
-  return make_scan_steps(std::move(input), std::move(schema), std::move(initial), std::move(steps), {});
+  columns::Schema out = schema;
+  const auto add_column = [&](const char* param, Type type) {
+    const Expr* name = o.param(param);
+    if (name) out.push_back({unique_name(name->name.empty() ? to_text(name->value) : name->name, out), type});
+    return name != nullptr;
+  };
+  plan_of_all.match_id = add_column("with_match_id", Type::int64);
+  plan_of_all.step_name = add_column("with_step_name", Type::string);
+  return make_scan_steps(std::move(input), std::move(out), std::move(plan_of_all));
 }
 
 // ---------------------------------------------------------------- evaluate

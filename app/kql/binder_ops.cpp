@@ -260,11 +260,11 @@ NodePtr Binder::op_take(const Operator& o, NodePtr input, const EnvPtr& env) {
   return make_take(std::move(input), static_cast<uint64_t>(count_of(*o.count, env, "take")));
 }
 
-NodePtr Binder::op_sort(const Operator& o, NodePtr input, const EnvPtr& env) {
+std::vector<SortKey> Binder::sort_keys(const Operator& o, const Node& input, const EnvPtr& env) {
   Scope scope;
-  scope.schema = &input->schema;
+  scope.schema = &input.schema;
   scope.env = env;
-  scope.ordered = input->ordered;
+  scope.ordered = input.ordered;
   std::vector<SortKey> keys;
   for (const ExprPtr& e : o.by) {
     SortKey key;
@@ -273,6 +273,11 @@ NodePtr Binder::op_sort(const Operator& o, NodePtr input, const EnvPtr& env) {
     key.nulls_first = e->nulls == Expr::Nulls::none ? !key.descending : e->nulls == Expr::Nulls::first;
     keys.push_back(std::move(key));
   }
+  return keys;
+}
+
+NodePtr Binder::op_sort(const Operator& o, NodePtr input, const EnvPtr& env) {
+  std::vector<SortKey> keys = sort_keys(o, *input, env);
   const uint64_t limit = o.op == "top" ? static_cast<uint64_t>(count_of(*o.count, env, "top")) : UINT64_MAX;
   return make_sort(std::move(input), std::move(keys), limit);
 }

@@ -86,6 +86,11 @@ BoundPtr bound_column(size_t column, Type type, Span span) {
 
 bool is_constant(const Bound& e) { return e.kind == Bound::Kind::constant; }
 
+bool is_pure(const Bound& e) {
+  if (e.kind == Bound::Kind::call && (e.function->flags & impure)) return false;
+  return std::all_of(e.args.begin(), e.args.end(), [](const BoundPtr& arg) { return is_pure(*arg); });
+}
+
 void collect_columns(const Bound& e, std::vector<size_t>& out) {
   if (e.kind == Bound::Kind::column) {
     const auto at = std::lower_bound(out.begin(), out.end(), e.column);
@@ -198,10 +203,23 @@ ColumnPtr Evaluator::column(const Bound& e, const Batch& batch) {
 
 Rows Evaluator::filter(const Bound& e, const Batch& batch) {
   const Vec v = eval(e, batch);
-  Rows rows;
-  for (size_t row = 0; row < batch.n_rows(); ++row) {
-    if (!v.is_null(row) && v.column->i64(v.at(row)) != 0) rows.push_back(static_cast<uint32_t>(row));
+  const size_t n = batch.n_rows();
+  Rows rows(n);
+  if (v.constant) {
+    const bool all = !v.is_null(0) && v.column->i64(0) != 0;
+    for (size_t row = 0; row < n; ++row) rows[row] = static_cast<uint32_t>(row);
+    if (!all) rows.clear();
+    return rows;
   }
+  // Every row is written, and stays where it is true: no branch to mispredict.
+  const std::vector<int64_t>& values = v.column->i64s();
+  const std::vector<uint8_t>& valid = v.column->valid();
+  size_t n_kept = 0;
+  for (size_t row = 0; row < n; ++row) {
+    rows[n_kept] = static_cast<uint32_t>(row);
+    n_kept += values[row] != 0 && (valid.empty() || valid[row] != 0);
+  }
+  rows.resize(n_kept);
   return rows;
 }
 

@@ -30,6 +30,7 @@ struct Bound {
 BoundPtr bound_constant(Value value, Span span = {});
 BoundPtr bound_column(size_t column, Type type, Span span = {});
 bool is_constant(const Bound& e);
+bool is_pure(const Bound& e);  // the same value for the same row, whenever and wherever
 void collect_columns(const Bound& e, std::vector<size_t>& out);  // sorted, each once
 
 // A column of values, or one value that stands for every row.

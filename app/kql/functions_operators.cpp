@@ -279,20 +279,6 @@ Vec times_vec(CallState& s, std::span<const Vec> a, size_t n) {
 
 using Match = bool (*)(std::string_view text, std::string_view part);
 
-template <Match match, bool negated>
-void text_row(CallState&, Args a, Value& out) {
-  out.i = match(to_text(a[0]), to_text(a[1])) != negated;
-}
-template <Match match, bool negated>
-Vec text_vec(CallState&, std::span<const Vec> args, size_t n) {
-  const Column &a = *args[0].column, &b = *args[1].column;
-  if (a.type() != Type::string || b.type() != Type::string || !args[1].constant) return {};
-  const std::string part(b.text(0));
-  std::vector<int64_t> out(n);
-  for (size_t k = 0; k < n; ++k) out[k] = match(a.text(args[0].at(k)), part) != negated;
-  return {share(Column::from_i64(Type::boolean, std::move(out))), false};
-}
-
 bool m_has(std::string_view t, std::string_view p) { return contains_term(t, p, true); }
 bool m_has_cs(std::string_view t, std::string_view p) { return contains_term(t, p, false); }
 bool m_prefix(std::string_view t, std::string_view p) { return contains_prefix(t, p, true); }
@@ -307,19 +293,47 @@ bool m_ends(std::string_view t, std::string_view p) { return ends_with(t, p, tru
 bool m_ends_cs(std::string_view t, std::string_view p) { return ends_with(t, p, false); }
 bool m_equals(std::string_view t, std::string_view p) { return equals_ignoring_case(t, p); }
 
+// Those that search the whole column at once.
+struct Search {
+  TextMatch how;
+  bool ignore_case;
+};
+constexpr std::optional<Search> search_of(Match match) {
+  if (match == m_has || match == m_has_cs) return Search{TextMatch::has, match == m_has};
+  if (match == m_prefix || match == m_prefix_cs) return Search{TextMatch::hasprefix, match == m_prefix};
+  if (match == m_suffix || match == m_suffix_cs) return Search{TextMatch::hassuffix, match == m_suffix};
+  if (match == m_contains || match == m_contains_cs) return Search{TextMatch::contains, match == m_contains};
+  return std::nullopt;
+}
+
+template <Match match, bool negated>
+void text_row(CallState&, Args a, Value& out) {
+  out.i = match(to_text(a[0]), to_text(a[1])) != negated;
+}
+template <Match match, bool negated>
+Vec text_vec(CallState&, std::span<const Vec> args, size_t n) {
+  const Column &a = *args[0].column, &b = *args[1].column;
+  if (a.type() != Type::string || b.type() != Type::string || !args[1].constant) return {};
+  const std::string part(b.text(0));
+  if (const std::optional<Search> search = search_of(match); search && !args[0].constant) {
+    std::vector<int64_t> found = match_rows(a, part, search->how, search->ignore_case);
+    if (negated) {
+      for (int64_t& f : found) f = !f;
+    }
+    return {share(Column::from_i64(Type::boolean, std::move(found))), false};
+  }
+  std::vector<int64_t> out(n);
+  for (size_t k = 0; k < n; ++k) out[k] = match(a.text(args[0].at(k)), part) != negated;
+  return {share(Column::from_i64(Type::boolean, std::move(out))), false};
+}
+
 void matches_regex(CallState& s, Args a, Value& out) {
   out.i = re2::RE2::PartialMatch(to_text(a[0]), compiled(s, to_text(a[1])));
 }
-Vec matches_regex_vec(CallState& s, std::span<const Vec> args, size_t n) {
+Vec matches_regex_vec(CallState& s, std::span<const Vec> args, size_t) {
   const Column& a = *args[0].column;
-  if (a.type() != Type::string || !args[1].constant) return {};
-  const re2::RE2& regex = compiled(s, std::string(args[1].column->text(0)));
-  std::vector<int64_t> out(n);
-  for (size_t k = 0; k < n; ++k) {
-    const std::string_view text = a.text(args[0].at(k));
-    out[k] = re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
-  }
-  return {share(Column::from_i64(Type::boolean, std::move(out))), false};
+  if (a.type() != Type::string || !args[1].constant || args[0].constant) return {};
+  return {share(Column::from_i64(Type::boolean, match_regex_rows(s, a, std::string(args[1].column->text(0))))), false};
 }
 
 // ---------------------------------------------------------------- lists
@@ -424,20 +438,11 @@ Vec has_list_vec(CallState&, std::span<const Vec> args, size_t n) {
     values.push_back(get(*args[k].column, 0));
   }
   if (args[0].column->type() != Type::string) return {};
-  std::vector<std::string> terms;
-  for (const Value& v : items(values)) terms.push_back(to_text(v));
-  std::vector<int64_t> out(n);
-  for (size_t row = 0; row < n; ++row) {
-    const std::string_view text = args[0].column->text(args[0].at(row));
-    bool result = all;
-    for (const std::string& term : terms) {
-      const bool hit = contains_term(text, term, true);
-      if (hit != all) {
-        result = hit;
-        break;
-      }
-    }
-    out[row] = result;
+  if (args[0].constant) return {};
+  std::vector<int64_t> out(n, all);
+  for (const Value& v : items(values)) {
+    const std::vector<int64_t> found = match_rows(*args[0].column, to_text(v), TextMatch::has, true);
+    for (size_t row = 0; row < n; ++row) out[row] = all ? out[row] & found[row] : out[row] | found[row];
   }
   return {share(Column::from_i64(Type::boolean, std::move(out))), false};
 }

@@ -2,6 +2,7 @@
 // can be shared by everything that names it. open() gives a stream of batches; a parent pulls from
 // its child. Making a filter pushes it down to the scan where it can.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,7 @@ class ExecContext {
   std::map<int, Batch> slots;    // tables of mv-apply and partition, by slot number
 
  private:
-  size_t used_bytes_ = 0;
+  std::atomic<size_t> used_bytes_ = 0;
 };
 
 class Stream {
@@ -38,6 +39,15 @@ class Stream {
   virtual ~Stream() = default;
   // The next rows, or false at the end. An empty batch is allowed.
   virtual bool next(Batch& out) = 0;
+};
+
+// Chunks that can be read on several threads, each with its own evaluator.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  virtual size_t n_chunks() const = 0;
+  // False where the chunk has no rows to give.
+  virtual bool read(size_t chunk, Evaluator& evaluator, Batch& out) const = 0;
 };
 
 class Node;
@@ -48,6 +58,13 @@ class Node {
   virtual std::unique_ptr<Stream> open(ExecContext& context) const = 0;
   // A node that does the filtering itself, or null.
   virtual NodePtr with_filter(const BoundPtr&) const { return nullptr; }
+  // A node that gives only its first rows, or null: sort, of which top is a part.
+  virtual NodePtr with_limit(uint64_t) const { return nullptr; }
+  // Where each batch of this node comes from one batch of a child through apply() alone, in any order
+  // and on any thread: that child. Otherwise null.
+  virtual const Node* mapped_child() const { return nullptr; }
+  virtual void apply(Batch&, Evaluator&) const {}
+  virtual std::unique_ptr<ChunkSource> chunks(ExecContext&) const { return nullptr; }
 
   columns::Schema schema;
   bool ordered = false;          // rows come in a set order: after sort, top, range, serialize
@@ -126,12 +143,20 @@ struct SeriesPlan {
 NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan);
 
 struct ScanStepPlan {
+  std::string name;
   BoundPtr condition;
   std::vector<std::pair<size_t, BoundPtr>> assignments;  // declared column, value
-  bool output_last = false, output_none = false;
+  bool output_last = false, output_none = false, optional = false;
 };
-// Sequences of rows that go through steps; state columns follow the child's in the scope of a step.
-NodePtr make_scan_steps(NodePtr child, columns::Schema schema, std::vector<Value> initial, std::vector<ScanStepPlan> steps,
-                        std::vector<BoundPtr> partition);
+// Sequences of rows that go through steps. Columns of schema: the child's, the declared ones, then a
+// match's number and a step's name where they are asked for. In a step's expressions the columns are
+// the child's and the declared ones, then those of each step's state.
+struct ScanPlan {
+  std::vector<Value> initial;        // of the declared columns
+  std::vector<ScanStepPlan> steps;
+  std::vector<BoundPtr> partition;   // each combination of these has its own sequences
+  bool match_id = false, step_name = false;
+};
+NodePtr make_scan_steps(NodePtr child, columns::Schema schema, ScanPlan plan);
 
 }  // namespace app::kql

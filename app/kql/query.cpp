@@ -61,7 +61,15 @@ void collect(const Node& plan, ExecContext& context, ResultTable& result) {
 
 }  // namespace
 
+std::shared_ptr<const columns::Column> Table::column(size_t index, size_t column) const {
+  const std::shared_ptr<const columns::Chunk> all = chunk(index);
+  return {all, &all->columns[column]};
+}
+std::shared_ptr<const std::vector<uint32_t>> Table::rows_of(size_t) const { return nullptr; }
 bool Table::may_hold(size_t, size_t, int64_t, int64_t) const { return true; }
+bool Table::may_differ(size_t, size_t, int64_t, int64_t) const { return true; }
+bool Table::may_hold_word(size_t, size_t, std::string_view) const { return true; }
+bool Table::may_hold_text(size_t, size_t, std::string_view) const { return true; }
 RowId Table::first_row(size_t) const { return no_row; }
 std::optional<size_t> Table::n_rows(size_t) const { return std::nullopt; }
 
@@ -69,8 +77,8 @@ std::shared_ptr<const Table> make_memory_table(columns::Schema schema, std::vect
   return std::make_shared<MemoryTable>(std::move(schema), std::move(chunks));
 }
 
-void Tables::add(std::string name, std::shared_ptr<const Table> table, std::string about) {
-  entries_[std::move(name)] = {std::move(table), std::move(about)};
+void Tables::add(std::string name, std::shared_ptr<const Table> table, std::string about, std::string part_of) {
+  entries_[std::move(name)] = {std::move(table), std::move(about), std::move(part_of)};
 }
 
 const TableEntry* Tables::find(std::string_view name) const {

@@ -31,11 +31,22 @@ class Table {
   virtual const columns::Schema& schema() const = 0;
   virtual size_t n_chunks() const = 0;
   virtual std::shared_ptr<const columns::Chunk> chunk(size_t index) const = 0;
+  // One column of a chunk: what a query reads, so that a table decodes no more than that.
+  virtual std::shared_ptr<const columns::Column> column(size_t index, size_t column) const;
+  // The rows of the chunk that are this table's, or null: all of them.
+  virtual std::shared_ptr<const std::vector<uint32_t>> rows_of(size_t index) const;
   // False only where no row of the chunk has a value of that column (i64 storage) in [min, max].
   virtual bool may_hold(size_t index, size_t column, int64_t min, int64_t max) const;
   // Row id of the chunk's first row, no_row for tables that are not the log.
   virtual RowId first_row(size_t index) const;
-  // Rows in the chunk without reading it, or none.
+  // False only where no row has a null in that column, and every value is in [min, max].
+  virtual bool may_differ(size_t index, size_t column, int64_t min, int64_t max) const;
+  // False only where no row's text in that column holds this word, in whatever case. A word is a run
+  // of ASCII letters and digits that stands between other characters.
+  virtual bool may_hold_word(size_t index, size_t column, std::string_view word) const;
+  // False only where no row of the chunk has this text in that column.
+  virtual bool may_hold_text(size_t index, size_t column, std::string_view text) const;
+  // Rows in the chunk (before rows_of) without reading it, or none.
   virtual std::optional<size_t> n_rows(size_t index) const;
 };
 
@@ -46,11 +57,12 @@ std::shared_ptr<const Table> make_memory_table(
 struct TableEntry {
   std::shared_ptr<const Table> table;
   std::string about;  // one line for the schema tree
+  std::string part_of;  // the table whose rows these are too: search, find and union * read them once
 };
 
 class Tables {
  public:
-  void add(std::string name, std::shared_ptr<const Table> table, std::string about = {});
+  void add(std::string name, std::shared_ptr<const Table> table, std::string about = {}, std::string part_of = {});
   const TableEntry* find(std::string_view name) const;  // null where there is none; case counts
   std::vector<std::string> names() const;               // sorted
 

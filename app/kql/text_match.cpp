@@ -159,6 +159,10 @@ const re2::RE2& compiled(CallState& state, const std::string& pattern) {
   return *static_cast<const re2::RE2*>(state.cache.get());
 }
 
+bool matches_pattern(CallState& state, std::string_view text, const std::string& pattern) {
+  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled(state, pattern));
+}
+
 std::string lower_text(std::string_view text) { return change_case(text, to_lower); }
 std::string upper_text(std::string_view text) { return change_case(text, to_upper); }
 

@@ -96,6 +96,7 @@ void ChunkBuilder::add(const Record& record) {
   ChunkInfo& info = meta_.info;
   ++info.n_rows;
   info.levels |= 1u << level;
+  info.all_timed = (info.n_rows == 1 || info.all_timed) && record.time != no_time;
   if (record.time == no_time) return;
   if (info.min_time == no_time || record.time < info.min_time) info.min_time = record.time;
   if (info.max_time == no_time || record.time > info.max_time) info.max_time = record.time;

@@ -1,5 +1,9 @@
 #include "app/store/chunk_reader.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 namespace app::store {
 namespace {
 
@@ -15,10 +19,16 @@ uint64_t size_of(const columns::Chunk& chunk) {
   return size;
 }
 
+uint64_t default_budget() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  const uint64_t memory = pages > 0 && page_bytes > 0 ? uint64_t(pages) * uint64_t(page_bytes) : 0;
+  return std::clamp<uint64_t>(memory / 6, 256ull << 20, 4ull << 30);
+}
+
 }  // namespace
 
 ChunkReader::ChunkReader(std::unique_ptr<ChunkStorage> storage, uint64_t cache_bytes)
-    : storage_(std::move(storage)), budget_(cache_bytes) {}
+    : storage_(std::move(storage)), budget_(cache_bytes != 0 ? cache_bytes : default_budget()) {}
 
 std::shared_ptr<const columns::Chunk> ChunkReader::chunk(ChunkEntry& entry, LogColumnSet wanted) {
   {

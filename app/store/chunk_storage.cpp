@@ -33,6 +33,9 @@ std::vector<LineRange> decode_lines(std::string_view bytes) {
   return ranges;
 }
 
+// The column `levels` has a bit more: every row of the chunk has a time.
+constexpr uint32_t all_timed_bit = 1u << 31;
+
 class MemoryStorage : public ChunkStorage {
  public:
   bool keeps_tail() const override { return false; }
@@ -121,7 +124,7 @@ void DatabaseStorage::write_chunks(const LogWrite& write) {
     const ChunkInfo& info = encoded.meta.info;
     const std::string lines = encode_lines(encoded.meta.lines);
     chunk.with(session_, uint64_t{number++}, uint64_t{info.first_row}, uint64_t{info.n_rows},
-               info.min_time, info.max_time, info.levels);
+               info.min_time, info.max_time, info.levels | (info.all_timed ? all_timed_bit : 0));
     chunk.bind_blob(8, lines).run();
     const int64_t id = writable_.last_insert_id();
     for (const LogPart& part : encoded.parts) {
@@ -234,7 +237,8 @@ std::vector<ChunkMeta> load_chunks(const Database& database, int64_t session) {
                  .n_rows = select.u64(2),
                  .min_time = select.i64(3),
                  .max_time = select.i64(4),
-                 .levels = static_cast<uint32_t>(select.i64(5))};
+                 .levels = static_cast<uint32_t>(select.i64(5)) & ~all_timed_bit,
+                 .all_timed = (static_cast<uint32_t>(select.i64(5)) & all_timed_bit) != 0};
     meta.lines = decode_lines(select.blob(6));
     if (select.u64(0) != chunks.size() || meta.info.first_row != expected || meta.info.n_rows == 0 ||
         meta.info.n_rows > columns::chunk_rows) {

@@ -9,7 +9,7 @@
 namespace app::store {
 namespace {
 
-const columns::Column& column(const columns::Chunk& chunk, LogColumn which) {
+const columns::Column& column_of(const columns::Chunk& chunk, LogColumn which) {
   return chunk.columns[static_cast<size_t>(which)];
 }
 
@@ -30,6 +30,11 @@ const columns::Schema& log_schema() {
 std::shared_ptr<const columns::Chunk> LogSnapshot::partial_chunk(size_t chunk_number,
                                                                  LogColumnSet) const {
   return chunk(chunk_number);
+}
+
+std::shared_ptr<const columns::Column> LogSnapshot::column(size_t chunk_number, LogColumn which) const {
+  const auto some = partial_chunk(chunk_number, column_bit(which));
+  return {some, &some->columns[static_cast<size_t>(which)]};
 }
 
 bool LogSnapshot::may_hold_line(size_t, uint32_t, uint64_t) const { return true; }
@@ -81,9 +86,9 @@ std::optional<RowId> LogSnapshot::find_line(uint32_t source, uint64_t line) cons
   for (size_t number = 0; number < n_chunks(); ++number) {
     if (!may_hold_line(number, source, line)) continue;
     const auto chunk = partial_chunk(number, needed);
-    const std::vector<int64_t>& lines = column(*chunk, LogColumn::line).i64s();
-    const std::vector<int64_t>& n_lines = column(*chunk, LogColumn::n_lines).i64s();
-    const std::vector<int64_t>& sources = column(*chunk, LogColumn::source_id).i64s();
+    const std::vector<int64_t>& lines = column_of(*chunk, LogColumn::line).i64s();
+    const std::vector<int64_t>& n_lines = column_of(*chunk, LogColumn::n_lines).i64s();
+    const std::vector<int64_t>& sources = column_of(*chunk, LogColumn::source_id).i64s();
     for (size_t row = 0; row < chunk->n_rows; ++row) {
       const auto first = static_cast<uint64_t>(lines[row]);
       if (sources[row] != int64_t{source} || line < first) continue;

@@ -49,6 +49,7 @@ struct ChunkInfo {
   size_t n_rows = 0;
   Ticks min_time = no_time, max_time = no_time;  // of rows that have one; no_time: none has
   uint32_t levels = 0;                           // bit l set: some row has Level l
+  bool all_timed = false;                        // true: every row is known to have a time
 };
 
 // One row, copied out.
@@ -77,6 +78,8 @@ class LogSnapshot {
   // their text does not.
   virtual std::shared_ptr<const columns::Chunk> partial_chunk(size_t chunk,
                                                               LogColumnSet wanted) const;
+  // One column of a chunk, and no more decoded for it than that.
+  std::shared_ptr<const columns::Column> column(size_t chunk, LogColumn which) const;
   virtual const std::vector<Source>& sources() const = 0;
   virtual const std::vector<Template>& templates() const = 0;  // as of this snapshot; may be empty
   // False where the chunk certainly has no part of this line; costs no decoding.
@@ -102,7 +105,8 @@ class LogStore {
 };
 
 struct LogStoreOptions {
-  uint64_t cache_bytes = 512ull << 20;  // decoded chunks kept for reading
+  uint64_t cache_bytes = 0;             // decoded chunks kept for reading; 0: a sixth of the
+                                        // machine's memory, 256 MiB at least, 4 GiB at most
   int flush_interval_ms = 400;          // the longest that an appended row waits to be written
   int zstd_level = 1;
 };

@@ -11,6 +11,7 @@
 #include "app/kql/query.h"
 #include "app/log_tables.h"
 #include "app/settings.h"
+#include "app/store/database.h"
 #include "app/store/log_store.h"
 #include "engine/base/error.h"
 #include "tools/ctl/command.h"
@@ -139,7 +140,7 @@ int batch(std::istream& in, const app::kql::Tables& tables) {
       if (!result.failed()) {
         std::string columns;
         for (const auto& c : result.columns) columns += (columns.empty() ? "" : ",") + quoted(c.name);
-        std::cout << "{\"id\":" << id << ",\"columns\":[" << columns << "],\"rows\":" << rows_json(result) << "}\n" << std::flush;
+        std::cout << "{\"id\":" << id << ",\"columns\":[" << columns << "],\"rows\":" << rows_json(result) << ",\"seconds\":" << result.seconds << "}\n" << std::flush;
         continue;
       }
       error = error_json(text, result.diagnostics[0]);
@@ -161,6 +162,10 @@ std::string result_json(const ResultTable& result) {
   return "\"columns\":[" + columns + "],\"rows\":" + rows_json(result);
 }
 
+app::kql::Tables load_session_tables(const app::store::Database& database, int64_t session) {
+  return app::make_log_tables(app::store::load_log_snapshot(database, session));
+}
+
 app::kql::Tables load_tables(const std::vector<std::string>& paths) {
   if (paths.empty()) return {};
   const std::unique_ptr<app::store::LogStore> store = app::store::make_memory_log_store();
@@ -176,14 +181,21 @@ void add_query(Program& program) {
     std::string kql, format = "table";
     std::vector<std::string> paths;
     bool batch = false;
+    int64_t session = 0;
   };
   const auto options = std::make_shared<Options>();
   query->add_option("PATH", options->paths, "Logs: files, folders, archives, or - for standard input");
   query->add_option("--kql", options->kql, "The query, such as: Logs | where Level == 'ERROR' | count");
   query->add_option("--format", options->format, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   query->add_flag("--batch", options->batch, "Read queries from standard input, one {\"id\", \"query\"} a line");
-  query->callback(chosen(program, [options] {
-    const app::kql::Tables tables = load_tables(options->paths);
+  query->add_option("--session", options->session, "Query a stored session (see sigmactl session list) instead of files");
+  query->callback(chosen(program, [options, &program] {
+    std::unique_ptr<app::store::Database> database;
+    if (options->session != 0) {
+      const std::string folder = program.data_folder.empty() ? app::default_data_folder() : program.data_folder;
+      database = std::make_unique<app::store::Database>(folder + "/sigmadesk.db", app::store::DatabaseOptions{.read_only = true});
+    }
+    const app::kql::Tables tables = database ? load_session_tables(*database, options->session) : load_tables(options->paths);
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
     const ResultTable result = app::kql::run(options->kql, tables, {});

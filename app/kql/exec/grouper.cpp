@@ -1,5 +1,6 @@
 #include "app/kql/exec/grouper.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace app::kql {
@@ -58,55 +59,128 @@ void IntTable::grow() {
   }
 }
 
+// --- texts
+
+namespace {
+
+uint64_t load(const char* at, size_t n) {
+  uint64_t word = 0;
+  std::memcpy(&word, at, n);
+  return word;
+}
+
+uint64_t hash_of(std::string_view text) {
+  uint64_t h = text.size() * 0x9E3779B97F4A7C15ull;
+  const char* at = text.data();
+  size_t left = text.size();
+  for (; left > 8; at += 8, left -= 8) h = mix(h ^ load(at, 8));
+  return left > 0 ? mix(h ^ load(at, left)) : mix(h);
+}
+
+}  // namespace
+
+size_t TextTable::place(std::string_view text, uint64_t hash) const {
+  const size_t mask = slots_.size() - 1;
+  const auto high = static_cast<uint32_t>(hash >> 32);
+  for (size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.number == none || (slot.hash == high && texts_[slot.number] == text)) return at;
+  }
+}
+
+uint32_t TextTable::find(std::string_view text) const { return slots_[place(text, hash_of(text))].number; }
+
+uint32_t TextTable::insert(std::string_view text) {
+  if (texts_.size() * 2 >= slots_.size()) grow();
+  const uint64_t hash = hash_of(text);
+  Slot& slot = slots_[place(text, hash)];
+  if (slot.number == none) {
+    slot = {static_cast<uint32_t>(hash >> 32), size()};
+    texts_.push_back(keep(text));
+  }
+  return slot.number;
+}
+
+// Texts lie in blocks that grow with their number.
+std::string_view TextTable::keep(std::string_view text) {
+  if (text.size() > room_) {
+    room_ = std::max(text.size(), std::clamp<size_t>(n_bytes_, 4096, 1 << 20));
+    blocks_.push_back(std::make_unique<char[]>(room_));
+    free_ = blocks_.back().get();
+    n_bytes_ += room_;
+  }
+  char* const at = free_;
+  text.copy(at, text.size());
+  free_ += text.size();
+  room_ -= text.size();
+  return {at, text.size()};
+}
+
+void TextTable::grow() {
+  slots_.assign(slots_.size() * 2, Slot());
+  const size_t mask = slots_.size() - 1;
+  for (uint32_t number = 0; number < texts_.size(); ++number) {
+    const uint64_t hash = hash_of(texts_[number]);
+    size_t at = hash & mask;
+    while (slots_[at].number != none) at = (at + 1) & mask;
+    slots_[at] = {static_cast<uint32_t>(hash >> 32), number};
+  }
+}
+
+// --- values
+
 uint32_t ValueTable::number_text(std::string_view text, bool lookup_only) {
-  const auto at = text_numbers_.find(text);
-  if (at != text_numbers_.end()) return at->second;
-  if (lookup_only) return none;
-  texts_.emplace_back(text);
-  text_bytes_ += text.size() + 96;
-  const auto number = static_cast<uint32_t>(texts_.size());  // 0 is null
-  text_numbers_.emplace(texts_.back(), number);
-  return number;
+  const uint32_t number = lookup_only ? texts_.find(text) : texts_.insert(text);
+  return number == none ? none : number + 1;  // 0 is null
 }
 
 void ValueTable::number(const Vec& values, size_t n_rows, Rows& out, bool lookup_only) {
   const columns::Column& column = *values.column;
   out.resize(n_rows);
-  if (!columns::is_text(column.type())) {
-    uint64_t last_key = 0;
-    uint32_t last = none;
-    bool any = false;
-    for (size_t row = 0; row < n_rows; ++row) {
-      const uint64_t key = bits_of(column, values.at(row));
-      if (!any || key != last_key) {  // equal neighbours are common: bins of time
-        last = lookup_only ? integers_.find(key) : integers_.insert(key);
-        last_key = key;
-        any = true;
-      }
-      out[row] = last;
-    }
-    return;
-  }
-  if (column.is_dictionary() && !lookup_only) {
-    if (dictionary_ != column.dictionary()) {
-      dictionary_ = column.dictionary();
-      dictionary_numbers_.assign(dictionary_->values.size(), none);
-    }
-    for (size_t row = 0; row < n_rows; ++row) {
-      const size_t at = values.at(row);
-      if (column.is_null(at)) {
-        out[row] = 0;
-        continue;
-      }
-      uint32_t& number = dictionary_numbers_[column.codes()[at]];
-      if (number == none) number = number_text(dictionary_->values[column.codes()[at]], false);
-      out[row] = number;
-    }
-    return;
-  }
+  if (!columns::is_text(column.type())) return number_integers(values, n_rows, out, lookup_only);
+  if (column.is_dictionary()) return number_codes(values, n_rows, out, lookup_only);
   for (size_t row = 0; row < n_rows; ++row) {
     const size_t at = values.at(row);
     out[row] = column.is_null(at) ? 0 : number_text(column.text(at), lookup_only);
+  }
+}
+
+void ValueTable::number_integers(const Vec& values, size_t n_rows, Rows& out, bool lookup_only) {
+  const columns::Column& column = *values.column;
+  const bool plain = !values.constant && !column.has_nulls() && column.type() != Type::real;
+  uint64_t last_key = 0;
+  uint32_t last = none;
+  bool any = false;
+  for (size_t row = 0; row < n_rows; ++row) {
+    const uint64_t key = plain ? static_cast<uint64_t>(column.i64s()[row]) : bits_of(column, values.at(row));
+    if (!any || key != last_key) {  // equal neighbours are common: bins of time
+      last = lookup_only ? integers_.find(key) : integers_.insert(key);
+      last_key = key;
+      any = true;
+    }
+    out[row] = last;
+  }
+}
+
+// Each code is looked up once.
+void ValueTable::number_codes(const Vec& values, size_t n_rows, Rows& out, bool lookup_only) {
+  constexpr uint32_t not_looked_up = UINT32_MAX - 1;
+  const columns::Column& column = *values.column;
+  if (dictionary_ != column.dictionary() || dictionary_lookup_ != lookup_only) {
+    dictionary_ = column.dictionary();
+    dictionary_lookup_ = lookup_only;
+    dictionary_numbers_.assign(dictionary_->values.size(), not_looked_up);
+  }
+  const std::vector<uint32_t>& codes = column.codes();
+  for (size_t row = 0; row < n_rows; ++row) {
+    const size_t at = values.at(row);
+    if (column.is_null(at)) {
+      out[row] = 0;
+      continue;
+    }
+    uint32_t& number = dictionary_numbers_[codes[at]];
+    if (number == not_looked_up) number = number_text(dictionary_->values[codes[at]], lookup_only);
+    out[row] = number;
   }
 }
 
@@ -121,14 +195,24 @@ void Grouper::group(const std::vector<Vec>& keys, size_t n_rows, Rows& out, Rows
   }
   Rows number;
   for (size_t k = 0; k < keys.size(); ++k) {
-    values_[k].number(keys[k], n_rows, number);
     const bool last = k + 1 == keys.size();
+    if (k == 0 && !last) {  // its numbers serve as they are
+      values_[0].number(keys[0], n_rows, out);
+      continue;
+    }
+    values_[k].number(keys[k], n_rows, number);
     if (k == 0) out.assign(n_rows, 0);
+    uint64_t last_pair = UINT64_MAX;
+    uint32_t last_id = none;
     for (size_t row = 0; row < n_rows; ++row) {
-      const uint32_t before = pairs_[k].size();
-      const uint32_t id = pairs_[k].insert((static_cast<uint64_t>(out[row]) << 32) | number[row]);
-      out[row] = id;
-      if (last && new_rows && id == before) new_rows->push_back(static_cast<uint32_t>(row));
+      const uint64_t pair = (static_cast<uint64_t>(out[row]) << 32) | number[row];
+      if (pair != last_pair) {
+        const uint32_t before = pairs_[k].size();
+        last_id = pairs_[k].insert(pair);
+        last_pair = pair;
+        if (last && new_rows && last_id == before) new_rows->push_back(static_cast<uint32_t>(row));
+      }
+      out[row] = last_id;
     }
   }
   n_groups_ = pairs_.back().size();
@@ -138,6 +222,10 @@ void Grouper::find(const std::vector<Vec>& keys, size_t n_rows, Rows& out) {
   Rows number;
   out.assign(n_rows, 0);
   for (size_t k = 0; k < keys.size(); ++k) {
+    if (k == 0 && keys.size() > 1) {
+      values_[0].number(keys[0], n_rows, out, true);
+      continue;
+    }
     values_[k].number(keys[k], n_rows, number, true);
     for (size_t row = 0; row < n_rows; ++row) {
       if (out[row] == none) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/kql/exec/grouper.h"
+#include "app/kql/exec/pipeline.h"
 #include "app/kql/functions.h"
 #include "app/kql/plan.h"
 #include "engine/base/error.h"
@@ -74,10 +75,14 @@ class Filter : public Unary {
  public:
   using Unary::Unary;
   std::unique_ptr<Stream> open(ExecContext& context) const override {
-    return mapped(*child, context, condition->window, [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) {
-      const Rows rows = evaluator->filter(*condition, batch);
-      if (rows.size() < batch.n_rows()) batch.keep(rows);
-    });
+    if (mapped_child()) return open_mapped(*this, context);
+    return mapped(*child, context, condition->window,
+                  [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) { apply(batch, *evaluator); });
+  }
+  const Node* mapped_child() const override { return condition->window || !is_pure(*condition) ? nullptr : child.get(); }
+  void apply(Batch& batch, Evaluator& evaluator) const override {
+    const Rows rows = evaluator.filter(*condition, batch);
+    if (rows.size() < batch.n_rows()) batch.keep(rows);
   }
   BoundPtr condition;
 };
@@ -86,22 +91,28 @@ class Compute : public Unary {
  public:
   using Unary::Unary;
   std::unique_ptr<Stream> open(ExecContext& context) const override {
-    bool window = false;
-    for (const BoundPtr& e : exprs) window |= e->window;
-    return mapped(*child, context, window, [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) {
-      // Plain columns keep their place in the batch (nothing is copied); the rest is appended, then chosen.
-      std::vector<size_t> chosen;
-      const Batch input = batch;
-      for (const BoundPtr& e : exprs) {
-        if (e->kind == Bound::Kind::column) {
-          chosen.push_back(e->column);
-        } else {
-          chosen.push_back(batch.n_columns());
-          batch.add_column(evaluator->column(*e, input));
-        }
+    if (mapped_child()) return open_mapped(*this, context);
+    const bool window = std::any_of(exprs.begin(), exprs.end(), [](const BoundPtr& e) { return e->window; });
+    return mapped(*child, context, window,
+                  [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) { apply(batch, *evaluator); });
+  }
+  const Node* mapped_child() const override {
+    const bool simple = std::all_of(exprs.begin(), exprs.end(), [](const BoundPtr& e) { return !e->window && is_pure(*e); });
+    return simple ? child.get() : nullptr;
+  }
+  // Plain columns keep their place in the batch (nothing is copied); the rest is appended, then chosen.
+  void apply(Batch& batch, Evaluator& evaluator) const override {
+    std::vector<size_t> chosen;
+    const Batch input = batch;
+    for (const BoundPtr& e : exprs) {
+      if (e->kind == Bound::Kind::column) {
+        chosen.push_back(e->column);
+      } else {
+        chosen.push_back(batch.n_columns());
+        batch.add_column(evaluator.column(*e, input));
       }
-      batch.choose_columns(chosen);
-    });
+    }
+    batch.choose_columns(chosen);
   }
   std::vector<BoundPtr> exprs;
 };
@@ -263,6 +274,7 @@ NodePtr make_compute(NodePtr child, columns::Schema schema, std::vector<BoundPtr
 }
 
 NodePtr make_take(NodePtr child, uint64_t n_rows) {
+  if (NodePtr limited = n_rows > 0 ? child->with_limit(n_rows) : nullptr) return limited;
   auto node = std::make_shared<Take>(std::move(child));
   node->n_rows = n_rows;
   return node;

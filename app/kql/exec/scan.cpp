@@ -1,317 +1,195 @@
-// Reading tables, constant rows and ranges. A scan knows the filters above it: chunks that cannot
-// hold a match are never read, and two threads filter ahead of the reader.
+// Reading tables. A scan knows the filters above it: chunks that cannot hold a match are never read,
+// filters that a whole chunk passes are not run on it, and the cheapest filter comes first.
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <optional>
-#include <thread>
 
-#include "app/kql/datetime.h"
+#include "app/kql/exec/pipeline.h"
 #include "app/kql/functions.h"
-#include "app/kql/plan.h"
-#include "engine/base/error.h"
+#include "app/kql/text_match.h"
 
 namespace app::kql {
 namespace {
 
-using columns::Column;
-
-// column OP constant, as a range of i64 storage.
-struct ColumnRange {
-  size_t column = 0;
-  int64_t min = INT64_MIN, max = INT64_MAX;
-};
-
 bool is_i64(Type t) { return !columns::is_text(t) && t != Type::real; }
 
-void collect_ranges(const Bound& e, std::vector<ColumnRange>& out) {
-  if (e.kind != Bound::Kind::call) return;
-  const std::string_view name = e.function->name;
-  if (name == "and") {
-    for (const BoundPtr& arg : e.args) collect_ranges(*arg, out);
-    return;
-  }
-  if (e.args.size() < 2 || e.args[0]->kind != Bound::Kind::column || !is_i64(e.args[0]->type)) return;
+// What a filter lets a table say about a whole chunk.
+struct Prune {
+  size_t column = 0;
+  bool range = false;                  // the filter is: column in [min, max], and nothing else
+  int64_t min = INT64_MIN, max = INT64_MAX;
+  std::vector<std::string> words;      // stand in the column's text
+  bool has_text = false;               // the column is this text
+  std::string text;
+};
+
+bool constant_i64(const Bound& e) { return is_constant(e) && !e.value.null && is_i64(e.type); }
+
+bool set_range(std::string_view name, const Bound& e, Prune& out) {
   for (size_t k = 1; k < e.args.size(); ++k) {
-    if (!is_constant(*e.args[k]) || e.args[k]->value.null || !is_i64(e.args[k]->type)) return;
+    if (!constant_i64(*e.args[k])) return false;
   }
-  ColumnRange range{e.args[0]->column};
   const int64_t value = e.args[1]->value.i;
-  if (name == "==") range.min = range.max = value;
-  else if (name == ">=" || name == ">") range.min = value;
-  else if (name == "<=" || name == "<") range.max = value;
-  else if (name == "between") range.min = value, range.max = e.args[2]->value.i;
-  else return;
-  out.push_back(range);
+  if (name == "==") out.min = out.max = value;
+  else if (name == ">=") out.min = value;
+  else if (name == "<=") out.max = value;
+  else if (name == ">" && value < INT64_MAX) out.min = value + 1;
+  else if (name == "<" && value > INT64_MIN) out.max = value - 1;
+  else if (name == "between") out.min = value, out.max = e.args[2]->value.i;
+  else return false;
+  return out.range = true;
 }
+
+// The words of a text that must stand as words wherever the text does. At the ends of a text that
+// may continue (contains) a word may be a part of one.
+void add_words(const std::string& text, bool ends_are_words, std::vector<std::string>& out) {
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at;
+    bool ascii = true;
+    while (end < text.size() && is_term_char(text[end])) ascii &= static_cast<unsigned char>(text[end++]) < 0x80;
+    const bool whole = ends_are_words || (at > 0 && end < text.size());
+    if (end > at && ascii && whole) out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+Prune prune_of(const Bound& e) {
+  Prune out;
+  if (e.kind != Bound::Kind::call || e.args.size() < 2 || e.args[0]->kind != Bound::Kind::column) return out;
+  const std::string_view name = e.function->name;
+  out.column = e.args[0]->column;
+  if (is_i64(e.args[0]->type)) {
+    set_range(name, e, out);
+    return out;
+  }
+  if (e.args[0]->type != Type::string || !is_constant(*e.args[1]) || e.args[1]->type != Type::string) return out;
+  const std::string& text = e.args[1]->value.s;
+  if (name == "==") out.has_text = true, out.text = text;
+  if (name == "has" || name == "has_cs") add_words(text, true, out.words);
+  if (name == "contains" || name == "contains_cs") add_words(text, false, out.words);
+  if (name == "has_all") {
+    for (size_t k = 1; k < e.args.size(); ++k) {
+      if (is_constant(*e.args[k]) && e.args[k]->type == Type::string) add_words(e.args[k]->value.s, true, out.words);
+    }
+  }
+  return out;
+}
+
+// About how dear a filter is for one row.
+int cost_of(const Bound& e) {
+  if (e.kind != Bound::Kind::call) return 0;
+  const std::string_view name = e.function->name;
+  int cost = name == "matches regex" ? 60 : name == "==" || name == "!=" ? 1 : name.find("has") != name.npos || name.find("contains") != name.npos ? 20 : 3;
+  for (const BoundPtr& arg : e.args) {
+    cost += cost_of(*arg);
+    if (arg->kind == Bound::Kind::column && columns::is_text(arg->type)) cost += arg->type == Type::string ? 5 : 40;
+  }
+  return cost;
+}
+
+void add_conjuncts(const BoundPtr& e, std::vector<BoundPtr>& out) {
+  if (e->kind == Bound::Kind::call && std::string_view(e->function->name) == "and") {
+    for (const BoundPtr& arg : e->args) add_conjuncts(arg, out);
+  } else {
+    out.push_back(e);
+  }
+}
+
+struct ScanFilter {
+  BoundPtr condition;
+  Prune prune;
+  int cost = 0;
+};
 
 class Scan : public Node {
  public:
   explicit Scan(std::shared_ptr<const Table> t) : table(std::move(t)) { schema = table->schema(); }
   std::unique_ptr<Stream> open(ExecContext& context) const override;
+  std::unique_ptr<ChunkSource> chunks(ExecContext& context) const override;
   NodePtr with_filter(const BoundPtr& condition) const override {
-    if (condition->window) return nullptr;
+    if (condition->window || !is_pure(*condition)) return nullptr;
     auto copy = std::make_shared<Scan>(*this);
-    copy->filters.push_back(condition);
+    std::vector<BoundPtr> parts;
+    add_conjuncts(condition, parts);
+    for (const BoundPtr& part : parts) copy->filters.push_back({part, prune_of(*part), cost_of(*part)});
+    std::stable_sort(copy->filters.begin(), copy->filters.end(), [](const ScanFilter& a, const ScanFilter& b) { return a.cost < b.cost; });
     return copy;
   }
 
   std::shared_ptr<const Table> table;
-  std::vector<BoundPtr> filters;
+  std::vector<ScanFilter> filters;
 };
 
-// Reads and filters one chunk; used by one thread at a time.
-class ChunkReader {
+// The columns of one chunk of a table.
+class TableColumns : public ColumnSource {
  public:
-  ChunkReader(const Scan& scan, int64_t now) : scan_(scan), evaluator_(now) {
-    for (const BoundPtr& filter : scan.filters) collect_ranges(*filter, ranges_);
-  }
-  std::optional<Batch> read(size_t chunk) {
-    for (const ColumnRange& range : ranges_) {
-      if (!scan_.table->may_hold(chunk, range.column, range.min, range.max)) return std::nullopt;
+  TableColumns(std::shared_ptr<const Table> table, size_t chunk) : table_(std::move(table)), chunk_(chunk) {}
+  ColumnPtr column(size_t k) const override { return table_->column(chunk_, k); }
+
+ private:
+  std::shared_ptr<const Table> table_;
+  size_t chunk_;
+};
+
+class ScanChunks : public ChunkSource {
+ public:
+  explicit ScanChunks(const Scan& scan) : scan_(scan) {}
+  size_t n_chunks() const override { return scan_.table->n_chunks(); }
+  bool read(size_t chunk, Evaluator& evaluator, Batch& out) const override {
+    const Table& table = *scan_.table;
+    for (const ScanFilter& filter : scan_.filters) {
+      if (cannot_hold(table, chunk, filter.prune)) return false;
     }
-    Batch batch = Batch::of(scan_.table->chunk(chunk), scan_.table->first_row(chunk));
-    for (const BoundPtr& filter : scan_.filters) {
-      if (batch.n_rows() == 0) return std::nullopt;
-      const Rows rows = evaluator_.filter(*filter, batch);
-      if (rows.size() < batch.n_rows()) batch.keep(rows);
+    const std::optional<size_t> n_rows = table.n_rows(chunk);
+    out = n_rows ? Batch::of(std::make_shared<TableColumns>(scan_.table, chunk), scan_.schema.size(), *n_rows, table.first_row(chunk))
+                 : Batch::of(table.chunk(chunk), table.first_row(chunk));
+    if (const auto rows = table.rows_of(chunk)) out.keep(*rows);
+    for (const ScanFilter& filter : scan_.filters) {
+      if (out.n_rows() == 0) return false;
+      const Prune& p = filter.prune;
+      if (p.range && !table.may_differ(chunk, p.column, p.min, p.max)) continue;
+      const Rows rows = evaluator.filter(*filter.condition, out);
+      if (rows.size() < out.n_rows()) out.keep(rows);
     }
-    return batch;
+    return out.n_rows() > 0;
   }
 
  private:
+  static bool cannot_hold(const Table& table, size_t chunk, const Prune& p) {
+    if (p.range && !table.may_hold(chunk, p.column, p.min, p.max)) return true;
+    if (p.has_text && !table.may_hold_text(chunk, p.column, p.text)) return true;
+    return std::any_of(p.words.begin(), p.words.end(),
+                       [&](const std::string& word) { return !table.may_hold_word(chunk, p.column, word); });
+  }
   const Scan& scan_;
-  Evaluator evaluator_;
-  std::vector<ColumnRange> ranges_;
 };
 
+// Without filters nothing is gained by reading ahead.
 class SerialScan : public Stream {
  public:
-  SerialScan(const Scan& scan, ExecContext& context) : scan_(scan), context_(context), reader_(scan, context.now) {}
+  SerialScan(const Scan& scan, ExecContext& context) : chunks_(scan), context_(context), evaluator_(context.now) {}
   bool next(Batch& out) override {
-    while (chunk_ < scan_.table->n_chunks()) {
+    while (chunk_ < chunks_.n_chunks()) {
       context_.check_stop();
-      std::optional<Batch> batch = reader_.read(chunk_++);
-      if (!batch) continue;
-      out = std::move(*batch);
-      return true;
+      if (chunks_.read(chunk_++, evaluator_, out)) return true;
     }
     return false;
   }
 
  private:
-  const Scan& scan_;
+  ScanChunks chunks_;
   ExecContext& context_;
-  ChunkReader reader_;
+  Evaluator evaluator_;
   size_t chunk_ = 0;
 };
 
-// Workers filter chunks ahead; batches are handed out in the order of the chunks.
-class ParallelScan : public Stream {
- public:
-  ParallelScan(const Scan& scan, ExecContext& context) : scan_(scan), context_(context) {
-    const int n = context.options.n_threads;
-    for (int k = 0; k < n; ++k) workers_.emplace_back([this] { work(); });
-  }
-  ~ParallelScan() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    room_.notify_all();
-    workers_.clear();  // joins
-  }
-  bool next(Batch& out) override {
-    std::unique_lock lock(mutex_);
-    while (next_out_ < scan_.table->n_chunks()) {
-      ready_.wait(lock, [this] { return error_ || (!done_.empty() && done_.front().ready); });
-      if (error_) std::rethrow_exception(error_);
-      Slot slot = std::move(done_.front());
-      done_.pop_front();
-      ++next_out_;
-      room_.notify_all();
-      if (!slot.batch) continue;
-      out = std::move(*slot.batch);
-      return true;
-    }
-    return false;
-  }
-
- private:
-  struct Slot {
-    bool ready = false;
-    std::optional<Batch> batch;
-  };
-  static constexpr size_t max_ahead = 8;
-
-  void work() {
-    ChunkReader reader(scan_, context_.now);
-    while (true) {
-      size_t chunk = 0;
-      {
-        std::unique_lock lock(mutex_);
-        room_.wait(lock, [this] { return stopping_ || error_ || done_.size() < max_ahead; });
-        if (stopping_ || error_ || next_in_ >= scan_.table->n_chunks()) return;
-        chunk = next_in_++;
-        done_.emplace_back();
-      }
-      std::optional<Batch> batch;
-      std::exception_ptr error;
-      try {
-        context_.check_stop();
-        batch = reader.read(chunk);
-      } catch (...) {
-        error = std::current_exception();
-      }
-      const std::lock_guard lock(mutex_);
-      if (error && !error_) error_ = error;
-      if (!error) {
-        Slot& slot = done_[chunk - next_out_];
-        slot.batch = std::move(batch);
-        slot.ready = true;
-      }
-      ready_.notify_all();
-    }
-  }
-
-  const Scan& scan_;
-  ExecContext& context_;
-  std::mutex mutex_;
-  std::condition_variable ready_, room_;
-  std::deque<Slot> done_;         // of chunks next_out_ ..
-  size_t next_in_ = 0, next_out_ = 0;
-  bool stopping_ = false;
-  std::exception_ptr error_;
-  std::vector<std::jthread> workers_;
-};
-
 std::unique_ptr<Stream> Scan::open(ExecContext& context) const {
-  if (context.options.n_threads > 1 && table->n_chunks() > 2 && !filters.empty()) {
-    return std::make_unique<ParallelScan>(*this, context);
-  }
+  if (context.options.n_threads > 1 && table->n_chunks() > 2 && !filters.empty()) return open_mapped(*this, context);
   return std::make_unique<SerialScan>(*this, context);
 }
 
-class Once : public Stream {
- public:
-  explicit Once(Batch batch) : batch_(std::move(batch)) {}
-  bool next(Batch& out) override {
-    if (done_) return false;
-    done_ = true;
-    out = std::move(batch_);
-    return true;
-  }
-
- private:
-  Batch batch_;
-  bool done_ = false;
-};
-
-class RowsNode : public Node {
- public:
-  std::unique_ptr<Stream> open(ExecContext&) const override { return std::make_unique<Once>(rows); }
-  Batch rows;
-};
-
-class SlotNode : public Node {
- public:
-  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Once>(context.slots.at(slot)); }
-  int slot = 0;
-};
-
-class Range : public Node {
- public:
-  class Numbers : public Stream {
-   public:
-    Numbers(const Range& r, ExecContext& c) : range_(r), context_(c) {}
-    bool next(Batch& out) override {
-      context_.check_stop();
-      const Type type = range_.schema[0].type;
-      Column column(type);
-      while (column.n_rows() < columns::chunk_rows) {
-        Value value = Value::none(type);
-        value.null = false;
-        if (type == Type::real) {
-          value.d = range_.from.d + static_cast<double>(at_) * range_.step.d;
-          if (range_.step.d >= 0 ? value.d > range_.to.d : value.d < range_.to.d) break;
-        } else {
-          int64_t offset = 0;
-          if (__builtin_mul_overflow(range_.step.i, at_, &offset) || __builtin_add_overflow(range_.from.i, offset, &value.i)) break;
-          if (range_.step.i >= 0 ? value.i > range_.to.i : value.i < range_.to.i) break;
-        }
-        push(column, value);
-        ++at_;
-      }
-      const size_t n = column.n_rows();
-      out = Batch::of({share(std::move(column))}, n);
-      return n > 0;
-    }
-
-   private:
-    const Range& range_;
-    ExecContext& context_;
-    int64_t at_ = 0;
-  };
-  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Numbers>(*this, context); }
-  Value from, to, step;
-};
+std::unique_ptr<ChunkSource> Scan::chunks(ExecContext&) const { return std::make_unique<ScanChunks>(*this); }
 
 }  // namespace
 
 NodePtr make_scan(std::shared_ptr<const Table> table) { return std::make_shared<Scan>(std::move(table)); }
-
-NodePtr make_rows(columns::Schema schema, Batch rows) {
-  auto node = std::make_shared<RowsNode>();
-  node->schema = std::move(schema);
-  node->rows = std::move(rows);
-  return node;
-}
-
-NodePtr make_slot(columns::Schema schema, int slot) {
-  auto node = std::make_shared<SlotNode>();
-  node->schema = std::move(schema);
-  node->slot = slot;
-  node->ordered = true;
-  return node;
-}
-
-NodePtr make_range(std::string name, Value from, Value to, Value step) {
-  auto node = std::make_shared<Range>();
-  node->schema = {{std::move(name), from.type}};
-  node->from = std::move(from);
-  node->to = std::move(to);
-  node->step = std::move(step);
-  node->ordered = true;
-  return node;
-}
-
-void ExecContext::check_stop() const {
-  if (options.stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the query was cancelled");
-}
-
-void ExecContext::charge(size_t bytes) {
-  used_bytes_ += bytes;
-  if (used_bytes_ <= options.memory_limit_bytes) return;
-  engine::fail(engine::ErrorKind::out_of_memory,
-               "the query needs more than its memory limit of %zu MiB; filter earlier, summarize into fewer groups, or raise the limit",
-               options.memory_limit_bytes >> 20);
-}
-
-void ExecContext::release(size_t bytes) { used_bytes_ -= std::min(bytes, used_bytes_); }
-
-std::vector<Batch> run_all(const Node& node, ExecContext& context) {
-  std::vector<Batch> batches;
-  const std::unique_ptr<Stream> stream = node.open(context);
-  for (Batch batch; stream->next(batch);) {
-    if (batch.n_rows() == 0) continue;
-    context.charge(batch.size_bytes());
-    batches.push_back(std::move(batch));
-    batch = Batch();
-  }
-  return batches;
-}
-
-Batch run_to_one(const Node& node, ExecContext& context) { return concat(run_all(node, context), node.schema); }
 
 }  // namespace app::kql

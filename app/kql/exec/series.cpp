@@ -128,86 +128,6 @@ class Series : public Node {
   SeriesPlan plan;
 };
 
-// A state machine over the ordered rows: each step holds at most one sequence, its last row and its
-// declared columns. A row first tries to move or extend later steps, then earlier ones.
-class ScanSteps : public Node {
- public:
-  std::unique_ptr<Stream> open(ExecContext& context) const override {
-    const Batch rows = run_to_one(*child, context);
-    const size_t n_in = child->schema.size(), n_all = schema.size();
-    Evaluator evaluator(context.now);
-    struct State {
-      bool active = false;
-      std::vector<Value> values;  // a row of the output schema
-      std::vector<std::vector<Value>> held;
-    };
-    std::vector<Value> empty;
-    for (size_t k = 0; k < n_all; ++k) empty.push_back(k < n_in ? Value::none(schema[k].type) : initial[k - n_in]);
-    std::vector<State> states(steps.size());
-    for (State& s : states) s.values = empty;
-    std::vector<std::vector<Value>> output;
-    for (size_t row = 0; row < rows.n_rows(); ++row) {
-      if (row % 1024 == 0) context.check_stop();
-      std::vector<Value> current = empty;
-      for (size_t k = 0; k < n_in; ++k) current[k] = get(*rows.column(k), row);
-      const auto batch_for = [&](const std::vector<Value>& declared, size_t step, const std::vector<Value>* own) {
-        std::vector<ColumnPtr> columns;
-        const auto add = [&](const Value& v) {
-          Column c(v.type);
-          push(c, v);
-          columns.push_back(share(std::move(c)));
-        };
-        for (size_t k = 0; k < n_all; ++k) add(k < n_in ? current[k] : declared[k]);
-        for (size_t s = 0; s < steps.size(); ++s) {
-          const std::vector<Value>& values = s == step && own ? *own : states[s].values;
-          for (const Value& v : values) add(v);
-        }
-        return Batch::of(std::move(columns), 1);
-      };
-      for (size_t step = steps.size(); step-- > 0;) {
-        // Extend this step's own sequence, or take over the one of the step before (a new one for the first).
-        bool done = false;
-        for (const bool from_previous : {false, true}) {
-          if (done) break;
-          const State* source = nullptr;
-          if (!from_previous) {
-            if (!states[step].active) continue;
-            source = &states[step];
-          } else if (step > 0) {
-            if (!states[step - 1].active) continue;
-            source = &states[step - 1];
-          }
-          const std::vector<Value> declared = source ? source->values : empty;
-          const Batch batch = batch_for(declared, step, from_previous ? &declared : nullptr);
-          if (evaluator.filter(*steps[step].condition, batch).empty()) continue;
-          std::vector<Value> next = current;
-          for (size_t k = n_in; k < n_all; ++k) next[k] = declared[k];
-          for (const auto& [target, value] : steps[step].assignments) {
-            Batch seen = batch_for(next, step, from_previous ? &declared : nullptr);
-            next[target] = get(*evaluator.column(*value, seen), 0);
-          }
-          states[step].active = true;
-          states[step].values = next;
-          if (from_previous && step > 0) states[step - 1].active = false, states[step - 1].values = empty;
-          if (!steps[step].output_none) output.push_back(next);
-          done = true;
-        }
-        if (done) break;
-      }
-    }
-    std::vector<ColumnPtr> out;
-    for (size_t k = 0; k < n_all; ++k) {
-      Column column(schema[k].type);
-      for (const std::vector<Value>& values : output) push(column, values[k]);
-      out.push_back(share(std::move(column)));
-    }
-    return std::make_unique<OneBatch>(Batch::of(std::move(out), output.size()));
-  }
-  NodePtr child;
-  std::vector<Value> initial;
-  std::vector<ScanStepPlan> steps;
-};
-
 }  // namespace
 
 NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan) {
@@ -215,16 +135,6 @@ NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan) {
   node->schema = std::move(schema);
   node->child = std::move(child);
   node->plan = std::move(plan);
-  return node;
-}
-
-NodePtr make_scan_steps(NodePtr child, columns::Schema schema, std::vector<Value> initial, std::vector<ScanStepPlan> steps, std::vector<BoundPtr>) {
-  auto node = std::make_shared<ScanSteps>();
-  node->schema = std::move(schema);
-  node->child = std::move(child);
-  node->initial = std::move(initial);
-  node->steps = std::move(steps);
-  node->ordered = true;
   return node;
 }
 

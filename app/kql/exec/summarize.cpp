@@ -1,5 +1,8 @@
-// summarize: hash aggregation. Groups are numbered, then every aggregate updates its own arrays.
+// summarize: hash aggregation. The threads that read chunks evaluate keys and arguments and number
+// the groups; the reader joins their numbers and every aggregate updates its own arrays, in the
+// order of the rows, so that an answer does not depend on the threads.
 #include "app/kql/exec/grouper.h"
+#include "app/kql/exec/pipeline.h"
 #include "app/kql/plan.h"
 
 namespace app::kql {
@@ -7,48 +10,45 @@ namespace {
 
 using columns::Column;
 
+// What a worker makes of a batch: its rows' groups in the worker's own numbers, the keys of groups
+// that are new to it, and the aggregates' arguments.
+struct Grouped {
+  size_t worker = 0;
+  size_t n_rows = 0;
+  Rows groups;
+  std::vector<ColumnPtr> fresh_keys;
+  size_t n_fresh = 0;
+  std::vector<std::vector<Vec>> args;
+  size_t worker_bytes = 0;  // what the worker holds by now
+};
+
 class Summarize : public Node {
  public:
   class Groups : public Stream {
    public:
-    Groups(const Summarize& node, ExecContext& context) : node_(node), context_(context) {}
+    Groups(const Summarize& node, ExecContext& context) : node_(node), context_(context), grouper_(node.keys.size()) {
+      for (size_t w = 0; w < max_workers(context); ++w) workers_.emplace_back(node.keys.size());
+      global_of_.resize(workers_.size());
+      worker_bytes_.resize(workers_.size());
+      for (const AggregateCall& call : node.aggregates) states_.push_back(call.function->make(call));
+      for (const BoundPtr& key : node.keys) key_columns_.emplace_back(key->type);
+    }
+
     bool next(Batch& out) override {
       if (done_) return false;
       done_ = true;
-      Evaluator evaluator(context_.now);
-      Grouper grouper(node_.keys.size());
-      std::vector<std::unique_ptr<Aggregator>> states;
-      for (const AggregateCall& call : node_.aggregates) states.push_back(call.function->make(call));
-      std::vector<Column> key_columns;
-      for (const BoundPtr& key : node_.keys) key_columns.emplace_back(key->type);
-      size_t charged = 0;
-
-      const std::unique_ptr<Stream> stream = node_.child->open(context_);
-      for (Batch batch; stream->next(batch); batch = Batch()) {
+      const auto items = open_items(*node_.child, context_, [this](Batch& batch, Evaluator& evaluator, size_t worker) {
+        return prepare(batch, evaluator, worker);
+      });
+      for (Item item; items->next(item);) {
         context_.check_stop();
-        if (batch.n_rows() == 0) continue;
-        std::vector<Vec> keys;
-        for (const BoundPtr& key : node_.keys) keys.push_back(evaluator.eval(*key, batch));
-        Rows groups, fresh;
-        grouper.group(keys, batch.n_rows(), groups, &fresh);
-        for (size_t k = 0; k < keys.size(); ++k) {
-          for (const uint32_t row : fresh) push(key_columns[k], get(*keys[k].column, keys[k].at(row)));
-        }
-        size_t bytes = grouper.size_bytes();
-        for (size_t k = 0; k < states.size(); ++k) {
-          std::vector<Vec> args;
-          for (const BoundPtr& arg : node_.aggregates[k].args) args.push_back(evaluator.eval(*arg, batch));
-          states[k]->update(args, groups, grouper.n_groups());
-          bytes += states[k]->size_bytes();
-        }
-        if (bytes > charged) context_.charge(bytes - charged), charged = bytes;
+        add(*std::static_pointer_cast<Grouped>(item.extra));
       }
-
       // Without keys there is one row even where there was no input.
-      const size_t n_groups = node_.keys.empty() ? 1 : grouper.n_groups();
+      const size_t n_groups = node_.keys.empty() ? 1 : grouper_.n_groups();
       std::vector<ColumnPtr> columns;
-      for (Column& column : key_columns) columns.push_back(share(std::move(column)));
-      for (const auto& state : states) {
+      for (Column& column : key_columns_) columns.push_back(share(std::move(column)));
+      for (const auto& state : states_) {
         for (Column& column : state->finish(n_groups)) columns.push_back(share(std::move(column)));
       }
       out = Batch::of(std::move(columns), n_groups);
@@ -56,8 +56,61 @@ class Summarize : public Node {
     }
 
    private:
+    // On the worker's thread.
+    std::shared_ptr<void> prepare(Batch& batch, Evaluator& evaluator, size_t worker) {
+      auto out = std::make_shared<Grouped>();
+      out->worker = worker;
+      out->n_rows = batch.n_rows();
+      std::vector<Vec> keys;
+      for (const BoundPtr& key : node_.keys) keys.push_back(evaluator.eval(*key, batch));
+      Rows fresh;
+      workers_[worker].group(keys, batch.n_rows(), out->groups, &fresh);
+      out->n_fresh = fresh.size();
+      for (const Vec& key : keys) {
+        out->fresh_keys.push_back(share(key.constant ? repeat(*key.column, 0, fresh.size()) : key.column->take(fresh)));
+      }
+      for (const AggregateCall& call : node_.aggregates) {
+        std::vector<Vec>& args = out->args.emplace_back();
+        for (const BoundPtr& arg : call.args) args.push_back(evaluator.eval(*arg, batch));
+      }
+      out->worker_bytes = workers_[worker].size_bytes();
+      batch = Batch();  // its columns are done with, but for those in the arguments
+      return out;
+    }
+
+    // On the reader's thread, in the order of the batches: groups get their numbers for all workers.
+    void add(Grouped& grouped) {
+      Rows& global_of = global_of_[grouped.worker];
+      if (grouped.n_fresh > 0) {
+        std::vector<Vec> keys;
+        for (const ColumnPtr& key : grouped.fresh_keys) keys.push_back({key, false});
+        Rows numbers, first_rows;
+        grouper_.group(keys, grouped.n_fresh, numbers, &first_rows);
+        global_of.insert(global_of.end(), numbers.begin(), numbers.end());
+        for (size_t k = 0; k < keys.size(); ++k) {
+          for (const uint32_t row : first_rows) push(key_columns_[k], get(*keys[k].column, row));
+        }
+      }
+      for (uint32_t& group : grouped.groups) group = global_of[group];
+      size_t bytes = grouper_.size_bytes();
+      worker_bytes_[grouped.worker] = grouped.worker_bytes;
+      for (const size_t n : worker_bytes_) bytes += n;
+      for (size_t k = 0; k < states_.size(); ++k) {
+        states_[k]->update(grouped.args[k], grouped.groups, grouper_.n_groups());
+        bytes += states_[k]->size_bytes();
+      }
+      if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
+    }
+
     const Summarize& node_;
     ExecContext& context_;
+    Grouper grouper_;
+    std::vector<Grouper> workers_;
+    std::vector<Rows> global_of_;  // of each worker's groups
+    std::vector<std::unique_ptr<Aggregator>> states_;
+    std::vector<Column> key_columns_;
+    std::vector<size_t> worker_bytes_;
+    size_t charged_ = 0;
     bool done_ = false;
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Groups>(*this, context); }
