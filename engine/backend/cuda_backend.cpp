@@ -17,6 +17,8 @@ const CudaMatrix& cuda(const Matrix& m) { return static_cast<const CudaMatrix&>(
 unsigned ceil_div(int64_t n, int64_t d) { return unsigned((n + d - 1) / d); }
 
 constexpr int most_skinny_tokens = 8, any_rows = 8, any_tokens = 8;
+constexpr int gemm_tile = 128;                      // rows and tokens of a CTA
+constexpr unsigned gemm_shared_bytes = 3 * gemm_tile * tile_columns * 2;
 constexpr size_t staged_tiles_bytes = size_t(2) << 20;  // re-tiled and sent at once
 
 }  // namespace
@@ -212,7 +214,35 @@ void CudaBackend::any(std::span<const Projection> projections, const float* x, N
 void CudaBackend::product(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue) {
   if (n_tokens == 0 || stopped()) return;
   if (cuda(*projections[0].weights).kind == WeightKind::f32) return any(projections, x, norm, n_tokens, epilogue);
+  if (n_tokens > most_skinny_tokens && !exact_) return prefill(projections, x, norm, n_tokens, epilogue);
   skinny(projections, x, norm, n_tokens, epilogue);
+}
+
+// x is normed and rounded once, then each product runs on tensor cores.
+void CudaBackend::prefill(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue) {
+  const CudaMatrix& first = cuda(*projections[0].weights);
+  PackParams pack{};
+  pack.n_in = first.n_in();
+  pack.n_padded = (first.n_in() + tile_columns - 1) / tile_columns * tile_columns;
+  const size_t packed_bytes = (size_t(n_tokens) * size_t(pack.n_padded) * 2 + 255) / 256 * 256;
+  std::byte* const packed = scratch(packed_, packed_bytes + size_t(n_tokens) * 4, "packed activations");
+  pack.x = x;
+  pack.norm = norm.weights;
+  pack.eps = norm.eps;
+  pack.packed = reinterpret_cast<uint16_t*>(packed);
+  pack.unscale = reinterpret_cast<float*>(packed + packed_bytes);
+  queue_.launch("prefill", first.kind == WeightKind::bf16 ? "pack_bf16" : "pack_f16",
+                {.grid = {unsigned(n_tokens), 1, 1}, .threads = 256}, pack);
+  for (const Projection& projection : projections) {
+    const CudaMatrix& w = cuda(*projection.weights);
+    const SkinnyPart part = w.part(projection.y, 0);
+    const GemmParams p{.weights = part.weights, .scales = part.scales, .mins = part.mins, .x = pack.packed,
+                       .unscale = pack.unscale, .y = projection.y, .n_out = w.n_out(), .n_padded = pack.n_padded,
+                       .n_tokens = n_tokens, .epilogue = epilogue};
+    queue_.launch("prefill", std::string("gemm_") + weight_kind_name(w.kind),
+                  {.grid = {ceil_div(w.n_out(), gemm_tile), ceil_div(n_tokens, gemm_tile), 1}, .threads = 256,
+                   .shared_bytes = gemm_shared_bytes}, p);
+  }
 }
 
 // Neighbours of one kind go together.
@@ -237,7 +267,8 @@ void CudaBackend::matmul_add(const Matrix& weights, const float* x, float* y, in
 void CudaBackend::gated_matmul(const Matrix& gate, const Matrix& up, const float* x, Norm norm, float* y, int n_tokens) {
   if (n_tokens == 0 || stopped()) return;
   const CudaMatrix &g = cuda(gate), &u = cuda(up);
-  if (g.kind != u.kind) {
+  const bool many = g.kind != WeightKind::f32 && n_tokens > most_skinny_tokens && !exact_;
+  if (g.kind != u.kind || many) {
     const size_t bytes = size_t(n_tokens) * size_t(g.n_out()) * 4;
     float* const ups = reinterpret_cast<float*>(scratch(ups_, bytes, "activations"));
     const Projection both[] = {{&gate, y}, {&up, ups}};

@@ -85,6 +85,7 @@ class CudaBackend : public Backend {
   // Products of one kind of weights, of up to 8 tokens or any number.
   void product(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue);
   void skinny(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue);
+  void prefill(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue);
   void any(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens, int epilogue);
   unsigned skinny_shared_bytes(kernels::cuda::SkinnyParams& params, kernels::cuda::WeightKind kind) const;
 
@@ -99,7 +100,7 @@ class CudaBackend : public Backend {
   std::stop_token stop_;
   bool exact_ = false;
 
-  Scratch state_, turns_, blocks_, partials_, arrived_, ups_;
+  Scratch state_, turns_, blocks_, partials_, arrived_, ups_, packed_;
   std::vector<double> turn_frequencies_;
   std::vector<std::byte*> blocks_sent_;
   int state_position_ = -1, state_tokens_ = 0;
