@@ -53,7 +53,8 @@ ui::Screen screen_from(const std::string& name) {
 }
 
 bool busy(const app::App& app) {
-  for (const app::JobView& job : app.status()->jobs)
+  const auto status = app.status();  // a temporary would be gone before the loop's first round
+  for (const app::JobView& job : status->jobs)
     if (job.running) return true;
   return false;
 }
