@@ -1,0 +1,15 @@
+# What runs on the simulated GPU. sigma_gpu_test(test_x SOURCES ... LIBS ...): as sigma_test, with the fake driver in front of any
+# real one. The same binaries run on a real GPU without it: ctest -L gpu-device, where they skip what only the fake can do.
+function(sigma_gpu_test name)
+  cmake_parse_arguments(G "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  sigma_test(${name} SOURCES ${G_SOURCES} LIBS test_ptx ${CMAKE_DL_LIBS} ${G_LIBS} LABELS gpu-sim ${G_LABELS})
+  add_dependencies(${name} fake_cuda)
+  # A variable that another test sets would replace ENVIRONMENT; this one is put in front.
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT_MODIFICATION
+                       "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_BINARY_DIR}/fake_cuda")
+endfunction()
+
+sigma_test(test_gpu_ptx
+           SOURCES ${CMAKE_CURRENT_LIST_DIR}/ptx_findings_test.cpp ${CMAKE_CURRENT_LIST_DIR}/ptx_instructions_test.cpp
+           LIBS test_ptx LABELS gpu-sim)
+sigma_gpu_test(test_gpu_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/fake_driver_test.cpp LIBS kernels_cuda)
