@@ -9,15 +9,16 @@
 
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
-#include "engine/model/sigma.h"
+#include "engine/model/load_sigma.h"
 #include "tools/ctl/bench_attention.h"
+#include "tools/ctl/bench_roofline.h"
 #include "tools/ctl/command.h"
 
 namespace ctl {
 namespace {
 
 struct BenchOptions {
-  std::string model, isa, cache = "f16";
+  std::string model, isa, cache = "f16", gpu = "auto";
   int n_prompt = 512, n_generate = 64, depth = 0, threads = 0, repetitions = 5;
   bool json = false;
 };
@@ -87,8 +88,8 @@ Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const Be
 int run_bench(const BenchOptions& options) {
   if (options.model.empty()) engine::fail(engine::ErrorKind::usage, "--model is missing: which file is to be measured?");
   const auto file = engine::ModelFile::open(options.model);
-  const auto model = engine::SigmaModel::load(
-      file, engine::make_cpu_backend({.n_threads = options.threads, .isa = options.isa}));
+  const auto model = engine::load_sigma(file, {.cpu = {.n_threads = options.threads, .isa = options.isa},
+                                               .gpu = engine::gpu_mode(options.gpu)});
   const engine::CacheType type = options.cache == "q8"    ? engine::CacheType::q8_0
                                  : options.cache == "f32" ? engine::CacheType::f32
                                                           : engine::CacheType::f16;
@@ -136,10 +137,15 @@ void add_bench_command(Program& program) {
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));
   command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
+  command->add_option("--gpu", options->gpu, "auto: the GPU where there is one; off; require")
+      ->check(CLI::IsMember({"auto", "off", "require"}));
   command->add_flag("--json", options->json, "One JSON document on standard output");
   auto attention = std::make_shared<AttentionBenchOptions>();
   const CLI::App* of_attention = add_attention_bench(*command, attention);
-  command->callback(chosen(program, [options, attention, of_attention] {
+  auto roofline = std::make_shared<RooflineOptions>();
+  const CLI::App* of_roofline = add_roofline_bench(*command, roofline);
+  command->callback(chosen(program, [options, attention, of_attention, roofline, of_roofline] {
+    if (of_roofline->parsed()) return run_roofline_bench(*roofline);
     return of_attention->parsed() ? run_attention_bench(*attention) : run_bench(*options);
   }));
 }

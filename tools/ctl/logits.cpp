@@ -4,10 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "engine/backend/choose_backend.h"
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
-#include "engine/model/sigma.h"
+#include "engine/model/load_sigma.h"
 #include "tools/ctl/command.h"
 
 namespace ctl {
@@ -41,9 +40,8 @@ void print_rows(const std::vector<float>& logits, size_t n_vocab) {
 
 int run_logits(const LogitsOptions& options) {
   const auto file = engine::ModelFile::open(options.model);
-  const auto model = engine::SigmaModel::load(
-      file, engine::make_backend({.cpu = {.n_threads = options.threads, .isa = options.isa},
-                                  .gpu = engine::gpu_mode(options.gpu)}));
+  const auto model = engine::load_sigma(file, {.cpu = {.n_threads = options.threads, .isa = options.isa},
+                                               .gpu = engine::gpu_mode(options.gpu)});
   const size_t n_vocab = size_t(model->config().n_vocab);
   std::vector<float> logits(options.tokens.size() * n_vocab);
   engine::KvCache cache(model->config(), std::max(1, int(options.tokens.size())), model->backend(),
