@@ -129,9 +129,6 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
                             int first_position, int n_tokens) {
   if (n_tokens == 0 || stopped()) return;
   CHECK_INVARIANT(state_position_ >= 0 && first_position >= state_position_);
-  if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < first_position + n_tokens) {
-    fail(ErrorKind::unsupported, "selective V is not run on the GPU; use --gpu off");
-  }
   AttentionParams p{};
   p.q = q;
   p.out = out;
@@ -146,6 +143,9 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
   p.dim_v = shape.head_dim_v;
   p.first_token = first_position - state_position_;
   p.n_queries = n_tokens;
+  if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < first_position + n_tokens) {
+    return attend_selected(p, shape.selective_v_top_k, cache, first_position + n_tokens);
+  }
   const DecodeInstance* const instance =
       cache.k_type == CacheType::f16
           ? find_decode_instance(p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
@@ -173,6 +173,36 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
   const std::string name = instance ? instance->name : std::string("dq_any_") + cache_name(cache.k_type);
   queue_.launch(instance ? "decode" : "any", name,
                 {.grid = {unsigned(p.max_splits), unsigned(n_groups), unsigned(n_tokens)}, .threads = 128, .shared_bytes = shared}, p);
+}
+
+// Selective V: scores of all keys, the largest of each head, their rows of V. Queries go in groups whose scores fit.
+void CudaBackend::attend_selected(const AttentionParams& all, int top_k, const KvLayer& cache, int n_keys) {
+  constexpr size_t most_score_bytes = size_t(64) << 20;
+  const unsigned n_heads = unsigned(all.n_heads_q);
+  SelectParams p{};
+  p.top_k = top_k;
+  // A decoding step's grid is that of the whole context, so that its graph serves every length.
+  p.max_tokens = int(whole_pages(all.n_queries == 1 ? std::max(cache.n_ctx, n_keys) : n_keys));
+  const size_t query_bytes = size_t(n_heads) * size_t(p.max_tokens) * 4;
+  const int at_once = int(std::clamp<size_t>(most_score_bytes / query_bytes, 1, size_t(all.n_queries)));
+  const size_t chosen_bytes = size_t(at_once) * n_heads * size_t(top_k) * 4;
+  std::byte* const memory = scratch(selected_, query_bytes * size_t(at_once) + 2 * chosen_bytes, "selected values");
+  p.scores = reinterpret_cast<float*>(memory);
+  p.chosen = reinterpret_cast<int32_t*>(memory + query_bytes * size_t(at_once));
+  p.weights = reinterpret_cast<float*>(memory + query_bytes * size_t(at_once) + chosen_bytes);
+  const std::string type = cache_name(cache.k_type);
+  for (int query = 0; query < all.n_queries; query += at_once) {
+    const unsigned n = unsigned(std::min(at_once, all.n_queries - query));
+    p.a = all;
+    p.a.q += int64_t(query) * all.n_heads_q * all.dim_k;
+    p.a.out += int64_t(query) * all.n_heads_q * all.dim_v;
+    p.a.first_token += query;
+    p.a.n_queries = int(n);
+    queue_.launch("select", "select_scores_" + type,
+                  {.grid = {unsigned((p.max_tokens + 255) / 256), n_heads, n}, .threads = 128, .shared_bytes = unsigned(all.dim_k) * 4}, p);
+    queue_.launch("select", "select_top", {.grid = {n_heads, n, 1}, .threads = 256}, p);
+    queue_.launch("select", "select_gather_" + type, {.grid = {n_heads, n, 1}, .threads = 128}, p);
+  }
 }
 
 }  // namespace engine

@@ -92,6 +92,7 @@ class CudaBackend : public Backend {
   // What kernels read that changes from pass to pass: StepState, cosines and sines, the cache's blocks.
   void prepare_step(const Rope& rope, const KvLayer& cache, int first_position, int n_tokens);
   void prepare_blocks(const KvLayer& cache, int n_tokens);
+  void attend_selected(const kernels::cuda::AttentionParams& all, int top_k, const KvLayer& cache, int n_keys);
   kernels::cuda::CachePool pool(const KvLayer& cache, bool keys, const AttentionShape& shape) const;
 
   CudaDevice device_;
@@ -100,7 +101,7 @@ class CudaBackend : public Backend {
   std::stop_token stop_;
   bool exact_ = false;
 
-  Scratch state_, turns_, blocks_, partials_, arrived_, ups_, packed_;
+  Scratch state_, turns_, blocks_, partials_, arrived_, ups_, packed_, selected_;
   std::vector<double> turn_frequencies_;
   std::vector<std::byte*> blocks_sent_;
   int state_position_ = -1, state_tokens_ = 0;

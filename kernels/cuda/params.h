@@ -108,11 +108,11 @@ struct AttentionParams {  // dq_decode_*, dq_any_*, dq_prefill_*
   int32_t n_queries;
 };
 
-struct SelectParams {     // select_scores, select_top, select_gather: selective V, grid of each in README.md
-  AttentionParams a;
-  float* scores;          // (n, n_heads_q, max_tokens), log2 units
-  int32_t* chosen;        // (n, n_heads_q, top_k) tokens, ascending
-  float* weights;         // (n, n_heads_q, top_k)
+struct SelectParams {      // select_*: selective V
+  AttentionParams a;       // q, out, pools, lengths or state, heads, widths, first_token, block_stride, scale_log2
+  float* scores;           // (n, n_heads_q, max_tokens), log2 units
+  int32_t* chosen;         // (n, n_heads_q, top_k) tokens, ascending
+  float* weights;          // (n, n_heads_q, top_k)
   int32_t max_tokens, top_k;
 };
 
