@@ -5,11 +5,16 @@
 //   f32, f16   [n_ctx / 16][head_dim_k][16 tokens]
 //   q8_0       [n_ctx / 16][head_dim_k / 32] blocks of 544 bytes: f16 d[16 tokens], u8 (value + 128)
 //              [8][16 tokens][4]
+//   q4_0       the same in blocks of 288 bytes: u4 (value + 8), bytes of two such groups of 4
+//              dimensions in one (the earlier in the low bits), as packed.h has Q4_0 weights
 // so that scores of 16 keys are one vector. V of one head:
 //   f32, f16   rows [n_ctx][head_dim_v]
-//   q8_0       tiles of 16 tokens: s8 [16 tokens][head_dim_v], f16 d[head_dim_v / 32][16 tokens]; so
-//              the scales of 16 tokens are multiplied into their weights at once
-// Dimensions are padded: K of q8_0 to 32, V to 16 (q8_0: 32). Padding of K is zero, of V unused.
+//   q8_0       tiles of 128 tokens: [n_ctx / 128][head_dim_v / 32] blocks of 4352 bytes: f16 d[128
+//              tokens], u8 (value + 128) [32][32 dimensions][4 tokens], so that four tokens' products
+//              are one instruction
+//   q4_0       the same in blocks of 2304 bytes, two groups of 4 tokens in the bytes of one
+// Dimensions are padded: K of q8_0 and q4_0 to 32, V to 16 (q8_0, q4_0: 32). Padding of K is zero, of
+// V unused.
 #pragma once
 #include <cstdint>
 
@@ -19,41 +24,57 @@ constexpr int key_tile = 16;
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-enum class CacheKind { f32, f16, q8_0 };
+enum class CacheKind { f32, f16, q8_0, q4_0 };
 
-constexpr int padded_k(CacheKind kind, int dim) {
-  return kind == CacheKind::q8_0 ? int(round_up(dim, 32)) : dim;
-}
+constexpr bool is_quantised(CacheKind kind) { return kind == CacheKind::q8_0 || kind == CacheKind::q4_0; }
+
+constexpr int padded_k(CacheKind kind, int dim) { return is_quantised(kind) ? int(round_up(dim, 32)) : dim; }
 constexpr int padded_v(CacheKind kind, int dim) {
-  return int(round_up(dim, kind == CacheKind::q8_0 ? 32 : 16));
+  return int(round_up(dim, is_quantised(kind) ? 32 : 16));
 }
+// Tokens whose values lie together.
+constexpr int value_tile(CacheKind kind) { return is_quantised(kind) ? 128 : 16; }
+
+// 32 dimensions of a quantised tile: its tokens' scales, then their numbers.
+constexpr int quantised_block_bytes(CacheKind kind, int n_tokens) {
+  return n_tokens * (kind == CacheKind::q8_0 ? 2 + 32 : 2 + 16);
+}
+constexpr int key_block_bytes(CacheKind kind) { return quantised_block_bytes(kind, key_tile); }
+constexpr int value_block_bytes(CacheKind kind) { return quantised_block_bytes(kind, value_tile(kind)); }
 
 constexpr int64_t key_tile_bytes(CacheKind kind, int dim) {
   const int64_t padded = padded_k(kind, dim);
-  return kind == CacheKind::q8_0 ? padded / 32 * 544 : padded * key_tile * (kind == CacheKind::f32 ? 4 : 2);
+  return is_quantised(kind) ? padded / 32 * key_block_bytes(kind) : padded * key_tile * (kind == CacheKind::f32 ? 4 : 2);
 }
 constexpr int64_t key_head_bytes(CacheKind kind, int dim, int n_ctx) {
   return round_up(n_ctx, key_tile) / key_tile * key_tile_bytes(kind, dim);
 }
 
-// A token's numbers; of q8_0 without its scales.
-constexpr int64_t value_row_bytes(CacheKind kind, int dim) {
-  return padded_v(kind, dim) * (kind == CacheKind::q8_0 ? 1 : kind == CacheKind::f32 ? 4 : 2);
-}
-constexpr int64_t value_tile_bytes(CacheKind kind, int dim) {  // 16 tokens
-  return key_tile * value_row_bytes(kind, dim) + (kind == CacheKind::q8_0 ? padded_v(kind, dim) : 0);
+constexpr int64_t value_tile_bytes(CacheKind kind, int dim) {
+  const int64_t padded = padded_v(kind, dim);
+  return is_quantised(kind) ? padded / 32 * value_block_bytes(kind)
+                            : padded * value_tile(kind) * (kind == CacheKind::f32 ? 4 : 2);
 }
 constexpr int64_t value_head_bytes(CacheKind kind, int dim, int n_ctx) {
-  return round_up(n_ctx, key_tile) / key_tile * value_tile_bytes(kind, dim);
+  return round_up(n_ctx, value_tile(kind)) / value_tile(kind) * value_tile_bytes(kind, dim);
 }
-// Where the f16 scale of (token of a tile, column) stands in a q8_0 tile.
-constexpr int64_t value_scale_at(int padded, int lane, int column) {
-  return int64_t(key_tile) * padded + column / 32 * (key_tile * 2) + lane * 2;
+
+// Byte (behind the scales) and shift of a quantised block's number. For K: outer is the dimension of
+// 32, inner the token of 16; for V outer is the token of 128, inner the dimension of 32.
+constexpr int quant_byte(CacheKind kind, int outer, int inner, int n_inner) {
+  const int group = kind == CacheKind::q8_0 ? outer / 4 : outer / 8;
+  return group * n_inner * 4 + inner * 4 + outer % 4;
+}
+constexpr int quant_shift(CacheKind kind, int outer) {
+  return kind == CacheKind::q8_0 ? 0 : outer / 4 % 2 * 4;
 }
 
 static_assert(key_head_bytes(CacheKind::f16, 64, 17) == 2 * 16 * 64 * 2);
 static_assert(key_tile_bytes(CacheKind::q8_0, 64) == 16 * 68);
-static_assert(value_tile_bytes(CacheKind::q8_0, 40) == 16 * (64 + 4));
+static_assert(value_tile_bytes(CacheKind::q8_0, 40) == 128 * (64 + 4));
+static_assert(key_tile_bytes(CacheKind::q4_0, 64) == 16 * 36 && value_tile_bytes(CacheKind::q4_0, 64) == 128 * 36);
+static_assert(quant_byte(CacheKind::q8_0, 31, 15, 16) == 511 && quant_byte(CacheKind::q4_0, 31, 15, 16) == 255);
+static_assert(quant_byte(CacheKind::q8_0, 127, 31, 32) == 4095 && quant_byte(CacheKind::q4_0, 127, 31, 32) == 2047);
 
 // Heads fall into groups that share no K and no V head: gcd(n_heads_k, n_heads_v) of them.
 constexpr int n_head_groups(int n_heads_k, int n_heads_v) {

@@ -9,6 +9,7 @@ const char* cache_type_name(CacheType type) {
     case CacheType::f32: return "f32";
     case CacheType::f16: return "f16";
     case CacheType::q8_0: return "q8_0";
+    case CacheType::q4_0: return "q4_0";
   }
   return "?";
 }

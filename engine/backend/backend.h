@@ -44,8 +44,8 @@ class Matrix {
   size_t size_bytes_ = 0;
 };
 
-enum class CacheType { f32, f16, q8_0 };
-const char* cache_type_name(CacheType type);  // "f32", "f16", "q8_0"
+enum class CacheType { f32, f16, q8_0, q4_0 };
+const char* cache_type_name(CacheType type);  // "f32", "f16", "q8_0", "q4_0"
 
 struct AttentionShape {
   int n_heads_q = 0, n_heads_k = 0, n_heads_v = 0;  // n_heads_q a multiple of both others

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include "engine/backend/cpu_backend.h"
@@ -27,16 +28,40 @@ constexpr int min_split_keys = 512;
 constexpr int max_splits = 32;
 constexpr float hidden_score = -1e30f;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
-static_assert(kv_block_step % keys_at_once == 0);
+static_assert(kv_block_step % keys_at_once == 0 && keys_at_once % kernels::value_tile(CacheKind::q8_0) == 0);
 
-static_assert(int(CacheType::q8_0) == int(CacheKind::q8_0) && int(CacheType::f16) == int(CacheKind::f16));
+static_assert(int(CacheType::q8_0) == int(CacheKind::q8_0) && int(CacheType::f16) == int(CacheKind::f16) &&
+              int(CacheType::q4_0) == int(CacheKind::q4_0));
 CacheKind kind_of(CacheType type) { return CacheKind(int(type)); }
 
 kernels::WeightType key_type(CacheType type) {
-  return type == CacheType::f32   ? kernels::WeightType::f32
-         : type == CacheType::f16 ? kernels::WeightType::f16
-                                  : kernels::WeightType::q8_0;
+  switch (type) {
+    case CacheType::f32: return kernels::WeightType::f32;
+    case CacheType::f16: return kernels::WeightType::f16;
+    case CacheType::q8_0: return kernels::WeightType::q8_0;
+    case CacheType::q4_0: return kernels::WeightType::q4_0;
+  }
+  return kernels::WeightType::f32;
 }
+
+// Puts numbers into a block of a quantised cache as they come.
+struct CacheBlock {
+  CacheKind kind;
+  std::byte* block;
+  int n_tokens;
+
+  void put_scale(int token, uint16_t scale) const { std::memcpy(block + token * 2, &scale, 2); }
+  // q as the file formats have it: -127..127, or 0..15.
+  void put(int outer, int inner, int n_inner, int8_t q) const {
+    std::byte& at = block[n_tokens * 2 + kernels::quant_byte(kind, outer, inner, n_inner)];
+    if (kind == CacheKind::q8_0) {
+      at = std::byte(uint8_t(q) ^ 0x80);
+    } else {
+      const int shift = kernels::quant_shift(kind, outer);
+      at = (at & std::byte(0xF0 >> shift)) | std::byte(uint8_t(q) << shift);
+    }
+  }
+};
 
 }  // namespace
 
@@ -70,6 +95,14 @@ void CpuBackend::find_turns(const Rope& rope, int first_position, int n_tokens) 
   }
 }
 
+uint16_t CpuBackend::quantize_for_cache(kernels::CacheKind kind, const float* x, int n, int8_t* q) const {
+  alignas(64) float part[32] = {};
+  std::copy_n(x, n, part);
+  uint16_t scale = 0;
+  (kind == CacheKind::q8_0 ? kernels_.quantize_32 : kernels_.quantize_32_q4)(part, q, &scale);
+  return scale;
+}
+
 void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, const float* k,
                              const float* v, int position) const {
   const int d_k = shape.head_dim_k, d_v = shape.head_dim_v, lane = position % kernels::key_tile;
@@ -87,35 +120,32 @@ void CpuBackend::store_token(const AttentionShape& shape, const KvLayer& cache, 
         std::memcpy(tile + (i * kernels::key_tile + lane) * 2, &half, 2);
       }
     } else {
-      for (int i = 0; i < d_k; i += 32, tile += 544) {
-        alignas(64) float part[32] = {};
+      for (int i = 0; i < d_k; i += 32, tile += kernels::key_block_bytes(k_kind)) {
         alignas(64) int8_t q[32];
-        uint16_t scale;
-        std::copy_n(k + i, std::min(32, d_k - i), part);
-        kernels_.quantize_32(part, q, &scale);
-        std::memcpy(tile + lane * 2, &scale, 2);
-        for (int j = 0; j < 32; ++j) tile[32 + j / 4 * 64 + lane * 4 + j % 4] = std::byte(uint8_t(q[j]) ^ 0x80);
+        const CacheBlock block{k_kind, tile, kernels::key_tile};
+        block.put_scale(lane, quantize_for_cache(k_kind, k + i, std::min(32, d_k - i), q));
+        for (int j = 0; j < 32; ++j) block.put(j, lane, kernels::key_tile, q[j]);
       }
     }
   }
   for (int head = 0; head < shape.n_heads_v; ++head, v += d_v) {
     std::byte* tile = cache.v_piece(piece) + head * kernels::value_head_bytes(v_kind, d_v, piece_tokens) +
-                      position / kernels::key_tile * kernels::value_tile_bytes(v_kind, d_v);
-    std::byte* row = tile + lane * kernels::value_row_bytes(v_kind, d_v);
-    const int padded = kernels::padded_v(v_kind, d_v);
+                      position / kernels::value_tile(v_kind) * kernels::value_tile_bytes(v_kind, d_v);
+    const int padded = kernels::padded_v(v_kind, d_v), in_tile = position % kernels::value_tile(v_kind);
     if (v_kind == CacheKind::f32) {
+      std::byte* row = tile + in_tile * padded * 4;
       std::memcpy(row, v, size_t(d_v) * 4);
       std::memset(row + d_v * 4, 0, size_t(padded - d_v) * 4);
     } else if (v_kind == CacheKind::f16) {
+      std::byte* row = tile + in_tile * padded * 2;
       kernels_.to_f16(v, reinterpret_cast<uint16_t*>(row), d_v);
       std::memset(row + d_v * 2, 0, size_t(padded - d_v) * 2);
     } else {
-      for (int i = 0; i < padded; i += 32) {
-        alignas(64) float part[32] = {};
-        uint16_t scale;
-        std::copy_n(v + i, std::clamp(d_v - i, 0, 32), part);
-        kernels_.quantize_32(part, reinterpret_cast<int8_t*>(row + i), &scale);
-        std::memcpy(tile + kernels::value_scale_at(padded, lane, i), &scale, 2);
+      for (int i = 0; i < padded; i += 32, tile += kernels::value_block_bytes(v_kind)) {
+        alignas(64) int8_t q[32];
+        const CacheBlock block{v_kind, tile, kernels::value_tile(v_kind)};
+        block.put_scale(in_tile, quantize_for_cache(v_kind, v + i, std::min(32, d_v - i), q));
+        for (int j = 0; j < 32; ++j) block.put(in_tile, j, 32, q[j]);
       }
     }
   }
@@ -174,7 +204,7 @@ struct CpuBackend::AttentionJob {
   int width_k, width_v;                     // padded head widths
   int block_tokens;
   int n_splits = 1, split_keys = 0;         // 1: a work item sees all keys
-  int64_t key_stride, value_stride;         // bytes of 16 keys, of 16 values
+  int64_t key_stride, value_stride;         // bytes of a tile
   float* partials = nullptr;                // [split][query head]: max, sum, width_v sums
 
   // The tile that a key, or its value, is in; the keys behind it up to the next multiple of
@@ -189,7 +219,7 @@ struct CpuBackend::AttentionJob {
     const int tokens = cache.piece_tokens();
     return reinterpret_cast<const uint8_t*>(cache.v_piece(key / tokens)) +
            head * kernels::value_head_bytes(v_kind, shape.head_dim_v, tokens) +
-           key % tokens / kernels::key_tile * value_stride;
+           key % tokens / kernels::value_tile(v_kind) * value_stride;
   }
   float* partial(int split, int head_q) const {
     return partials + (int64_t(split) * shape.n_heads_q + head_q) * (width_v + 2);
@@ -206,6 +236,7 @@ struct AttentionScratch {
   float *max = nullptr, *sum = nullptr, *rescale = nullptr;
   int* visible = nullptr;
   int* order = nullptr;           // selective V: keys
+  float* tile_max = nullptr;      // selective V: the largest score of each tile, twice
 
   size_t size_bytes = 0;
 
@@ -226,6 +257,7 @@ struct AttentionScratch {
     rescale = reinterpret_cast<float*>(take(rows * 4));
     visible = reinterpret_cast<int*>(take(rows * 4));
     order = reinterpret_cast<int*>(take(n_order * 4));
+    tile_max = reinterpret_cast<float*>(take(n_order / kernels::key_tile * 8));
   }
 };
 
@@ -243,7 +275,7 @@ void CpuBackend::pack_queries(const AttentionJob& job, int group, int first_toke
       std::fill(to + d, to + job.width_k, 0.0f);
     }
   }
-  const bool as_int8 = job.k_kind == CacheKind::q8_0;
+  const bool as_int8 = kernels::is_quantised(job.k_kind);
   const int width = as_int8 ? kernels_.tokens_int8 : kernels_.tokens_f32;
   const auto pack_tile = as_int8 ? kernels_.pack_int8 : kernels_.pack_f32;
   const int64_t row_bytes = as_int8 ? kernels::int8_activation_bytes(job.width_k, 1) : job.width_k * 4;
@@ -264,7 +296,7 @@ void CpuBackend::score_keys(const AttentionJob& job, int group, int n_tokens, in
                             int n_tiles, const AttentionScratch& scratch, float* scores) const {
   const int rows_k = job.heads_q / job.heads_k * n_tokens;
   const int64_t stride = int64_t(job.heads_q) * n_tokens * kernels::key_tile;
-  const bool as_int8 = job.k_kind == CacheKind::q8_0;
+  const bool as_int8 = kernels::is_quantised(job.k_kind);
   const int width = as_int8 ? kernels_.tokens_int8 : kernels_.tokens_f32;
   const int64_t row_bytes = as_int8 ? kernels::int8_activation_bytes(job.width_k, 1) : job.width_k * 4;
   const int n_row_tiles = kernels::n_token_tiles(rows_k, width);
@@ -379,33 +411,78 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
   }
   std::fill_n(s.sums, int64_t(job.heads_q) * job.width_v, 0.0f);
 
-  const int n_kept = int(std::min<int64_t>(job.shape.selective_v_top_k, n_keys));
+  const int value_tile = kernels::value_tile(job.v_kind);
   for (int head = 0; head < job.heads_q; ++head) {
     const float* scores = s.scores + int64_t(head) * kernels::key_tile;
-    const auto score = [&](int key) { return scores[key / kernels::key_tile * stride + key % kernels::key_tile]; };
-    float top = minus_infinity;
-    for (int key = 0; key < n_keys; ++key) top = std::max(top, score(key));
-    double sum = 0;
-    for (int key = 0; key < n_keys; ++key) {
-      sum += std::exp(score(key) - top);
-      s.order[key] = key;
-    }
-    // Equal weights go to the earlier key; the sum then runs in the order of memory.
-    std::nth_element(s.order, s.order + n_kept - 1, s.order + n_keys, [&](int a, int b) {
-      return score(a) != score(b) ? score(a) > score(b) : a < b;
-    });
-    std::sort(s.order, s.order + n_kept);
+    const SelectedKeys kept = select_keys(scores, stride, n_keys, job.shape.selective_v_top_k, s);
     const int head_v = group * job.heads_v + head / (job.heads_q / job.heads_v);
     float* sums = s.sums + int64_t(head) * job.width_v;
-    for (int i = 0; i < n_kept; ++i) {
-      const float weight = float(std::exp(score(s.order[i]) - top) / sum);
-      kernels_.weigh_row[int(job.v_kind)](job.values(head_v, s.order[i]), s.order[i] % kernels::key_tile,
-                                          weight, job.width_v, sums);
+    // Rows lie anywhere: all are asked for before the first is waited for.
+    for (int i = 0; i < kept.n; ++i) prefetch_value(job, job.values(head_v, s.order[i]), s.order[i] % value_tile);
+    for (int i = 0; i < kept.n; ++i) {
+      const int key = s.order[i], lane = key % kernels::key_tile;
+      const float weight = float(double(std::exp(scores[key / kernels::key_tile * stride + lane] - kept.top)) / kept.sum);
+      kernels_.weigh_row[int(job.v_kind)](job.values(head_v, key), key % value_tile, weight, job.width_v, sums);
     }
     std::copy_n(sums, job.shape.head_dim_v,
                 job.out + (int64_t(token) * job.shape.n_heads_q + group * job.heads_q + head) *
                               job.shape.head_dim_v);
   }
+}
+
+void CpuBackend::prefetch_value(const AttentionJob& job, const uint8_t* tile, int lane) {
+  if (kernels::is_quantised(job.v_kind)) {
+    const int block_bytes = kernels::value_block_bytes(job.v_kind);
+    for (int i = 0; i < job.width_v; i += 32, tile += block_bytes) {
+      const uint8_t* at = tile + kernels::value_tile(job.v_kind) * 2 + kernels::quant_byte(job.v_kind, lane, 0, 32);
+      __builtin_prefetch(tile + lane * 2);
+      __builtin_prefetch(at);
+      __builtin_prefetch(at + 64);
+    }
+    return;
+  }
+  const int row_bytes = job.width_v * (job.v_kind == CacheKind::f32 ? 4 : 2);
+  for (int i = 0; i < row_bytes; i += 64) __builtin_prefetch(tile + lane * row_bytes + i);
+}
+
+// The n largest scores of one row, into s.order by position; of equal ones the earlier key. A key
+// among them is no smaller than the n-th largest of the tiles' maxima, so that few need be sorted.
+CpuBackend::SelectedKeys CpuBackend::select_keys(const float* scores, int64_t stride, int64_t n_keys, int n,
+                                                 const AttentionScratch& s) const {
+  const int64_t n_tiles = (n_keys + kernels::key_tile - 1) / kernels::key_tile;
+  SelectedKeys kept;
+  kept.n = int(std::min<int64_t>(n, n_keys));
+  kernels_.tile_maxima(scores, stride, n_keys, s.tile_max);
+  std::copy_n(s.tile_max, n_tiles, s.tile_max + n_tiles);
+  float bound = minus_infinity;
+  if (n_tiles >= kept.n) {
+    float* const nth = s.tile_max + n_tiles + kept.n - 1;
+    std::nth_element(s.tile_max + n_tiles, nth, s.tile_max + 2 * n_tiles, std::greater<>());
+    bound = *nth;
+  }
+  kept.top = *std::max_element(s.tile_max, s.tile_max + n_tiles);
+  kept.sum = kernels_.sum_exp(scores, stride, n_keys, kept.top);
+
+  int n_found = 0;
+  for (int64_t tile = 0; tile < n_tiles; ++tile) {
+    if (s.tile_max[tile] < bound) continue;
+    const int first = int(tile) * kernels::key_tile, n_here = int(std::min<int64_t>(kernels::key_tile, n_keys - first));
+    for (int lane = 0; lane < n_here; ++lane) {
+      if (!(scores[tile * stride + lane] < bound)) s.order[n_found++] = first + lane;
+    }
+  }
+  // Sorting wants an order; what is no number comes last.
+  const auto score = [&](int key) {
+    const float x = scores[key / kernels::key_tile * stride + key % kernels::key_tile];
+    return x == x ? x : minus_infinity;
+  };
+  if (n_found > kept.n) {
+    std::nth_element(s.order, s.order + kept.n - 1, s.order + n_found, [&](int a, int b) {
+      return score(a) != score(b) ? score(a) > score(b) : a < b;
+    });
+  }
+  std::sort(s.order, s.order + kept.n);  // in the order of memory
+  return kept;
 }
 
 void CpuBackend::attention(const AttentionShape& shape, const float* q, const KvLayer& cache,
@@ -450,17 +527,25 @@ void CpuBackend::attention(const AttentionShape& shape, const float* q, const Kv
     const int fair = int(kernels::round_up((n_keys + max_splits - 1) / max_splits, keys_at_once));
     job.split_keys = std::max(min_split_keys, fair);
     job.n_splits = (n_keys + job.split_keys - 1) / job.split_keys;
+    // Heads of a block lie behind each other: with enough ranges for all threads, one work item takes
+    // all heads of its range, and memory is read in the longest runs.
+    if (job.n_splits >= 2 * pool_.n_threads()) {
+      job.n_groups = 1;
+      job.heads_q = shape.n_heads_q;
+      job.heads_k = shape.n_heads_k;
+      job.heads_v = shape.n_heads_v;
+    }
     job.partials = partials_.floats(size_t(max_splits) * size_t(shape.n_heads_q) * size_t(job.width_v + 2),
                                     "attention sums");
   }
   const AttentionScratch sizes(nullptr, size_t(job.max_rows()), size_t(job.width_k),
                                size_t(job.width_v), size_t(job.max_rows()) * keys_at_once, 0);
   reserve_thread_scratch(sizes.size_bytes, "attention scores");
-  pool_.run(int64_t(n_groups) * n_blocks * job.n_splits, [&](int64_t item, int thread) {
+  pool_.run(int64_t(job.n_groups) * n_blocks * job.n_splits, [&](int64_t item, int thread) {
     if (stopped()) return;
     const int split = int(item % job.n_splits), rest = int(item / job.n_splits);
     // Later blocks see more keys: they go first, so that no thread is left with one at the end.
-    attend(job, rest % n_groups, n_blocks - 1 - rest / n_groups, split, thread);
+    attend(job, rest % job.n_groups, n_blocks - 1 - rest / job.n_groups, split, thread);
   });
   if (job.n_splits > 1) merge_splits(job);
 }

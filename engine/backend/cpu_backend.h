@@ -9,6 +9,7 @@
 #include "engine/backend/backend.h"
 #include "engine/base/thread_pool.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/shapes.h"
 
 namespace engine {
 
@@ -73,7 +74,7 @@ class CpuBackend : public Backend {
 
   size_t k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
   size_t v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const override;
-  uint32_t cache_layout() const override { return 1; }  // of kernels/shapes.h
+  uint32_t cache_layout() const override { return 2; }  // of kernels/shapes.h
   void rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k,
                       const float* v, const KvLayer& cache, int first_position,
                       int n_tokens) override;
@@ -104,6 +105,15 @@ class CpuBackend : public Backend {
   void attend(const AttentionJob& job, int group, int block, int split, int thread);
   void attend_selected(const AttentionJob& job, int group, int token, int thread);
   void merge_splits(const AttentionJob& job);
+  struct SelectedKeys {
+    int n = 0;
+    float top = 0;   // the largest score
+    double sum = 0;  // of exp(score - top), all keys
+  };
+  SelectedKeys select_keys(const float* scores, int64_t stride, int64_t n_keys, int n,
+                           const struct AttentionScratch& scratch) const;
+  static void prefetch_value(const AttentionJob& job, const uint8_t* tile, int lane);
+  uint16_t quantize_for_cache(kernels::CacheKind kind, const float* x, int n, int8_t* q) const;
   void pack_queries(const AttentionJob& job, int group, int first_token, int n_tokens,
                     const struct AttentionScratch& scratch) const;
   void score_keys(const AttentionJob& job, int group, int n_tokens, int64_t first_key, int n_tiles,

@@ -107,6 +107,18 @@ void quantize_32(const float* x, int8_t* q, uint16_t* scale) {
   *scale = half;
 }
 
+// The number furthest from zero becomes -8, as in Q4_0 files.
+void quantize_32_q4(const float* x, int8_t* q, uint16_t* scale) {
+  const F32 a = load(x), b = load(x + 16);
+  const float highest = max_lane(max(a, b)), lowest = -max_lane(max(sub(zero(), a), sub(zero(), b)));
+  const uint16_t half = f32_to_f16((highest > -lowest ? highest : lowest) / -8.0f);
+  const float d = f16_to_f32(half);
+  const F32 inverse = set1(d != 0 ? 1.0f / d : 0.0f), offset = set1(8.0f), limit = set1(15.0f);
+  store_s8(q, min(max(add(mul(a, inverse), offset), zero()), limit));
+  store_s8(q + 16, min(max(add(mul(b, inverse), offset), zero()), limit));
+  *scale = half;
+}
+
 void to_f16(const float* x, uint16_t* y, int64_t n) {
   int64_t i = 0;
   for (; i + 16 <= n; i += 16) store_f16(y + i, load(x + i));
@@ -122,6 +134,7 @@ void add_activations(CpuKernels& table) {
   table.store_tile = store_tile;
   table.silu_mul_tile = silu_mul_tile;
   table.quantize_32 = quantize_32;
+  table.quantize_32_q4 = quantize_32_q4;
   table.to_f16 = to_f16;
 }
 

@@ -16,15 +16,15 @@ enum class Store { set, add };
 using TileDot = void (*)(const uint8_t* tile, const void* activations, int64_t n_in, float* out);
 
 // acc[row * n_columns + c] += sum over keys of p(row, key) * v[key][c], for n_rows rows, where
-// p(row, key) stands at p[(key / 16) * p_tile_stride + row * 16 + key % 16]. v begins at a tile of 16
-// keys of one head's value cache (shapes.h).
+// p(row, key) stands at p[(key / 16) * p_tile_stride + row * 16 + key % 16]. v begins at a tile of one
+// head's value cache (shapes.h).
 using WeighValues = void (*)(const uint8_t* v, int n_keys, const float* p, int64_t p_tile_stride,
                              int n_rows, int n_columns, float* acc);
-// acc[c] += weight * v[lane][c] of one tile
+// acc[c] += weight * v[lane][c] of one tile; lane < value_tile
 using WeighRow = void (*)(const uint8_t* v_tile, int lane, float weight, int n_columns, float* acc);
 
 constexpr int n_weight_types = 31;
-constexpr int n_value_types = 3;  // f32, f16, q8_0
+constexpr int n_value_types = 4;  // f32, f16, q8_0, q4_0
 
 struct CpuKernels {
   const char* name = "";
@@ -51,10 +51,15 @@ struct CpuKernels {
   void (*softmax_block)(float* s, int64_t tile_stride, int n_rows, int n_tiles, const int* visible,
                         float* max, float* sum, float* rescale) = nullptr;
   void (*scale_row)(float* x, int64_t n, float factor) = nullptr;
-  WeighValues weigh_values[n_value_types] = {};  // n_columns a multiple of 16 (of 32 for q8_0)
+  WeighValues weigh_values[n_value_types] = {};  // n_columns a multiple of 16 (of 32 if quantised)
   WeighRow weigh_row[n_value_types] = {};
-  // 32 numbers at a time: s8 q[32] scaled by the f16 written to scales.
+  // Of n_keys scores s[(key / 16) * tile_stride + key % 16]: the largest of each 16 into tile_max, and
+  // the sum of exp(s - shift).
+  void (*tile_maxima)(const float* s, int64_t tile_stride, int64_t n_keys, float* tile_max) = nullptr;
+  double (*sum_exp)(const float* s, int64_t tile_stride, int64_t n_keys, float shift) = nullptr;
+  // 32 numbers at a time, scaled by the f16 written to scale: s8 q[32]; 0..15, that is the number + 8.
   void (*quantize_32)(const float* x, int8_t* q, uint16_t* scale) = nullptr;
+  void (*quantize_32_q4)(const float* x, int8_t* q, uint16_t* scale) = nullptr;
   void (*to_f16)(const float* x, uint16_t* y, int64_t n) = nullptr;
 };
 

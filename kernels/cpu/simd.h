@@ -22,3 +22,24 @@
 #else
 #include "kernels/cpu/simd_plain.h"
 #endif
+
+namespace kernels::SIGMA_ISA {
+
+// each<n>(f) calls f(Index<0>{}) .. f(Index<n - 1>{}): a loop that is unrolled before anything else
+// looks at it, so that arrays of vectors indexed in it become registers. (GCC 12 unrolls an ordinary
+// inner loop so late that it stored eight accumulators to memory in every step: a third of the speed.)
+template <int i>
+struct Index {
+  static constexpr int value = i;
+  constexpr operator int() const { return i; }
+};
+template <int n, int i = 0, class Function>
+INLINE void each(const Function& function) {
+  if constexpr (i < n) {
+    function(Index<i>{});
+    each<n, i + 1>(function);
+  }
+}
+#define EACH(i) [&](auto i) __attribute__((always_inline))
+
+}  // namespace kernels::SIGMA_ISA

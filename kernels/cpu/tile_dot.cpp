@@ -76,16 +76,9 @@ void dot_int8(const uint8_t* tile, const void* activations, int64_t n_in, float*
     if constexpr (t.has_min) dmin = load_f16(tile + at.dmin);
     for (int part = 0; part < per_block; ++part, x += record) {
       quants.p = tile + at.quants + part * at.quants_stride;
-      prefetch(quants.p + 2048);
-      prefetch(quants.p + 2048 + 64);
-      prefetch(quants.p + 2048 + 128);
-      prefetch(quants.p + 2048 + 192);
-      if constexpr (t.low_bits == 8) {
-        prefetch(quants.p + 2048 + 256);
-        prefetch(quants.p + 2048 + 320);
-        prefetch(quants.p + 2048 + 384);
-        prefetch(quants.p + 2048 + 448);
-      }
+      each<(at.quants_stride + tile_chunk - 1) / tile_chunk>(EACH(line) {
+        prefetch(quants.p + 2048 + line * tile_chunk);
+      });
       const float* xd = reinterpret_cast<const float*>(x + n * 32);
       const int32_t* negative_sums = reinterpret_cast<const int32_t*>(x + n * 40);
       auto add_group = [&](auto which) __attribute__((always_inline)) {
@@ -138,23 +131,27 @@ void dot_f32(const uint8_t* tile, const void* activations, int64_t n_in, float* 
   constexpr int chains = n >= 4 ? 1 : 4 / n;  // independent sums, to hide the latency of an fma
   const float* x = static_cast<const float*>(activations);
   F32 sums[chains][n];
-  for (int c = 0; c < chains; ++c) for (int i = 0; i < n; ++i) sums[c][i] = zero();
-  int64_t k = 0;
-  for (; k + chains <= n_in; k += chains) {
-    if constexpr (chains > 1) prefetch(tile + 1024);
-    for (int c = 0; c < chains; ++c, tile += stride, x += n) {
-      const F32 w = load_row<type>(tile);
-      for (int i = 0; i < n; ++i) sums[c][i] = fma(w, set1(x[i]), sums[c][i]);
-    }
-  }
-  for (; k < n_in; ++k, tile += stride, x += n) {
+  each<chains>(EACH(c) { each<n>(EACH(i) { sums[c][i] = zero(); }); });
+  const auto step = [&](auto c) __attribute__((always_inline)) {
     const F32 w = load_row<type>(tile);
-    for (int i = 0; i < n; ++i) sums[0][i] = fma(w, set1(x[i]), sums[0][i]);
+    each<n>(EACH(i) { sums[c][i] = fma(w, set1(x[i]), sums[c][i]); });
+    tile += stride;
+    x += n;
+  };
+  // Few tokens wait for memory, and the processor's own prefetching fills a run of it faster than
+  // instructions do (Zen 4: 23 GB/s a core against 16: they wait for the few buffers of first-level
+  // misses). Many tokens wait for the arithmetic, and instructions hide every miss.
+  constexpr int at_once = n >= 4 && stride < tile_chunk ? 2 : chains;
+  int64_t k = 0;
+  for (; k + at_once <= n_in; k += at_once) {
+    if constexpr (n >= 4) prefetch(tile + 2048);
+    each<at_once>(EACH(c) { step(Index<c % chains>{}); });
   }
-  for (int i = 0; i < n; ++i) {
-    for (int c = 1; c < chains; ++c) sums[0][i] = add(sums[0][i], sums[c][i]);
+  for (; k < n_in; ++k) step(Index<0>{});
+  each<n>(EACH(i) {
+    each<chains - 1>(EACH(c) { sums[0][i] = add(sums[0][i], sums[c + 1][i]); });
     store(out + i * tile_rows, sums[0][i]);
-  }
+  });
 }
 
 template <WeightType type, int n>

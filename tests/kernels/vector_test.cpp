@@ -100,47 +100,68 @@ TEST_CASE("softmax_block: two blocks give the softmax of both, with rows that se
   });
 }
 
+namespace {
+
+using kernels::CacheKind;
+
+// Writes one token's values into a tile of any format and returns what the tile then holds.
+std::vector<float> put_values(const kernels::CpuKernels& table, CacheKind kind, uint8_t* tile, int lane, int width,
+                              std::mt19937& random) {
+  std::vector<float> held(size_t(width), 0.0f);
+  for (int c = 0; c < width; c += 32) {
+    const std::vector<float> part = random_floats(32, random);
+    const int n = std::min(32, width - c);
+    if (kind == CacheKind::f32) {
+      std::memcpy(tile + (lane * width + c) * 4, part.data(), size_t(n) * 4);
+      std::copy_n(part.data(), n, held.begin() + c);
+    } else if (kind == CacheKind::f16) {
+      table.to_f16(part.data(), reinterpret_cast<uint16_t*>(tile + (lane * width + c) * 2), n);
+      for (int i = 0; i < n; ++i) held[size_t(c + i)] = kernels::f16_to_f32(kernels::f32_to_f16(part[size_t(i)]));
+    } else {
+      const bool bytes = kind == CacheKind::q8_0;
+      int8_t q[32];
+      uint16_t scale;
+      (bytes ? table.quantize_32 : table.quantize_32_q4)(part.data(), q, &scale);
+      uint8_t* block = tile + c / 32 * kernels::value_block_bytes(kind);
+      std::memcpy(block + lane * 2, &scale, 2);
+      for (int i = 0; i < 32; ++i) {
+        uint8_t& at = block[kernels::value_tile(kind) * 2 + kernels::quant_byte(kind, lane, i, 32)];
+        const int shift = kernels::quant_shift(kind, lane);
+        if (bytes) at = uint8_t(q[i] + 128);
+        else at = uint8_t((at & (0xF0 >> shift)) | (q[i] << shift));
+        const float d = kernels::f16_to_f32(scale);
+        held[size_t(c + i)] = float(bytes ? q[i] : q[i] - 8) * d;
+        // Half a step, a little more where the rounded scale cuts the largest off; of q4_0 a whole one
+        // at the end that is not the furthest.
+        REQUIRE(std::fabs(held[size_t(c + i)] - part[size_t(i)]) <= (bytes ? 0.56f : 1.01f) * std::fabs(d));
+      }
+    }
+  }
+  return held;
+}
+
+}  // namespace
+
 TEST_CASE("weigh_values: sums rows of every format, widths and row counts") {
   std::mt19937 random(6);
   for_each_isa([&](const kernels::CpuKernels& table) {
-    for (const auto kind : {kernels::CacheKind::f32, kernels::CacheKind::f16, kernels::CacheKind::q8_0}) {
+    for (const auto kind : {CacheKind::f32, CacheKind::f16, CacheKind::q8_0, CacheKind::q4_0}) {
       for (const int width : {16, 32, 48, 64, 80, 128}) {
-        if (kind == kernels::CacheKind::q8_0 && width % 32) continue;
+        if (kernels::is_quantised(kind) && width % 32) continue;
         for (const int n_rows : {1, 2, 5, 6, 7, 13}) {
-          for (const int n_keys : {1, 16, 33}) {
+          for (const int n_keys : {1, 16, 33, 150}) {
             CAPTURE(int(kind));
             CAPTURE(width);
             CAPTURE(n_rows);
             CAPTURE(n_keys);
-            const int64_t stride = kernels::value_row_bytes(kind, width), tile_bytes = kernels::value_tile_bytes(kind, width);
-            std::vector<uint8_t> v(size_t(tile_bytes * ((n_keys + 15) / 16)) + 64);
-            std::vector<float> plain(size_t(n_keys * width));  // what v holds, read back
+            const int64_t tile_bytes = kernels::value_tile_bytes(kind, width);
+            const int n_tiles = (n_keys + 15) / 16, value_tile = kernels::value_tile(kind);
+            std::vector<uint8_t> v(size_t(kernels::value_head_bytes(kind, width, n_keys)) + 64, 0xFF);  // NaN behind the last key
+            std::vector<float> plain;
             for (int key = 0; key < n_keys; ++key) {
-              uint8_t* tile = v.data() + key / 16 * tile_bytes;
-              uint8_t* row = tile + key % 16 * stride;
-              for (int c = 0; c < width; c += 32) {
-                const std::vector<float> part = random_floats(32, random);
-                float* to = plain.data() + key * width + c;
-                const int n = std::min(32, width - c);
-                if (kind == kernels::CacheKind::f32) {
-                  std::memcpy(row + c * 4, part.data(), size_t(n) * 4);
-                  std::copy_n(part.data(), n, to);
-                } else if (kind == kernels::CacheKind::f16) {
-                  table.to_f16(part.data(), reinterpret_cast<uint16_t*>(row + c * 2), n);
-                  for (int i = 0; i < n; ++i) to[i] = kernels::f16_to_f32(kernels::f32_to_f16(part[size_t(i)]));
-                } else {
-                  uint16_t scale;
-                  table.quantize_32(part.data(), reinterpret_cast<int8_t*>(row + c), &scale);
-                  std::memcpy(tile + kernels::value_scale_at(width, key % 16, c), &scale, 2);
-                  for (int i = 0; i < 32; ++i) {
-                    to[i] = float(int8_t(row[c + i])) * kernels::f16_to_f32(scale);
-                    // Half a step, a little more where the rounded scale cuts the largest off.
-                    REQUIRE(std::fabs(to[i] - part[size_t(i)]) <= 0.56f * kernels::f16_to_f32(scale));
-                  }
-                }
-              }
+              const std::vector<float> held = put_values(table, kind, v.data() + key / value_tile * tile_bytes, key % value_tile, width, random);
+              plain.insert(plain.end(), held.begin(), held.end());
             }
-            const int n_tiles = (n_keys + 15) / 16;
             const std::vector<float> p = random_floats(size_t(n_tiles * n_rows * 16), random);
             std::vector<float> acc = random_floats(size_t(n_rows * width), random), expected = acc;
             for (int r = 0; r < n_rows; ++r) {
@@ -153,16 +174,43 @@ TEST_CASE("weigh_values: sums rows of every format, widths and row counts") {
               }
             }
             table.weigh_values[int(kind)](v.data(), n_keys, p.data(), n_rows * 16, n_rows, width, acc.data());
-            // n_keys products of numbers near 1, each rounding to 2^-24 of a sum below 100.
-            for (size_t i = 0; i < acc.size(); ++i) REQUIRE(std::fabs(acc[i] - expected[i]) <= 2e-5f);
+            // n_keys products of numbers near 1, each rounding to 2^-24 of a sum below 100. Of quantised
+            // values a weight is rounded to 2^-16 of the largest (4): 6e-5 a product, 150 of them.
+            const float tolerance = kernels::is_quantised(kind) ? 2e-3f : 5e-5f;
+            for (size_t i = 0; i < acc.size(); ++i) REQUIRE(std::fabs(acc[i] - expected[i]) <= tolerance);
 
             std::vector<float> one(size_t(width), 1.0f);
             const int key = n_keys - 1;
-            table.weigh_row[int(kind)](v.data() + key / 16 * tile_bytes, key % 16, 0.25f, width, one.data());
+            table.weigh_row[int(kind)](v.data() + key / value_tile * tile_bytes, key % value_tile, 0.25f, width, one.data());
             for (int c = 0; c < width; ++c) REQUIRE(std::fabs(one[size_t(c)] - (1 + 0.25f * plain[size_t(key * width + c)])) <= 1e-6f);
           }
         }
       }
+    }
+  });
+}
+
+TEST_CASE("tile_maxima and sum_exp: leave out what stands behind the last key, and what is no number") {
+  std::mt19937 random(8);
+  for_each_isa([&](const kernels::CpuKernels& table) {
+    for (const int n_keys : {1, 15, 16, 40, 300}) {
+      const int n_tiles = (n_keys + 15) / 16, stride = 48;
+      std::vector<float> s = random_floats(size_t(n_tiles * stride), random), maxima(size_t(n_tiles), 0.0f);
+      for (int key = n_keys; key < n_tiles * 16; ++key) s[size_t(key / 16 * stride + key % 16)] = 100;
+      table.tile_maxima(s.data(), stride, n_keys, maxima.data());
+      double sum = 0;
+      for (int tile = 0; tile < n_tiles; ++tile) {
+        float top = -INFINITY;
+        for (int key = tile * 16; key < std::min(n_keys, tile * 16 + 16); ++key) {
+          top = std::max(top, s[size_t(tile * stride + key % 16)]);
+          sum += std::exp(double(s[size_t(tile * stride + key % 16)]) - 3);
+        }
+        CHECK(maxima[size_t(tile)] == top);
+      }
+      CHECK(table.sum_exp(s.data(), stride, n_keys, 3) == doctest::Approx(sum).epsilon(1e-5));
+      s[0] = NAN;
+      table.tile_maxima(s.data(), stride, n_keys, maxima.data());
+      CHECK(maxima[0] == maxima[0]);
     }
   });
 }

@@ -73,10 +73,13 @@ void bench_tile_dots(const kernels::CpuKernels& table) {
 void bench_attention(const kernels::CpuKernels& table) {
   const int n_keys = 128, width = 64;
   std::printf("%-8s %-8s %6s %12s %12s %12s\n", table.name, "cache", "rows", "keys GB/s", "values GB/s", "softmax ns");
-  for (const auto kind : {kernels::CacheKind::f16, kernels::CacheKind::q8_0}) {
-    const bool as_int8 = kind == kernels::CacheKind::q8_0;
-    const auto type = as_int8 ? kernels::WeightType::q8_0 : kernels::WeightType::f16;
-    const int64_t tile = kernels::key_tile_bytes(kind, width), value_bytes = kernels::value_tile_bytes(kind, width) * n_keys / 16;
+  for (const auto kind : {kernels::CacheKind::f16, kernels::CacheKind::q8_0, kernels::CacheKind::q4_0}) {
+    const bool as_int8 = kernels::is_quantised(kind);
+    const auto type = !as_int8                             ? kernels::WeightType::f16
+                      : kind == kernels::CacheKind::q8_0 ? kernels::WeightType::q8_0
+                                                         : kernels::WeightType::q4_0;
+    const char* const name = !as_int8 ? "f16" : kind == kernels::CacheKind::q8_0 ? "q8_0" : "q4_0";
+    const int64_t tile = kernels::key_tile_bytes(kind, width), value_bytes = kernels::value_head_bytes(kind, width, n_keys);
     std::vector<uint8_t> keys(size_t(tile * n_keys / 16), 1), values(size_t(value_bytes) + 64, 1);
     for (const int rows : {1, 2, 8, 12}) {
       if (rows > (as_int8 ? table.tokens_int8 : table.tokens_f32)) continue;
@@ -97,7 +100,7 @@ void bench_attention(const kernels::CpuKernels& table) {
       const double s = seconds_a_call([&] {
         table.softmax_block(scores.data(), rows * 16, rows, n_keys / 16, visible.data(), max.data(), sum.data(), rescale.data());
       });
-      std::printf("%-8s %-8s %6d %12.1f %12.1f %12.1f\n", table.name, as_int8 ? "q8_0" : "f16", rows,
+      std::printf("%-8s %-8s %6d %12.1f %12.1f %12.1f\n", table.name, name, rows,
                   1e-9 * double(keys.size()) / k, 1e-9 * double(value_bytes) / v, 1e9 * s);
     }
   }
