@@ -112,6 +112,13 @@ Scored score(const json& item, const json* prediction) {
   return scored;
 }
 
+TaskPrompt prompt(const json& item) {
+  return {.system = "You turn a request into one shell command for Linux. Answer with the command alone, on one line, "
+                    "without explanation. Write {{name}} for a value that the request leaves open.",
+          .user = text_field(item, {"question", "description", "nl", "query", "input"}),
+          .json_schema = ""};
+}
+
 }  // namespace
 
 const Scorer cmdgen = {"cmdgen",
@@ -120,6 +127,7 @@ const Scorer cmdgen = {"cmdgen",
                        "predictions: {\"id\", \"prediction\"} a line",
                        "exact_match",
                        read,
-                       score};
+                       score,
+                       prompt};
 
 }  // namespace app::aimicius

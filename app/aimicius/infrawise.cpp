@@ -118,6 +118,19 @@ Scored score(const json& item, const json* prediction) {
   return scored;
 }
 
+TaskPrompt prompt(const json& item) {
+  return {.system = "You read a question about accelerator benchmarks and answer with one JSON object: Design.Target is the "
+                    "hardware asked about, Design.Baseline the hardware it is compared with or an empty text, Criterion what "
+                    "is measured, Workload what is run. Use the words of the question.",
+          .user = item.value("question", ""),
+          .json_schema = R"({"type": "object", "required": ["Design", "Criterion", "Workload"], "additionalProperties": false,
+  "properties": {
+    "Design": {"type": "object", "required": ["Target", "Baseline"], "additionalProperties": false,
+      "properties": {"Target": {"type": "string", "maxLength": 80}, "Baseline": {"type": "string", "maxLength": 80}}},
+    "Criterion": {"type": "string", "maxLength": 80}, "Workload": {"type": "string", "maxLength": 80}}})",
+          .max_tokens = 128};
+}
+
 }  // namespace
 
 const Scorer infrawise = {
@@ -127,6 +140,7 @@ const Scorer infrawise = {
     "\"prediction\": {\"dcw\": {...}, \"relevant\": [...]}} a line",
     "dcw_all",
     read,
-    score};
+    score,
+    prompt};
 
 }  // namespace app::aimicius

@@ -11,6 +11,7 @@
 
 #include "app/aimicius/scorers.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 namespace app::aimicius {
 namespace {
@@ -160,6 +161,28 @@ Scored score(const json& item, const json* prediction) {
   return scored;
 }
 
+TaskPrompt prompt(const json& item) {
+  std::string links;
+  const auto n = item.at("n_gpus").get<size_t>();
+  for (size_t src = 0; src < n; ++src) {
+    for (size_t dst = 0; dst < n; ++dst) {
+      const double bandwidth = matrix(item, "bandwidth_GBps", src, dst);
+      if (bandwidth > 0)
+        links += engine::format("%zu>%zu %g GB/s, %g us\n", src, dst, bandwidth, matrix(item, "latency_us", src, dst));
+    }
+  }
+  return {.system = "You plan an all-gather: every GPU holds data that all others need. Answer with one JSON object: \"chunks\" "
+                    "is how many equal chunks each GPU's data is cut into, \"steps\" a list of [origin, chunk, src, dst]: the chunk "
+                    "of GPU origin goes from src to dst over a link that exists, after src has it. The last step should end early.",
+          .user = engine::format("%zu GPUs, %lld bytes on each, links:\n", n,
+                                 static_cast<long long>(item["reference"].value("bytes_per_gpu", int64_t{0}))) + links,
+          .json_schema = R"({"type": "object", "required": ["chunks", "steps"], "additionalProperties": false,
+  "properties": {
+    "chunks": {"type": "integer", "minimum": 1, "maximum": 64},
+    "steps": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}}}})",
+          .max_tokens = 2048};
+}
+
 }  // namespace
 
 const Scorer optiflow = {
@@ -169,6 +192,7 @@ const Scorer optiflow = {
     "{\"chunks\": C, \"steps\": [[origin, chunk, src, dst], ...]}} a line",
     "valid",
     read,
-    score};
+    score,
+    prompt};
 
 }  // namespace app::aimicius

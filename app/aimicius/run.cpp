@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "app/aimicius/scorers.h"
@@ -17,6 +18,7 @@ using nlohmann::json;
 
 constexpr const char* scorer_version = "1";
 constexpr size_t batch_size = 256;  // samples stored at a time, so that a killed run keeps them
+constexpr auto longest_wait = std::chrono::milliseconds(500);
 
 std::string read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -134,6 +136,78 @@ std::map<std::string, Metric> metrics_of(const std::vector<Scored>& samples,
   return metrics;
 }
 
+// Samples on their way to the database: many at a time where they come fast, at once where a model takes its time.
+class RunWriter {
+ public:
+  RunWriter(store::RunStore& runs, int64_t run) : runs_(runs), run_(run) {}
+
+  void add(const store::TaskSample& sample) {
+    waiting_.push_back(sample);
+    if (waiting_.size() >= batch_size || std::chrono::steady_clock::now() - stored_ > longest_wait) flush();
+  }
+  void flush() {
+    if (!waiting_.empty()) runs_.add_samples(run_, waiting_);
+    waiting_.clear();
+    stored_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  store::RunStore& runs_;
+  int64_t run_;
+  std::vector<store::TaskSample> waiting_;
+  std::chrono::steady_clock::time_point stored_ = std::chrono::steady_clock::now();
+};
+
+store::TaskRun begin_run(const RunRequest& request, const Scorer& scorer, size_t n_samples, const std::vector<std::string>& notes) {
+  store::TaskRun run;
+  run.task = scorer.task;
+  run.dataset = request.data_path;
+  run.dataset_hash = hash_of(read_all(request.data_path));
+  run.model = request.answer ? request.model : "predictions " + request.predictions_path;
+  run.started = now();
+  run.n_samples = n_samples;
+  json manifest = {{"dataset_hash", run.dataset_hash}, {"scorer_version", scorer_version}, {"notes", notes}};
+  if (request.limit > 0) manifest["limit"] = request.limit;
+  if (request.answer) {
+    manifest["model"] = request.model;
+    manifest["settings"] = json::parse(request.settings.empty() ? "{}" : request.settings);
+  } else {
+    manifest["predictions"] = request.predictions_path;
+    manifest["predictions_hash"] = hash_of(read_all(request.predictions_path));
+  }
+  run.manifest = manifest.dump();
+  return run;
+}
+
+Scored score_given(const Scorer& scorer, const json& item, size_t number, const Predictions& predictions) {
+  const auto found = predictions.by_number.find(number);
+  return scorer.score(item, found == predictions.by_number.end() ? nullptr : &found->second);
+}
+
+// Nothing where the answer was stopped half-way.
+std::optional<Scored> ask_and_score(const Scorer& scorer, const json& item, const AnswerTask& answer) {
+  const auto start = std::chrono::steady_clock::now();
+  TaskAnswer said;
+  std::string refused;
+  try {
+    said = answer(scorer.prompt(item));
+  } catch (const engine::Error& e) {
+    if (e.kind() != engine::ErrorKind::invalid_input) throw;
+    refused = e.what();
+  }
+  if (!said.complete) return std::nullopt;
+  const json prediction = said.text;
+  Scored scored = scorer.score(item, refused.empty() ? &prediction : nullptr);
+  if (!refused.empty()) {
+    scored.sample.parse_state = "not asked";
+    scored.sample.failure = refused;
+  }
+  scored.sample.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  scored.sample.prompt_tokens = said.prompt_tokens;
+  scored.sample.generated_tokens = said.generated_tokens;
+  return scored;
+}
+
 }  // namespace
 
 const std::vector<Scorer>& scorers() {
@@ -172,46 +246,44 @@ std::vector<json> read_json_lines(const std::string& path) {
 
 store::TaskRun run_task(const RunRequest& request, store::RunStore& runs) {
   const Scorer& scorer = find_scorer(request.task);
-  const std::vector<json> items = scorer.read(request.data_path);
-  const Predictions predictions = match(items, request.predictions_path);
-
-  store::TaskRun run;
-  run.task = scorer.task;
-  run.dataset = request.data_path;
-  run.dataset_hash = hash_of(read_all(request.data_path));
-  run.model = "predictions " + request.predictions_path;
-  run.started = now();
-  run.n_samples = items.size();
-  run.manifest = json{{"dataset_hash", run.dataset_hash},
-                      {"predictions", request.predictions_path},
-                      {"predictions_hash", hash_of(read_all(request.predictions_path))},
-                      {"scorer_version", scorer_version},
-                      {"notes", predictions.notes}}
-                     .dump();
-  run.id = runs.create(run);
-
-  std::vector<Scored> scored;
-  std::vector<store::TaskSample> batch;
-  for (size_t i = 0; i < items.size() && !request.stop.stop_requested(); ++i) {
-    const auto found = predictions.by_number.find(i);
-    scored.push_back(
-        scorer.score(items[i], found == predictions.by_number.end() ? nullptr : &found->second));
-    scored.back().sample.number = i;
-    batch.push_back(scored.back().sample);
-    if (batch.size() == batch_size || i + 1 == items.size()) {
-      runs.add_samples(run.id, batch);
-      batch.clear();
-    }
+  if (request.predictions_path.empty() == (request.answer == nullptr)) {
+    engine::fail(engine::ErrorKind::usage, "a run of %s needs either predictions to score or a model to ask", scorer.task);
   }
-  if (!batch.empty()) runs.add_samples(run.id, batch);
+  std::vector<json> items = scorer.read(request.data_path);
+  if (request.limit > 0 && request.limit < items.size()) items.resize(request.limit);
+  Predictions predictions;
+  if (!request.answer) predictions = match(items, request.predictions_path);
+
+  store::TaskRun run = begin_run(request, scorer, items.size(), predictions.notes);
+  run.id = runs.create(run);
+  RunWriter writer(runs, run.id);
+  std::vector<Scored> scored;
+  try {
+    for (size_t i = 0; i < items.size() && !request.stop.stop_requested(); ++i) {
+      std::optional<Scored> one = request.answer ? ask_and_score(scorer, items[i], request.answer)
+                                                 : score_given(scorer, items[i], i, predictions);
+      if (!one) break;  // stopped in the middle of an answer
+      one->sample.number = i;
+      writer.add(one->sample);
+      scored.push_back(std::move(*one));
+      if (request.on_progress) request.on_progress(i + 1, items.size());
+    }
+    writer.flush();
+  } catch (const engine::Error& e) {
+    run.state = "failed";
+    run.error = e.what();
+    run.finished = now();
+    run.metrics = to_json(metrics_of(scored, scorer.main_metric));
+    runs.update(run);
+    throw;
+  }
   run.n_done = scored.size();
   run.finished = now();
   run.metrics = to_json(metrics_of(scored, scorer.main_metric));
-  run.state = request.stop.stop_requested() ? "cancelled" : "done";
+  run.state = scored.size() < items.size() ? "cancelled" : "done";
   runs.update(run);
   if (run.state == "cancelled")
-    engine::fail(engine::ErrorKind::cancelled,
-                 "scoring was cancelled after %zu of %zu samples; run %lld keeps them",
+    engine::fail(engine::ErrorKind::cancelled, "the run was cancelled after %zu of %zu samples; run %lld keeps them",
                  scored.size(), items.size(), static_cast<long long>(run.id));
   return run;
 }

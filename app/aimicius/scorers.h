@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/aimicius/metrics.h"
+#include "app/aimicius/task.h"
 #include "app/store/run_store.h"
 
 namespace app::aimicius {
@@ -27,6 +28,7 @@ struct Scorer {
   std::vector<nlohmann::json> (*read)(const std::string& path);
   // prediction is null where none was given.
   Scored (*score)(const nlohmann::json& item, const nlohmann::json* prediction);
+  TaskPrompt (*prompt)(const nlohmann::json& item);
 };
 const std::vector<Scorer>& scorers();
 

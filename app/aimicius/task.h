@@ -1,9 +1,11 @@
-// app/aimicius/task.h: AIMicius-style tasks, scored from given answers and kept as runs.
+// app/aimicius/task.h: AIMicius-style tasks, scored from given answers or a model's, and kept as runs.
 // A data file is JSON Lines (optiflow: one JSON list); a predictions file is JSON Lines with an
 // object a line: {"id": ..., "prediction": ...}; "index" (from 0) may stand for "id" and "output"
 // for "prediction". Samples without a prediction count as wrong and are said, as are predictions
 // for samples that do not exist and repeated ones (the first counts).
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <stop_token>
 #include <string>
@@ -20,16 +22,38 @@ struct TaskInfo {
 };
 const std::vector<TaskInfo>& tasks();
 
-struct RunRequest {
-  std::string task;
-  std::string data_path, predictions_path;
-  std::stop_token stop;
+// What a model is asked for one sample.
+struct TaskPrompt {
+  std::string system, user;
+  std::string json_schema;  // the answer is held to it; empty: free text
+  int max_tokens = 96;
 };
 
-// Scores the predictions against the data and stores the run with a sample for each data line.
+struct TaskAnswer {
+  std::string text;
+  int prompt_tokens = 0, generated_tokens = 0;
+  bool complete = true;  // false: it was stopped, and does not count
+};
+
+// Answers one prompt. Error{invalid_input} means this one cannot be answered (too long, say) and counts as a wrong
+// answer with that reason; any other error ends the run.
+using AnswerTask = std::function<TaskAnswer(const TaskPrompt&)>;
+
+struct RunRequest {
+  std::string task;
+  std::string data_path, predictions_path{};  // without predictions `answer` is asked
+  std::stop_token stop{};
+  AnswerTask answer{};
+  std::string model{};                        // what answers: kept with the run
+  std::string settings{};                     // JSON object of what it takes to answer so again: kept in the manifest
+  size_t limit = 0;                           // only the first samples; 0: all
+  std::function<void(size_t done, size_t total)> on_progress{};
+};
+
+// Scores predictions, or the answers it asks for, against the data and stores the run with a sample for each data line.
 // metrics: name -> {"value", "n", "low", "high"} (95 % interval); manifest: hashes of both files,
 // scorer version, notes. Throws Error{invalid_input} naming file and line, Error{unsupported} for
-// an unknown task, Error{cancelled} (the run is then stored as cancelled).
+// an unknown task, Error{cancelled} (the run is then stored as cancelled; one that failed otherwise as failed).
 store::TaskRun run_task(const RunRequest& request, store::RunStore& runs);
 
 // What differs between two runs of one task over the same data.

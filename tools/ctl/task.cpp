@@ -1,6 +1,10 @@
 // sigmactl task: AIMicius-style tasks, scored and kept.
+#include "app/aimicius/model_answer.h"
 #include "app/aimicius/task.h"
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -9,6 +13,8 @@
 #include "app/settings.h"
 #include "app/store/database.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/generate/generation.h"
 #include "tools/ctl/command.h"
 
 namespace ctl {
@@ -16,8 +22,16 @@ namespace {
 
 using nlohmann::json;
 
+// Ctrl+C ends a run in the middle of an answer; what was answered before stays stored.
+std::stop_source interrupt;
+void on_interrupt(int) { interrupt.request_stop(); }
+
 struct Options {
-  std::string task, data, predictions;
+  std::string task, data, predictions, model;
+  size_t limit = 0;
+  int n_ctx = 4096, n_threads = 0;
+  float temperature = 0;
+  uint64_t seed = 1;
   std::vector<int64_t> runs;
   bool as_json = false;
 };
@@ -80,15 +94,48 @@ app::store::TaskRun find_run(const app::store::RunStore& runs, int64_t id) {
   return *run;
 }
 
+// How far it is, on standard error where someone watches.
+void show_progress(const std::string& task, size_t done, size_t total) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  std::fprintf(stderr, "\r%s: %zu of %zu%s", task.c_str(), done, total, done == total ? "\n" : "");
+}
+
+app::aimicius::RunRequest request_of(const Options& options, const std::string& task) {
+  app::aimicius::RunRequest request;
+  request.task = task;
+  request.data_path = options.data;
+  request.predictions_path = options.predictions;
+  request.limit = options.limit;
+  request.on_progress = [task](size_t done, size_t total) { show_progress(task, done, total); };
+  return request;
+}
+
 int run_tasks(const Program& program, const Options& options) {
+  if (options.predictions.empty() == options.model.empty()) {
+    engine::fail(engine::ErrorKind::usage, "task run needs either --model FILE to ask or --predictions FILE to score");
+  }
   auto database = open_database(program);
   app::store::RunStore runs(database);
-  const app::store::TaskRun run =
-      app::aimicius::run_task({options.task, options.data, options.predictions, {}}, runs);
-  if (options.as_json)
-    print(to_json(run));
-  else
-    print_metrics(run);
+  app::aimicius::AnswerTask answer;
+  app::aimicius::AnswerOptions settings{.n_ctx = options.n_ctx, .temperature = options.temperature, .seed = options.seed, .stop = interrupt.get_token()};
+  std::signal(SIGINT, on_interrupt);
+  if (!options.model.empty()) {
+    engine::LoadOptions load;
+    load.n_threads = options.n_threads;
+    answer = app::aimicius::answer_with(engine::LanguageModel::load(options.model, load, interrupt.get_token()), settings);
+  }
+  json all = json::array();
+  for (const std::string_view task : engine::split(options.task, ',')) {
+    app::aimicius::RunRequest request = request_of(options, std::string(engine::trim(task)));
+    request.answer = answer;
+    request.stop = interrupt.get_token();
+    request.model = options.model;
+    request.settings = app::aimicius::settings_of(settings);
+    const app::store::TaskRun run = app::aimicius::run_task(request, runs);
+    if (!options.as_json) print_metrics(run);
+    all.push_back(to_json(run));
+  }
+  if (options.as_json) print(all.size() == 1 ? all.front() : json{{"runs", all}});
   return 0;
 }
 
@@ -155,17 +202,22 @@ int compare(const Program& program, const Options& options) {
 
 void add_task(Program& program) {
   CLI::App* group = program.cli.add_subcommand(
-      "task", "Score answers to CMDGen, Infrawise and Optiflow samples; list and compare the runs");
+      "task", "Run CMDGen, Infrawise and Optiflow samples with a model or score given answers; list and compare the runs");
   group->require_subcommand(1);
   auto options = std::make_shared<Options>();
   CLI::App* run = group->add_subcommand(
-      "run", "Score a predictions file against a data file and store the run");
-  run->add_option("TASK", options->task, "cmdgen, infrawise or optiflow")->required();
+      "run", "Ask a model, or score a predictions file, over a data file and store the run");
+  run->add_option("TASK", options->task, "cmdgen, infrawise or optiflow; several with commas where they share a data file")->required();
   run->add_option("--data", options->data, "The samples (JSON Lines; optiflow: a JSON list)")
       ->required();
   run->add_option("--predictions", options->predictions,
-                  "The answers: {\"id\", \"prediction\"} a line")
-      ->required();
+                  "Score these answers: {\"id\", \"prediction\"} a line");
+  run->add_option("-m,--model", options->model, "Ask this model (GGUF file or HF folder)");
+  run->add_option("--limit", options->limit, "Only the first samples; 0: all");
+  run->add_option("--context", options->n_ctx, "Tokens of context for the model")->check(CLI::Range(256, 1 << 20));
+  run->add_option("--temperature", options->temperature, "0: greedy")->check(CLI::Range(0.0, 2.0));
+  run->add_option("--seed", options->seed, "Seed of the model's sampling");
+  run->add_option("--threads", options->n_threads, "Threads; 0: one for each core");
   run->callback(chosen(program, [&program, options] { return run_tasks(program, *options); }));
   CLI::App* listing = group->add_subcommand("list", "All runs, newest first");
   listing->callback(chosen(program, [&program, options] { return list(program, *options); }));

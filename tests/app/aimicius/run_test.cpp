@@ -45,7 +45,7 @@ TEST_CASE("aimicius/run: cmdgen counts exact matches, alternatives and says what
 {"id": "z", "output": "x"}
 )");
   const store::TaskRun run =
-      aimicius::run_task({"cmdgen", folder.write("d", commands), predictions, {}}, runs);
+      aimicius::run_task({"cmdgen", folder.write("d", commands), predictions}, runs);
   CHECK(run.state == "done");
   const json metrics = json::parse(run.metrics);
   CHECK(metrics["exact_match"]["value"].get<double>() == doctest::Approx(1.0 / 3));
@@ -84,7 +84,7 @@ TEST_CASE("aimicius/run: bad files are refused with file and line") {
                            const char* part) {
     CAPTURE(part);
     try {
-      aimicius::run_task({task, d, p, {}}, runs);
+      aimicius::run_task({task, d, p}, runs);
       FAIL("nothing was thrown");
     } catch (const engine::Error& error) {
       CHECK(std::string(error.what()).find(part) != std::string::npos);
