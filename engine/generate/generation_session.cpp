@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <optional>
 
 #include "engine/base/error.h"
 #include "engine/generate/generation.h"
 #include "engine/generate/grammar.h"
 #include "engine/generate/grammar_machine.h"
 #include "engine/generate/language_model.h"
+#include "engine/generate/prompt_lookup.h"
 #include "engine/generate/sampler.h"
 #include "engine/generate/stop_strings.h"
 
@@ -18,32 +21,60 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Guesses checked in one pass; more would cost more than a pass of one token on two cores.
+constexpr size_t most_drafted = 15;
+// Candidates tried one by one against a grammar before its mask over all tokens is made.
+constexpr int most_tries = 12;
+
 class LocalSession final : public GenerationSession {
  public:
-  LocalSession(std::shared_ptr<const LoadedModel> model, int n_ctx)
-      : model_(std::move(model)),
-        cache_(model_->config(), n_ctx, model_->model().backend(), model_->model().default_cache_types()),
-        logits_(static_cast<size_t>(model_->config().n_vocab)) {}
+  LocalSession(std::shared_ptr<const LoadedModel> model, int n_ctx, CacheTypes types)
+      : model_(std::move(model)), cache_(model_->pool(types), n_ctx) {}
 
   int n_ctx() const override { return cache_.n_ctx(); }
   Generation generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                       const std::function<void(std::string_view)>& on_text, std::stop_token stop,
                       const std::function<void(double)>& on_prefill) override;
+  void save(const std::string& path) const override { model_->model().save_cache(cache_, path); }
+  int restore(const std::string& path) override { return model_->model().restore_cache(cache_, path); }
 
  private:
+  // What one answer is made with.
+  struct Answer {
+    Generation& result;
+    const GenerateOptions& options;
+    StopStrings& text;
+    std::stop_token stop;
+    Clock::time_point start, first_token;
+    GrammarMachine* machine = nullptr;
+    int32_t state = 0;  // of the machine
+    Utf8Stream utf8 = {};
+    bool stopped_by_string = false;
+  };
+
   void check_prompt(std::span<const int32_t> prompt) const;
-  size_t keep_common_prefix(std::span<const int32_t> prompt);
-  // Runs tokens through the model; logits_ are those of the last. False where it was cancelled.
-  bool run(std::span<const int32_t> tokens, std::stop_token stop, const std::function<void(size_t)>& on_done);
+  // Runs tokens through the model; logits_ are those of the last, or of each where there are drafts.
+  // False where it was cancelled.
+  bool prefill(std::span<const int32_t> tokens, std::stop_token stop, const std::function<void(size_t)>& on_done);
+  bool run(std::span<const int32_t> tokens, std::stop_token stop);
+  std::span<float> row(size_t i) {
+    const auto n_vocab = static_cast<size_t>(model_->config().n_vocab);
+    return std::span(logits_).subspan(i * n_vocab, n_vocab);
+  }
   GrammarMachine* machine_for(const Grammar* grammar);
-  void decode(Generation& result, const GenerateOptions& options, StopStrings& text, std::stop_token stop,
-              Clock::time_point start);
+  void decode(Answer& answer);
+  int32_t choose(const Answer& answer, std::span<float> logits, std::span<const int32_t> before);
+  // Chooses the token behind `before` and takes it into the answer; nothing where it ends there.
+  std::optional<int32_t> next_token(Answer& answer, std::span<float> logits, std::span<const int32_t> before);
+  std::vector<int32_t> draft(const Answer& answer);
+  std::vector<int32_t> forced_tokens(GrammarMachine& machine, int32_t state) const;
 
   std::shared_ptr<const LoadedModel> model_;
   KvCache cache_;
-  std::vector<int32_t> tokens_;  // those of the cache
   std::vector<float> logits_;
   Sampler sampler_;
+  PromptLookup lookup_;
+  bool guessed_by_lookup_ = false;
   // The last grammar used: its states and masks serve the next answer too.
   std::shared_ptr<const GrammarRules> grammar_rules_;
   std::unique_ptr<GrammarMachine> machine_;
@@ -63,31 +94,29 @@ void LocalSession::check_prompt(std::span<const int32_t> prompt) const {
   }
 }
 
-// The last token of the prompt always runs again: its logits are wanted.
-size_t LocalSession::keep_common_prefix(std::span<const int32_t> prompt) {
-  const size_t n_most = std::min(prompt.size() - 1, tokens_.size());
-  size_t n = 0;
-  while (n < n_most && tokens_[n] == prompt[n]) ++n;
-  cache_.truncate(static_cast<int>(n));
-  tokens_.resize(n);
-  return n;
-}
-
-bool LocalSession::run(std::span<const int32_t> tokens, std::stop_token stop,
-                       const std::function<void(size_t)>& on_done) {
-  const auto begin = static_cast<size_t>(cache_.n_tokens());
-  bool complete = true;
+bool LocalSession::prefill(std::span<const int32_t> tokens, std::stop_token stop,
+                           const std::function<void(size_t)>& on_done) {
+  logits_.resize(static_cast<size_t>(model_->config().n_vocab));
   try {
     forward(model_->model(), cache_, tokens, LogitsWanted::last, logits_, stop, on_done);
   } catch (const Error& e) {
-    // What was computed before a stop or a failure is in the cache and can be used again.
-    const auto n_done = static_cast<size_t>(cache_.n_tokens()) - begin;
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n_done));
+    // What was computed before a stop is in the cache and can be used again.
     if (e.kind() != ErrorKind::cancelled) throw;
     return false;
   }
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  return complete;
+  return true;
+}
+
+bool LocalSession::run(std::span<const int32_t> tokens, std::stop_token stop) {
+  if (tokens.size() == 1) return prefill(tokens, std::move(stop), {});
+  logits_.resize(static_cast<size_t>(model_->config().n_vocab) * tokens.size());
+  try {
+    forward_exact(model_->model(), cache_, tokens, logits_, stop);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::cancelled) throw;
+    return false;
+  }
+  return true;
 }
 
 Generation LocalSession::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
@@ -99,7 +128,8 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
   const Clock::time_point start = Clock::now();
   Generation result;
   result.prompt_tokens = static_cast<int>(prompt.size());
-  const size_t n_reused = keep_common_prefix(prompt);
+  // The last token of the prompt always runs again: its logits are wanted.
+  const auto n_reused = static_cast<size_t>(cache_.begin(prompt.first(options.reuse_prefix ? prompt.size() - 1 : 0)));
   result.reused_tokens = static_cast<int>(n_reused);
   StopStrings text(options.stop, on_text);
 
@@ -107,10 +137,13 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
   const auto on_done = [&](size_t n_done) {
     if (on_prefill) on_prefill(static_cast<double>(n_done) / n_new);
   };
-  const bool complete = run(prompt.subspan(n_reused), stop, on_done);
+  const bool complete = prefill(prompt.subspan(n_reused), stop, on_done);
   result.prefill_seconds = seconds_since(start);
   if (complete) {
-    decode(result, options, text, stop, start);
+    Answer answer{.result = result, .options = options, .text = text, .stop = stop, .start = start, .first_token = Clock::now()};
+    answer.machine = machine_for(options.grammar);
+    if (answer.machine != nullptr) answer.state = answer.machine->start();
+    decode(answer);
   } else {
     result.finish_reason = FinishReason::cancelled;
   }
@@ -129,55 +162,156 @@ GrammarMachine* LocalSession::machine_for(const Grammar* grammar) {
   return machine_.get();
 }
 
-void LocalSession::decode(Generation& result, const GenerateOptions& options, StopStrings& text,
-                          std::stop_token stop, Clock::time_point start) {
-  Utf8Stream utf8;
-  Clock::time_point decode_start = Clock::now();
+// A pass runs the last token and what is guessed to follow it, and gives a row of logits for each.
+// Tokens are then chosen as ever, row by row, for as long as each is the one that was guessed. Rows
+// are those of single tokens to the last bit (forward_exact), so the answer is too.
+void LocalSession::decode(Answer& answer) {
+  Generation& result = answer.result;
+  const bool speculates = answer.options.speculative && model_->model().exact_batches_pay();
+  lookup_.clear();
+  if (speculates) lookup_.add(cache_.tokens());
+  auto n_before = static_cast<size_t>(cache_.n_tokens());  // tokens that the first row follows
+  std::vector<int32_t> batch;                              // the last token, then the drafts
   result.finish_reason = FinishReason::max_tokens;
+  if (answer.options.max_tokens > 0) {
+    for (;;) {
+      const auto drafts = batch.empty() ? std::span<const int32_t>() : std::span<const int32_t>(batch).subspan(1);
+      size_t n_right = 0;
+      std::optional<int32_t> token;
+      for (;; ++n_right) {
+        token = next_token(answer, row(n_right), cache_.tokens().first(n_before + n_right));
+        if (!token || n_right == drafts.size() || *token != drafts[n_right]) break;
+      }
+      cache_.truncate(static_cast<int>(n_before + n_right));
+      result.accepted_tokens += static_cast<int>(n_right);
+      if (guessed_by_lookup_) lookup_.checked(drafts.size(), n_right);
+      if (!token) break;
+      if (cache_.n_tokens() >= n_ctx()) {
+        result.finish_reason = FinishReason::context_full;
+        break;
+      }
+      batch = {*token};
+      guessed_by_lookup_ = false;
+      if (speculates) {
+        lookup_.add(std::span<const int32_t>(result.tokens).last(n_right + 1));
+        const std::vector<int32_t> more = draft(answer);
+        batch.insert(batch.end(), more.begin(), more.end());
+        result.drafted_tokens += static_cast<int>(more.size());
+      }
+      n_before = static_cast<size_t>(cache_.n_tokens()) + 1;
+      ++result.n_passes;
+      if (!run(batch, answer.stop)) {
+        result.finish_reason = FinishReason::cancelled;
+        break;
+      }
+    }
+  }
+  if (!answer.stopped_by_string) {
+    answer.text.add(answer.utf8.finish());
+    answer.text.finish();
+  }
+  result.decode_seconds = seconds_since(answer.first_token);
+}
+
+int32_t LocalSession::choose(const Answer& answer, std::span<float> logits, std::span<const int32_t> before) {
+  SamplingOptions options = answer.options.sampling;
+  const auto step = static_cast<uint64_t>(answer.result.tokens.size());
+  if (answer.machine != nullptr && options.temperature == 0) {
+    // The likeliest token mostly fits: then the others need not be looked at.
+    for (int i = 0; i < most_tries; ++i) {
+      const int32_t token = sampler_.sample(logits, options, before, step);
+      if (token < 0 || answer.machine->allows(answer.state, model_->tokenizer(), token)) return token;
+      logits[static_cast<size_t>(token)] = -std::numeric_limits<float>::infinity();
+      options.repetition_penalty = 1;  // it is in the logits now
+    }
+  }
+  if (answer.machine != nullptr) answer.machine->apply(answer.state, logits);
+  return sampler_.sample(logits, options, before, step);
+}
+
+std::optional<int32_t> LocalSession::next_token(Answer& answer, std::span<float> logits,
+                                                std::span<const int32_t> before) {
+  Generation& result = answer.result;
+  if (answer.stop.stop_requested()) {
+    result.finish_reason = FinishReason::cancelled;
+    return std::nullopt;
+  }
+  const int32_t token = choose(answer, logits, before);
+  if (result.tokens.empty()) {
+    result.first_token_seconds = seconds_since(answer.start);
+    answer.first_token = Clock::now();
+  }
   const bool has_tokenizer = model_->has_tokenizer();
-  bool stopped_by_string = false;
-  GrammarMachine* const machine = machine_for(options.grammar);
-  int32_t state = machine != nullptr ? machine->start() : 0;
-  for (int i = 0; i < options.max_tokens; ++i) {
-    if (stop.stop_requested()) {
-      result.finish_reason = FinishReason::cancelled;
-      break;
-    }
-    if (machine != nullptr) machine->apply(state, logits_);
-    const int32_t token = sampler_.sample(logits_, options.sampling, tokens_, static_cast<uint64_t>(i));
-    if (i == 0) {
-      result.first_token_seconds = seconds_since(start);
-      decode_start = Clock::now();
-    }
-    if (token < 0 || (has_tokenizer && model_->tokenizer().ends_generation(token))) {
-      result.finish_reason = FinishReason::end_of_text;
-      break;
-    }
-    result.tokens.push_back(token);
-    if (machine != nullptr) {
-      state = machine->step(state, model_->tokenizer().bytes(token));
-      CHECK_INVARIANT(state != GrammarMachine::dead);
-    }
-    if (has_tokenizer && text.add(utf8.add(model_->tokenizer().bytes(token)))) {
-      result.finish_reason = FinishReason::stop_string;
-      stopped_by_string = true;
-      break;
-    }
-    if (i + 1 == options.max_tokens) break;
-    if (cache_.n_tokens() >= n_ctx()) {
-      result.finish_reason = FinishReason::context_full;
-      break;
-    }
-    if (!run({&token, 1}, stop, {})) {
-      result.finish_reason = FinishReason::cancelled;
-      break;
+  if (token < 0 || (has_tokenizer && model_->tokenizer().ends_generation(token))) {
+    result.finish_reason = FinishReason::end_of_text;
+    return std::nullopt;
+  }
+  result.tokens.push_back(token);
+  if (answer.machine != nullptr) {
+    answer.state = answer.machine->step(answer.state, model_->tokenizer().bytes(token));
+    CHECK_INVARIANT(answer.state != GrammarMachine::dead);
+  }
+  if (has_tokenizer && answer.text.add(answer.utf8.add(model_->tokenizer().bytes(token)))) {
+    result.finish_reason = FinishReason::stop_string;
+    answer.stopped_by_string = true;
+    return std::nullopt;
+  }
+  if (result.tokens.size() == static_cast<size_t>(answer.options.max_tokens)) {
+    result.finish_reason = FinishReason::max_tokens;
+    return std::nullopt;
+  }
+  return token;
+}
+
+// What may follow the last token: what the grammar leaves no choice about, else what followed
+// before. No longer than can be used, and nothing that the grammar rules out.
+std::vector<int32_t> LocalSession::draft(const Answer& answer) {
+  const auto room = static_cast<size_t>(n_ctx() - cache_.n_tokens() - 1);
+  const size_t wanted = static_cast<size_t>(answer.options.max_tokens) - answer.result.tokens.size() - 1;
+  const size_t most = std::min({room, wanted, most_drafted});
+  std::vector<int32_t> out;
+  if (answer.machine != nullptr) out = forced_tokens(*answer.machine, answer.state);
+  if (out.empty()) {
+    out = lookup_.guess(std::min(most, lookup_.length()));
+    guessed_by_lookup_ = !out.empty();
+    int32_t state = answer.state;
+    for (size_t i = 0; answer.machine != nullptr && i < out.size(); ++i) {
+      if (answer.machine->allows(state, model_->tokenizer(), out[i])) {
+        state = answer.machine->step(state, model_->tokenizer().bytes(out[i]));
+      } else {
+        out.resize(i);
+      }
     }
   }
-  if (!stopped_by_string) {
-    text.add(utf8.finish());
-    text.finish();
+  if (out.size() > most) out.resize(most);
+  return out;
+}
+
+// As the tokenizer would cut the text; where it would add to it, the longest tokens in turn.
+std::vector<int32_t> LocalSession::forced_tokens(GrammarMachine& machine, int32_t state) const {
+  const std::string forced = machine.forced_bytes(state, 4 * most_drafted);
+  if (forced.empty()) return {};
+  std::vector<int32_t> tokens = model_->tokenizer().encode(forced, false);
+  if (model_->tokenizer().decode(tokens) == forced) return tokens;
+  tokens.clear();
+  for (std::string_view rest = forced; !rest.empty();) {
+    const int32_t token = model_->token_trie().longest_token(rest);
+    if (token < 0) break;
+    tokens.push_back(token);
+    rest.remove_prefix(model_->tokenizer().bytes(token).size());
   }
-  result.decode_seconds = seconds_since(decode_start);
+  return tokens;
+}
+
+// Number format of a cache by its name; empty: the model's own choice.
+CacheType cache_type(const std::string& name, CacheType otherwise) {
+  if (name.empty()) return otherwise;
+  std::string known;
+  for (int i = 0; std::string_view(cache_type_name(CacheType(i))) != "?"; ++i) {
+    if (name == cache_type_name(CacheType(i))) return CacheType(i);
+    known += std::string(known.empty() ? "" : ", ") + cache_type_name(CacheType(i));
+  }
+  fail(ErrorKind::invalid_input, "there is no cache of type \"%s\"; there are %s", name.c_str(), known.c_str());
 }
 
 }  // namespace
@@ -187,11 +321,14 @@ const char* finish_reason_name(FinishReason reason) {
   return names[static_cast<int>(reason)];
 }
 
-std::unique_ptr<GenerationSession> GenerationSession::create(std::shared_ptr<LanguageModel> model, int n_ctx) {
+std::unique_ptr<GenerationSession> GenerationSession::create(std::shared_ptr<LanguageModel> model, int n_ctx,
+                                                             const SessionOptions& options) {
   auto loaded = std::dynamic_pointer_cast<const LoadedModel>(model);
   CHECK_INVARIANT(loaded != nullptr);
   if (n_ctx < 2) fail(ErrorKind::invalid_input, "a context of %d tokens is too small; take 2 or more", n_ctx);
-  return std::make_unique<LocalSession>(std::move(loaded), n_ctx);
+  const CacheTypes own = loaded->model().default_cache_types();
+  const CacheTypes types{cache_type(options.k_cache, own.k), cache_type(options.v_cache, own.v)};
+  return std::make_unique<LocalSession>(std::move(loaded), n_ctx, types);
 }
 
 }  // namespace engine

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/tokenizer/tokenizer.h"
 
 namespace engine {
 namespace {
@@ -197,6 +198,33 @@ std::span<const uint64_t> GrammarMachine::mask(int32_t id) {
   State& state = states_[static_cast<size_t>(id)];
   state.mask = std::move(bits);
   return state.mask;
+}
+
+bool GrammarMachine::allows(int32_t state, const Tokenizer& tokenizer, int32_t token) {
+  if (tokenizer.ends_generation(token)) return accepts(state);
+  const std::string_view bytes = tokenizer.bytes(token);
+  return !bytes.empty() && step(state, bytes) != dead;
+}
+
+std::string GrammarMachine::forced_bytes(int32_t id, size_t most) {
+  std::string out;
+  while (out.size() < most && !accepts(id)) {
+    State& state = states_[static_cast<size_t>(id)];
+    if (state.only_byte == kNotLooked) {
+      ByteSet fitting;
+      for (const int32_t stack : state.stacks) {
+        fitting |= rules_.sets[rules_.items[nodes_[static_cast<size_t>(stack)].position].index];
+      }
+      state.only_byte = kSeveral;
+      for (size_t byte = 0; fitting.count() == 1 && byte < 256; ++byte) {
+        if (fitting.test(byte)) state.only_byte = static_cast<int16_t>(byte);
+      }
+    }
+    if (state.only_byte == kSeveral) break;
+    out += static_cast<char>(state.only_byte);
+    id = step(id, static_cast<uint8_t>(out.back()));
+  }
+  return out;
 }
 
 void GrammarMachine::apply(int32_t state, std::span<float> logits) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -34,10 +35,15 @@ class GrammarMachine {
   // A bit for each token: those whose bytes fit, and where the text may end the tokens that end it.
   std::span<const uint64_t> mask(int32_t state);
   void apply(int32_t state, std::span<float> logits);             // -infinity where the bit is 0
+  // One token's bit, without the others: what a greedy choice mostly needs.
+  bool allows(int32_t state, const Tokenizer& tokenizer, int32_t token);
+  // The bytes that must come next whatever is chosen, at most `most` of them.
+  std::string forced_bytes(int32_t state, size_t most);
 
   size_t n_states() const { return states_.size(); }
 
  private:
+  static constexpr int16_t kNotLooked = -2, kSeveral = -1;
   struct Node {       // a stack: go on at position, then with the parent
     uint32_t position;
     int32_t parent;   // bottom: -1
@@ -46,6 +52,7 @@ class GrammarMachine {
     std::vector<int32_t> stacks;  // nodes whose position is a byte set, ascending
     bool accepts = false;
     std::unique_ptr<int32_t[]> next;  // by byte; unknown until asked for
+    int16_t only_byte = kNotLooked;   // the one that fits, where it is one
     std::vector<uint64_t> mask;
   };
 

@@ -49,15 +49,16 @@ std::shared_ptr<LanguageModel> LanguageModel::load(const std::string& path, cons
          "together", path.c_str(), tokenizer->n_vocab(), model->config().n_vocab);
   }
   return std::make_shared<LoadedModel>(std::move(model), std::move(tokenizer), std::move(no_tokenizer),
-                                       model_name(*file));
+                                       model_name(*file), options.cache_budget_bytes);
 }
 
 LoadedModel::LoadedModel(std::shared_ptr<const SigmaModel> model, std::unique_ptr<Tokenizer> tokenizer,
-                         std::string no_tokenizer, std::string name)
+                         std::string no_tokenizer, std::string name, uint64_t cache_budget_bytes)
     : model_(std::move(model)),
       tokenizer_(std::move(tokenizer)),
       no_tokenizer_(std::move(no_tokenizer)),
-      name_(std::move(name)) {
+      name_(std::move(name)),
+      cache_budget_bytes_(cache_budget_bytes) {
   if (tokenizer_ == nullptr) return;
   family_ = detect_chat_family(tokenizer_->chat_template());
   if (family_ == ChatFamily::plain && !tokenizer_->chat_template().empty()) {
@@ -79,6 +80,13 @@ const Tokenizer& LoadedModel::tokenizer() const {
 const TokenTrie& LoadedModel::token_trie() const {
   std::call_once(trie_once_, [&] { trie_ = std::make_unique<TokenTrie>(tokenizer()); });
   return *trie_;
+}
+
+std::shared_ptr<KvPool> LoadedModel::pool(CacheTypes types) const {
+  const std::lock_guard<std::mutex> lock(pools_mutex_);
+  std::shared_ptr<KvPool>& pool = pools_[{types.k, types.v}];
+  if (pool == nullptr) pool = std::make_shared<KvPool>(config(), model_->backend(), types, cache_budget_bytes_);
+  return pool;
 }
 
 std::string LoadedModel::apply_chat_template(std::span<const ChatMessage> messages) const {

@@ -1,5 +1,6 @@
 // engine/generate/language_model.h: what LanguageModel::load gives; the session needs its insides.
 #pragma once
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,7 +18,7 @@ class LoadedModel final : public LanguageModel {
  public:
   // tokenizer may be null: then no_tokenizer says why.
   LoadedModel(std::shared_ptr<const SigmaModel> model, std::unique_ptr<Tokenizer> tokenizer,
-              std::string no_tokenizer, std::string name);
+              std::string no_tokenizer, std::string name, uint64_t cache_budget_bytes = 0);
   ~LoadedModel() override;
 
   const SigmaConfig& config() const override { return model_->config(); }
@@ -30,6 +31,8 @@ class LoadedModel final : public LanguageModel {
   const SigmaModel& model() const { return *model_; }
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
   const TokenTrie& token_trie() const;  // made at the first call; safe from any thread
+  // The memory of all caches with these number formats; safe from any thread.
+  std::shared_ptr<KvPool> pool(CacheTypes types) const;
 
  private:
   std::shared_ptr<const SigmaModel> model_;
@@ -39,6 +42,9 @@ class LoadedModel final : public LanguageModel {
   std::vector<std::string_view> control_pieces_;
   mutable std::once_flag trie_once_;
   mutable std::unique_ptr<TokenTrie> trie_;
+  uint64_t cache_budget_bytes_;
+  mutable std::mutex pools_mutex_;
+  mutable std::map<std::pair<CacheType, CacheType>, std::shared_ptr<KvPool>> pools_;
 };
 
 }  // namespace engine

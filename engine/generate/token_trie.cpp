@@ -25,4 +25,14 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer) : n_vocab_(tokenizer.n_vocab())
   }
 }
 
+int32_t TokenTrie::longest_token(std::string_view text) const {
+  for (size_t n = std::min<size_t>(text.size(), 64); n > 0; --n) {
+    const std::string_view wanted = text.substr(0, n);
+    const auto at = std::lower_bound(entries_.begin(), entries_.end(), wanted,
+                                     [](const Entry& entry, std::string_view bytes) { return entry.bytes < bytes; });
+    if (at != entries_.end() && at->bytes == wanted) return at->token;
+  }
+  return -1;
+}
+
 }  // namespace engine

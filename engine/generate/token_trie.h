@@ -23,6 +23,8 @@ class TokenTrie {
   const std::vector<int32_t>& ends() const { return ends_; }         // tokens that end generation
   const std::bitset<256>& single_bytes() const { return single_; }   // those that are a token of their own
   int n_vocab() const { return n_vocab_; }
+  // The longest token at the beginning of text; -1: none.
+  int32_t longest_token(std::string_view text) const;
 
  private:
   std::vector<Entry> entries_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <set>
+#include <span>
 #include <string>
 
 #include "engine/base/error.h"
@@ -105,17 +106,27 @@ SigmaConfig read_gguf_config(const ModelFile& file) {
 
 // Microsoft's later mixture-of-experts models carry the same architecture name.
 void refuse_other_sigma(const ModelFile& file) {
-  static const char* const marks[] = {
+  static const char* const hf_marks[] = {
       "n_routed_experts", "num_experts", "num_local_experts", "n_shared_experts", "moe_intermediate_size",
       "first_k_dense_replace", "kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "num_experts_per_tok"};
-  std::string found;
-  for (const char* mark : marks) {
-    if (found.empty() && file.has(mark)) found = mark;
+  static const char* const gguf_marks[] = {"expert_count", "expert_used_count", "expert_shared_count",
+                                           "expert_feed_forward_length", "leading_dense_block_count",
+                                           "attention.kv_lora_rank", "attention.q_lora_rank"};
+  const bool gguf = file.format() == ModelFormat::gguf;
+  std::string found = file.architecture() == "sigma" ? "" : "architecture " + file.architecture().substr(0, 60);
+  for (const char* mark : gguf ? std::span<const char* const>(gguf_marks) : std::span<const char* const>(hf_marks)) {
+    const std::string key = gguf ? file.key(mark) : mark;
+    if (found.empty() && file.has(key) && file.u64(key).value_or(1) > 0) found = key;
   }
-  const auto names = file.string_array("architectures");
+  for (const NamedTensor& t : file.tensors()) {
+    const bool expert = t.name.find("_exps.") != std::string::npos || t.name.find(".experts.") != std::string::npos ||
+                        t.name.find("kv_a_proj") != std::string::npos || t.name.find("attn_kv_a") != std::string::npos;
+    if (found.empty() && expert) found = "tensor " + t.name.substr(0, 80);
+  }
+  const auto names = gguf ? std::nullopt : file.string_array("architectures");
   const bool second = names && std::find(names->begin(), names->end(), "SigmaV2ForCausalLM") != names->end();
   if (found.empty() && second) found = "SigmaV2ForCausalLM";
-  if (found.empty() && !file.has("num_key_heads")) {
+  if (found.empty() && !gguf && !file.has("num_key_heads")) {
     found = file.u64("vocab_size").value_or(0) == 200019 ? "vocab_size 200019" : "no num_key_heads";
   }
   if (found.empty()) return;
@@ -188,7 +199,6 @@ SigmaConfig read_hf_config(const ModelFile& file) {
   SigmaConfig c;
   c.architecture = file.architecture() == "gemma3_text" ? "gemma3" : file.architecture();
   const bool sigma = c.architecture == "sigma", gemma = c.architecture == "gemma3";
-  if (sigma) refuse_other_sigma(file);
   if (gemma && file.has("text_config.hidden_size")) {
     not_supported(file, "carries a vision part; only text models (model_type gemma3_text) are run here");
   }
@@ -442,6 +452,7 @@ SigmaConfig read_sigma_config(const ModelFile& file) {
   static const char* const run_here[] = {"llama", "sigma", "qwen2", "qwen3", "gemma3"};
   const bool known = std::find(std::begin(run_here), std::end(run_here), name) != std::end(run_here) ||
                      (!gguf && name == "gemma3_text");
+  if (name.rfind("sigma", 0) == 0) refuse_other_sigma(file);
   if (!known) {
     not_supported(file, "has the architecture \"" + name.substr(0, 60) +
                             "\"; llama, qwen2, qwen3, gemma3 and sigma (DiffQKV) are run here");

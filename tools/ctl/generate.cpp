@@ -19,10 +19,11 @@ namespace ctl {
 namespace {
 
 struct Choices {
-  std::string model, prompt, prompt_file, tokens, system, grammar, schema;
+  std::string model, prompt, prompt_file, tokens, system, grammar, schema, save_cache, load_cache;
+  engine::SessionOptions session;
   engine::GenerateOptions options;
   int n_ctx = 4096, n_threads = 0;
-  bool chat = false, json = false, special = false;
+  bool chat = false, json = false, special = false, one_by_one = false;
 };
 
 // Ctrl-C ends the answer, not the program's report of it.
@@ -74,6 +75,9 @@ void print_json(const engine::Generation& g) {
       {"prefill_tok_s", g.prefill_seconds > 0 ? n_new / g.prefill_seconds : 0},
       {"decode_tok_s", n > 1 && g.decode_seconds > 0 ? (n - 1) / g.decode_seconds : 0},
       {"first_token_ms", g.first_token_seconds * 1000},
+      {"passes", g.n_passes},
+      {"drafted_tokens", g.drafted_tokens},
+      {"accepted_tokens", g.accepted_tokens},
       {"finish_reason", engine::finish_reason_name(g.finish_reason)},
   };
   std::printf("%s\n", out.dump().c_str());
@@ -93,7 +97,9 @@ int run(const Choices& c) {
   const auto model = engine::LanguageModel::load(c.model, load, interrupt.get_token());
   const std::vector<int32_t> prompt = prompt_tokens(c, *model);
   const int n_trained = model->n_ctx_trained();
-  const auto session = engine::GenerationSession::create(model, n_trained > 0 ? std::min(c.n_ctx, n_trained) : c.n_ctx);
+  const auto session =
+      engine::GenerationSession::create(model, n_trained > 0 ? std::min(c.n_ctx, n_trained) : c.n_ctx, c.session);
+  if (!c.load_cache.empty()) session->restore(c.load_cache);
   const auto show = [&](std::string_view text) {
     if (c.json) return;
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -101,12 +107,14 @@ int run(const Choices& c) {
   };
   engine::GenerateOptions options = c.options;
   options.grammar = grammar ? &*grammar : nullptr;
+  options.speculative = !c.one_by_one;
   const engine::Generation g = session->generate(prompt, options, show, interrupt.get_token());
   if (c.json) {
     print_json(g);
   } else {
     std::printf("\n");
   }
+  if (!c.save_cache.empty()) session->save(c.save_cache);
   return g.finish_reason == engine::FinishReason::cancelled ? 1 : 0;
 }
 
@@ -137,6 +145,11 @@ void add_generate_command(Program& program) {
   command->add_option("--json-schema", c->schema, "File with a JSON Schema that the text must follow")->excludes(grammar);
   command->add_option("--ctx", c->n_ctx, "Context size in tokens, at most what the model was trained for")->capture_default_str();
   command->add_option("--threads", c->n_threads, "0: one for each core")->capture_default_str();
+  command->add_option("--cache-k", c->session.k_cache, "Number format of cached keys: f16, q8_0, ...; default: f16 (f32 for f32 weights)");
+  command->add_option("--cache-v", c->session.v_cache, "Number format of cached values");
+  command->add_option("--save-cache", c->save_cache, "Afterwards, write what was computed to this file");
+  command->add_option("--load-cache", c->load_cache, "A file of --save-cache: a prompt that begins the same is not computed again");
+  command->add_flag("--one-by-one", c->one_by_one, "Do not guess several tokens ahead; the text is the same");
   command->add_flag("--json", c->json, "One JSON document: text, tokens, speeds, why it ended");
   command->callback(chosen(program, [c] { return run(*c); }));
 }

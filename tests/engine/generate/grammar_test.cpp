@@ -9,37 +9,13 @@
 #include "engine/generate/grammar_machine.h"
 #include "engine/generate/sampler.h"
 #include "engine/tokenizer/bpe.h"
-#include "engine/tokenizer/byte_level.h"
+#include "tests/engine/generate/vocabulary.h"
 
 using namespace engine;
+using test_support::trie;
+using test_support::vocabulary;
 
 namespace {
-
-// All bytes, some longer tokens that cross JSON's borders and cut characters, and an end token.
-std::unique_ptr<Tokenizer> make_vocabulary() {
-  BpeDescription d;
-  d.name = "test";
-  for (int b = 0; b < 256; ++b) d.pieces.push_back(byte_level_encode(std::string(1, static_cast<char>(b))));
-  for (const char* text : {"{\"", "\":", "\": ", "\",", ", \"", "\"}", "}}", "[]", "],", "true", "false", "null", "12", "34.", "e+",
-                           "name", "a\"b", "\\u00", "\xe4\xb8", "\x96z", "\n  ", "  ", "-1", "0,", "yes", "no"}) {
-    d.pieces.push_back(byte_level_encode(text));
-  }
-  d.kinds.assign(d.pieces.size(), TokenKind::normal);
-  d.pieces.push_back("<end>");
-  d.kinds.push_back(TokenKind::control);
-  d.eos = static_cast<int32_t>(d.pieces.size() - 1);
-  d.pre_tokenizer = {SplitStep::gpt2};
-  return make_bpe_tokenizer(std::move(d));
-}
-
-const Tokenizer& vocabulary() {
-  static const auto one = make_vocabulary();
-  return *one;
-}
-const TokenTrie& trie() {
-  static const TokenTrie one(vocabulary());
-  return one;
-}
 
 bool fits(const Grammar& grammar, std::string_view text) {
   GrammarMachine machine(grammar.rules(), trie());

@@ -6,6 +6,7 @@
 #include "engine/files/model_file.h"
 #include "engine/model/sigma.h"
 #include "engine/model/sigma_weights.h"
+#include "tests/support/gguf_bytes.h"
 #include "tests/support/tiny_model.h"
 
 using namespace engine;
@@ -87,13 +88,34 @@ TEST_CASE("config: the other model called Sigma is refused by name") {
   CHECK(refusal(folder.path()).find("SigmaV2ForCausalLM") != std::string::npos);
   std::ofstream(config) << R"({"architectures": ["SigmaForCausalLM"], )" + common + "}";
   CHECK(refusal(folder.path()).find("vocab_size 200019") != std::string::npos);
+  std::ofstream(config) << R"({"architectures": ["SigmaV2ForCausalLM"], "model_type": "sigma_v2", "num_key_heads": 2})";
+  CHECK(refusal(folder.path()).find("Microsoft's mixture-of-experts") != std::string::npos);
+}
+
+TEST_CASE("config: the other Sigma is refused as a GGUF file too, by its numbers, tensors or architecture") {
+  const TempFolder folder;
+  const std::string path = folder.file("m.gguf");
+  const auto refused = [&](const test_support::GgufBytes& b) {
+    std::ofstream(path, std::ios::binary) << b.bytes;
+    return refusal(path).find("Microsoft's mixture-of-experts") != std::string::npos;
+  };
+  const auto sigma = [](uint64_t n_tensors, uint64_t n_values, const char* name = "sigma") {
+    test_support::GgufBytes b;
+    b.header(n_tensors, n_values).value_string("general.architecture", name);
+    return b;
+  };
+  CHECK(refused(sigma(0, 2).value_u32("sigma.expert_count", 64)));
+  CHECK(refused(sigma(0, 2).value_u32("sigma.attention.kv_lora_rank", 512)));
+  CHECK(refused(sigma(0, 1, "sigma-moe")));
+  CHECK(refused(sigma(1, 1).tensor("blk.0.ffn_gate_exps.weight", {8}, 0, 0).pad().data(32)));
+  CHECK_FALSE(refused(sigma(0, 2).value_u32("sigma.expert_count", 0)));  // and fails for what is missing
 }
 
 TEST_CASE("config: an architecture that is not run here is named with those that are") {
   const TempFolder folder;
   write_tiny_hf_folder(make_tiny_model(tiny_config(), 1), folder.path());
   std::ofstream(folder.file("config.json")) << R"({"model_type": "mamba"})";
-  CHECK(refusal(folder.path()).find("\"mamba\"; llama and sigma") != std::string::npos);
+  CHECK(refusal(folder.path()).find("\"mamba\"; llama, qwen2, qwen3, gemma3 and sigma") != std::string::npos);
 }
 
 TEST_CASE("weights: a tensor that disagrees with the metadata is named") {
