@@ -2,173 +2,51 @@
 
 #include <algorithm>
 #include <array>
-#include <queue>
+#include <cmath>
+#include <functional>
 #include <unordered_map>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
+#include "engine/base/text.h"
 #include "engine/tokenizer/byte_level.h"
+#include "engine/tokenizer/merges.h"
 #include "engine/tokenizer/unicode.h"
+#include "engine/tokenizer/unigram.h"
 
 namespace engine {
 namespace {
-
-// (left token, right token) -> rank and joined token; open addressing, built once.
-class MergeTable {
- public:
-  struct Merge {
-    uint64_t pair = kEmpty;
-    int32_t rank = 0;
-    int32_t joined = 0;
-  };
-
-  explicit MergeTable(size_t n) {
-    size_t size = 16;
-    while (size < n * 2) size *= 2;
-    slots_.resize(size);
-  }
-  // The first of equal pairs stays: it has the better rank.
-  void add(int32_t left, int32_t right, int32_t rank, int32_t joined) {
-    Merge& slot = slots_[place(key(left, right))];
-    if (slot.pair == kEmpty) slot = {key(left, right), rank, joined};
-  }
-  const Merge* find(int32_t left, int32_t right) const {
-    const Merge& slot = slots_[place(key(left, right))];
-    return slot.pair == kEmpty ? nullptr : &slot;
-  }
-
- private:
-  static constexpr uint64_t kEmpty = UINT64_MAX;  // no pair: ids are below 2^31
-
-  static uint64_t key(int32_t left, int32_t right) {
-    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-  }
-  size_t place(uint64_t pair) const {
-    // The finaliser of splitmix64; seeded by an address, so that no file can aim at collisions.
-    uint64_t h = pair ^ reinterpret_cast<uintptr_t>(slots_.data());
-    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9ull;
-    h = (h ^ (h >> 27)) * 0x94D049BB133111EBull;
-    h ^= h >> 31;
-    const size_t mask = slots_.size() - 1;
-    size_t at = h & mask;
-    while (slots_[at].pair != kEmpty && slots_[at].pair != pair) at = (at + 1) & mask;
-    return at;
-  }
-
-  std::vector<Merge> slots_;
-};
-
-// Pieces of added tokens, to be found in text: the longest that begins at a position.
-class PieceTrie {
- public:
-  PieceTrie() : nodes_(1) { begins_.fill(false); }
-
-  void add(std::string_view piece, int32_t token) {
-    if (piece.empty()) return;
-    begins_[static_cast<unsigned char>(piece[0])] = true;
-    size_t node = 0;
-    for (const char c : piece) {
-      const uint64_t edge = static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(c);
-      const auto [at, is_new] = edges_.try_emplace(edge, nodes_.size());
-      if (is_new) nodes_.push_back(-1);
-      node = at->second;
-    }
-    nodes_[node] = token;
-  }
-
-  struct Match {
-    int32_t token = -1;
-    size_t length = 0;
-  };
-  Match longest_at(std::string_view text, size_t at) const {
-    Match best;
-    if (!begins_[static_cast<unsigned char>(text[at])]) return best;
-    size_t node = 0;
-    for (size_t i = at; i < text.size(); ++i) {
-      const auto edge = edges_.find(static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(text[i]));
-      if (edge == edges_.end()) break;
-      node = edge->second;
-      if (nodes_[node] >= 0) best = {nodes_[node], i + 1 - at};
-    }
-    return best;
-  }
-
- private:
-  std::vector<int32_t> nodes_;  // token that ends here, or -1
-  std::unordered_map<uint64_t, size_t> edges_;
-  std::array<bool, 256> begins_;
-};
-
-// Joins the symbols of one word, best rank first, leftmost among equals. A heap over a linked list:
-// n log n however long the word is.
-class WordMerger {
- public:
-  explicit WordMerger(const MergeTable& merges) : merges_(merges) {}
-
-  // symbols: token ids of the single bytes. Appends the result to out.
-  void merge(const std::vector<int32_t>& symbols, std::vector<int32_t>& out) {
-    const auto n = static_cast<int32_t>(symbols.size());
-    nodes_.resize(symbols.size());
-    candidates_.clear();
-    for (int32_t i = 0; i < n; ++i) nodes_[i] = {symbols[i], i - 1, i + 1 < n ? i + 1 : -1};
-    for (int32_t i = 0; i + 1 < n; ++i) offer(i, false);
-    std::make_heap(candidates_.begin(), candidates_.end(), later);
-    while (!candidates_.empty()) {
-      std::pop_heap(candidates_.begin(), candidates_.end(), later);
-      const Candidate best = candidates_.back();
-      candidates_.pop_back();
-      if (still_there(best)) join(best);
-    }
-    for (int32_t i = 0; i >= 0 && n > 0; i = nodes_[i].next) out.push_back(nodes_[i].token);
-  }
-
- private:
-  struct Node {
-    int32_t token, previous, next;  // token -1: swallowed by its left neighbour
-  };
-  struct Candidate {
-    int32_t rank, position, left, right, joined;
-  };
-  static bool later(const Candidate& a, const Candidate& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-  }
-
-  void offer(int32_t position, bool keep_heap) {
-    const Node& node = nodes_[position];
-    if (node.next < 0) return;
-    const int32_t right = nodes_[node.next].token;
-    const auto* merge = merges_.find(node.token, right);
-    if (merge == nullptr) return;
-    candidates_.push_back({merge->rank, position, node.token, right, merge->joined});
-    if (keep_heap) std::push_heap(candidates_.begin(), candidates_.end(), later);
-  }
-
-  bool still_there(const Candidate& c) const {
-    const Node& node = nodes_[c.position];
-    return node.token == c.left && node.next >= 0 && nodes_[node.next].token == c.right;
-  }
-
-  void join(const Candidate& c) {
-    Node& node = nodes_[c.position];
-    Node& right = nodes_[node.next];
-    node.token = c.joined;
-    node.next = right.next;
-    right.token = -1;
-    if (node.next >= 0) nodes_[node.next].previous = c.position;
-    offer(c.position, true);
-    if (node.previous >= 0) offer(node.previous, true);
-  }
-
-  const MergeTable& merges_;
-  std::vector<Node> nodes_;
-  std::vector<Candidate> candidates_;
-};
 
 bool is_end_piece(std::string_view piece) {
   static constexpr std::string_view ends[] = {
       "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>",     "<|end|>",
       "</s>",       "<end_of_turn>", "<|eot|>",    "<EOT>",           "<|end_of_turn|>"};
   return std::find(std::begin(ends), std::end(ends), piece) != std::end(ends);
+}
+
+constexpr std::string_view escaped_space = "\xE2\x96\x81";  // U+2581
+
+std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  size_t begin = 0;
+  for (size_t at = text.find(from); at != std::string_view::npos; at = text.find(from, begin)) {
+    out += text.substr(begin, at - begin);
+    out += to;
+    begin = at + from.size();
+  }
+  return out += text.substr(begin);
+}
+
+// "<0x0A>" is the byte 10; exactly two hexadecimal digits.
+std::optional<unsigned char> byte_of_piece(std::string_view piece) {
+  if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') return std::nullopt;
+  int value = 0;
+  for (const char c : piece.substr(3, 2)) {
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) return std::nullopt;
+    value = value * 16 + digit;
+  }
+  return static_cast<unsigned char>(value);
 }
 
 class BpeTokenizer final : public Tokenizer {
@@ -193,6 +71,7 @@ class BpeTokenizer final : public Tokenizer {
   std::optional<int32_t> bos() const override { return d_.bos; }
   std::optional<int32_t> eos() const override { return d_.eos; }
   bool adds_bos() const override { return d_.adds_bos && d_.bos; }
+  bool adds_space() const override { return d_.space_prefix != BpeDescription::Prefix::never; }
   bool ends_generation(int32_t token) const override {
     return std::binary_search(d_.ends.begin(), d_.ends.end(), token);
   }
@@ -203,12 +82,22 @@ class BpeTokenizer final : public Tokenizer {
   bool is_token(int32_t token) const { return token >= 0 && token < n_vocab(); }
   void check_ids() const;
   void index_pieces();
+  void index_byte_level(size_t i);
+  void index_characters(size_t i);
   void index_merges();
+  void index_scores();
   void collect_ends();
   // Tokens of text that holds no added token.
   struct Scratch;
-  void encode_plain(std::string_view text, Scratch& scratch, std::vector<int32_t>& out) const;
+  void encode_plain(std::string_view text, bool is_first, Scratch& scratch, std::vector<int32_t>& out) const;
   void encode_word(std::string_view word, Scratch& scratch, std::vector<int32_t>& out) const;
+  void encode_characters(std::string_view text, bool is_first, Scratch& scratch, std::vector<int32_t>& out) const;
+  void encode_character_word(std::string_view word, Scratch& scratch, std::vector<int32_t>& out) const;
+  void fall_back(std::string_view character, std::vector<int32_t>& out) const;
+  bool is_text(int32_t token) const {  // what merges may make
+    const TokenKind kind = d_.kinds[static_cast<size_t>(token)];
+    return kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::unused;
+  }
 
   BpeDescription d_;
   std::vector<std::string> bytes_;                             // what each token stands for
@@ -216,6 +105,7 @@ class BpeTokenizer final : public Tokenizer {
   std::unordered_map<std::string_view, int32_t> by_bytes_;     // normal tokens; views into bytes_
   std::array<int32_t, 256> byte_tokens_;                       // -1: the vocabulary lacks the byte
   MergeTable merges_;
+  std::unique_ptr<UnigramModel> unigram_;
   PieceTrie user_defined_, special_;                           // special_ holds both kinds
   std::vector<bool> strips_left_, strips_right_;
 };
@@ -225,13 +115,22 @@ struct BpeTokenizer::Scratch {
   WordMerger merger;
   std::vector<size_t> word_ends;
   std::vector<int32_t> symbols;
+  std::vector<UnigramModel::Piece> pieces;
 };
 
 BpeTokenizer::BpeTokenizer(BpeDescription description)
     : d_(std::move(description)), merges_(d_.merges.size()) {
   check_ids();
   index_pieces();
-  index_merges();
+  if (d_.kind == BpeDescription::Kind::scored) {
+    index_scores();
+  } else if (d_.kind == BpeDescription::Kind::unigram) {
+    std::vector<bool> usable(d_.pieces.size());
+    for (size_t i = 0; i < usable.size(); ++i) usable[i] = is_text(static_cast<int32_t>(i));
+    unigram_ = std::make_unique<UnigramModel>(d_.pieces, d_.scores, usable);
+  } else {
+    index_merges();
+  }
   collect_ends();
 }
 
@@ -239,6 +138,12 @@ void BpeTokenizer::check_ids() const {
   if (d_.pieces.empty() || d_.pieces.size() > INT32_MAX / 2 || d_.kinds.size() != d_.pieces.size()) {
     fail(ErrorKind::invalid_input, "%s: a vocabulary of %zu tokens with %zu token types; fetch it again",
          d_.name.c_str(), d_.pieces.size(), d_.kinds.size());
+  }
+  const bool has_scores = d_.kind == BpeDescription::Kind::scored || d_.kind == BpeDescription::Kind::unigram;
+  const auto is_number = [](float score) { return std::isfinite(score); };
+  if (has_scores && (d_.scores.size() != d_.pieces.size() || !std::all_of(d_.scores.begin(), d_.scores.end(), is_number))) {
+    fail(ErrorKind::invalid_input, "%s: %zu scores for %zu tokens, or one that is no number; fetch it again",
+         d_.name.c_str(), d_.scores.size(), d_.pieces.size());
   }
   const auto check = [&](std::optional<int32_t> id, const char* what) {
     if (id && !is_token(*id)) {
@@ -271,20 +176,41 @@ void BpeTokenizer::index_pieces() {
     if (d_.kinds[i] == TokenKind::control || d_.kinds[i] == TokenKind::unknown) {
       special_.add(piece, id);
     } else if (d_.kinds[i] == TokenKind::user_defined) {
-      bytes_[i] = piece;
-      special_.add(piece, id);
-      user_defined_.add(piece, id);
+      bytes_[i] = d_.escapes_spaces ? replaced(piece, escaped_space, " ") : piece;
+      special_.add(bytes_[i], id);
+      user_defined_.add(bytes_[i], id);
+    } else if (d_.kind == BpeDescription::Kind::byte_level) {
+      index_byte_level(i);
     } else {
-      // A piece outside the alphabet is text as it stands; merges never make it.
-      const auto decoded = byte_level_decode(piece);
-      bytes_[i] = decoded ? *decoded : piece;
-      if (!decoded || bytes_[i].empty()) continue;
-      by_bytes_.try_emplace(bytes_[i], id);
-      if (bytes_[i].size() == 1) {
-        int32_t& slot = byte_tokens_[static_cast<unsigned char>(bytes_[i][0])];
-        if (slot < 0) slot = id;
-      }
+      index_characters(i);
     }
+  }
+}
+
+void BpeTokenizer::index_byte_level(size_t i) {
+  // A piece outside the alphabet is text as it stands; merges never make it.
+  const auto decoded = byte_level_decode(d_.pieces[i]);
+  bytes_[i] = decoded ? *decoded : d_.pieces[i];
+  if (!decoded || bytes_[i].empty()) return;
+  by_bytes_.try_emplace(bytes_[i], static_cast<int32_t>(i));
+  if (bytes_[i].size() == 1) {
+    int32_t& slot = byte_tokens_[static_cast<unsigned char>(bytes_[i][0])];
+    if (slot < 0) slot = static_cast<int32_t>(i);
+  }
+}
+
+void BpeTokenizer::index_characters(size_t i) {
+  const auto byte = byte_of_piece(d_.pieces[i]);
+  const bool is_byte = byte && (d_.byte_fallback || d_.kinds[i] == TokenKind::byte);
+  if (is_byte) {
+    d_.kinds[i] = TokenKind::byte;
+    bytes_[i] = std::string(1, static_cast<char>(*byte));
+    if (byte_tokens_[*byte] < 0) byte_tokens_[*byte] = static_cast<int32_t>(i);
+  } else if (d_.kinds[i] == TokenKind::byte) {
+    fail(ErrorKind::invalid_input, "%s: token %zu is of type byte but is not written as <0x00> to <0xFF>; fetch it again",
+         d_.name.c_str(), i);
+  } else {
+    bytes_[i] = d_.escapes_spaces ? replaced(d_.pieces[i], escaped_space, " ") : d_.pieces[i];
   }
 }
 
@@ -309,6 +235,35 @@ void BpeTokenizer::index_merges() {
   d_.merges.shrink_to_fit();
 }
 
+// Every way to cut a piece into two others is a merge; the better the piece's score, the sooner.
+void BpeTokenizer::index_scores() {
+  constexpr size_t longest = 4096;  // bytes; no text word is longer, and cutting takes their square
+  std::vector<float> ranks;
+  for (size_t i = 0; i < d_.pieces.size(); ++i) {
+    if (is_text(static_cast<int32_t>(i))) ranks.push_back(d_.scores[i]);
+  }
+  std::sort(ranks.begin(), ranks.end(), std::greater<>());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  struct Cut {
+    int32_t left, right, rank, joined;
+  };
+  std::vector<Cut> cuts;
+  for (size_t i = 0; i < d_.pieces.size(); ++i) {
+    const std::string_view piece = d_.pieces[i];
+    const auto id = static_cast<int32_t>(i);
+    if (!is_text(id) || piece.size() > longest || by_piece_.find(piece)->second != id) continue;
+    const auto rank = std::lower_bound(ranks.begin(), ranks.end(), d_.scores[i], std::greater<>()) - ranks.begin();
+    for (size_t at = 1; at < piece.size(); ++at) {
+      if ((static_cast<unsigned char>(piece[at]) & 0xC0) == 0x80) continue;
+      const auto left = by_piece_.find(piece.substr(0, at)), right = by_piece_.find(piece.substr(at));
+      if (left == by_piece_.end() || right == by_piece_.end() || !is_text(left->second) || !is_text(right->second)) continue;
+      cuts.push_back({left->second, right->second, static_cast<int32_t>(rank), id});
+    }
+  }
+  merges_ = MergeTable(cuts.size());
+  for (const Cut& cut : cuts) merges_.add(cut.left, cut.right, cut.rank, cut.joined);
+}
+
 void BpeTokenizer::collect_ends() {
   if (d_.eos) d_.ends.push_back(*d_.eos);
   for (size_t i = 0; i < d_.pieces.size(); ++i) {
@@ -321,6 +276,7 @@ void BpeTokenizer::collect_ends() {
 std::vector<int32_t> BpeTokenizer::encode(std::string_view text, bool parse_special) const {
   std::string composed;
   if (d_.nfc) text = composed = to_nfc(text);
+  if (d_.nfkc) text = composed = to_nfkc(text);
   std::vector<int32_t> out;
   Scratch scratch(merges_);
   const PieceTrie& added = parse_special ? special_ : user_defined_;
@@ -337,7 +293,7 @@ std::vector<int32_t> BpeTokenizer::encode(std::string_view text, bool parse_spec
     if (strips_left_[static_cast<size_t>(match.token)]) {
       while (end > begin && is_space(end - 1)) --end;
     }
-    encode_plain(text.substr(begin, end - begin), scratch, out);
+    encode_plain(text.substr(begin, end - begin), begin == 0, scratch, out);
     out.push_back(match.token);
     at += match.length;
     if (strips_right_[static_cast<size_t>(match.token)]) {
@@ -345,12 +301,13 @@ std::vector<int32_t> BpeTokenizer::encode(std::string_view text, bool parse_spec
     }
     begin = at;
   }
-  encode_plain(text.substr(begin), scratch, out);
+  encode_plain(text.substr(begin), begin == 0, scratch, out);
   return out;
 }
 
-void BpeTokenizer::encode_plain(std::string_view text, Scratch& scratch, std::vector<int32_t>& out) const {
+void BpeTokenizer::encode_plain(std::string_view text, bool is_first, Scratch& scratch, std::vector<int32_t>& out) const {
   if (text.empty()) return;
+  if (d_.kind != BpeDescription::Kind::byte_level) return encode_characters(text, is_first, scratch, out);
   std::string spaced;
   if (d_.add_prefix_space && text[0] != ' ') text = spaced = " " + std::string(text);
   split_words(text, d_.pre_tokenizer, scratch.word_ends);
@@ -377,6 +334,61 @@ void BpeTokenizer::encode_word(std::string_view word, Scratch& scratch, std::vec
   }
   if (scratch.symbols.size() == 1) return out.push_back(scratch.symbols[0]);
   scratch.merger.merge(scratch.symbols, out);
+}
+
+void BpeTokenizer::encode_characters(std::string_view text, bool is_first, Scratch& scratch,
+                                     std::vector<int32_t>& out) const {
+  using Prefix = BpeDescription::Prefix;
+  const std::string_view space = d_.escapes_spaces ? escaped_space : " ";
+  std::string normal = d_.escapes_spaces ? replaced(text, " ", escaped_space) : std::string(text);
+  const bool missing = normal.compare(0, space.size(), space) != 0;
+  if ((d_.space_prefix == Prefix::always || (d_.space_prefix == Prefix::first && is_first)) &&
+      (missing || !d_.prefix_only_if_missing)) {
+    normal.insert(0, space);
+  }
+  std::string_view rest = normal;
+  while (!rest.empty()) {
+    size_t end = rest.size();
+    if (d_.splits_at_spaces) end = std::min(end, rest.find(space, space.size()));
+    encode_character_word(rest.substr(0, end), scratch, out);
+    rest.remove_prefix(end);
+  }
+}
+
+void BpeTokenizer::encode_character_word(std::string_view word, Scratch& scratch, std::vector<int32_t>& out) const {
+  if (unigram_ != nullptr) {
+    scratch.pieces.clear();
+    unigram_->split(word, scratch.pieces);
+    for (const UnigramModel::Piece& piece : scratch.pieces) {
+      if (piece.token >= 0) out.push_back(piece.token);
+      else fall_back(piece.text, out);
+    }
+    return;
+  }
+  if (d_.ignore_merges) {
+    const auto at = by_piece_.find(word);
+    if (at != by_piece_.end() && is_text(at->second)) return out.push_back(at->second);
+  }
+  scratch.symbols.clear();
+  for (size_t at = 0; at < word.size();) {
+    const size_t begin = at;
+    decode_utf8(word, at);
+    const std::string_view character = word.substr(begin, at - begin);
+    const auto token = by_piece_.find(character);
+    if (token != by_piece_.end() && is_text(token->second)) scratch.symbols.push_back(token->second);
+    else fall_back(character, scratch.symbols);
+  }
+  scratch.merger.merge(scratch.symbols, out);
+}
+
+// Bytes of a character that is in no piece; where one of them has no token either, the unknown token.
+void BpeTokenizer::fall_back(std::string_view character, std::vector<int32_t>& out) const {
+  const auto has_token = [&](char c) { return byte_tokens_[static_cast<unsigned char>(c)] >= 0; };
+  if (d_.byte_fallback && std::all_of(character.begin(), character.end(), has_token)) {
+    for (const char c : character) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+  } else if (d_.unknown && !(d_.fuse_unknown && !out.empty() && out.back() == *d_.unknown)) {
+    out.push_back(*d_.unknown);
+  }
 }
 
 }  // namespace

@@ -12,6 +12,10 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 // The system message that a ChatML template adds where the conversation brings none: a literal
 // between the markers. Anything computed (quotes, braces) is not one.
 std::string default_system(std::string_view chat_template) {
+  // Templates are some KB. A file may hold one that is all openings: looking for each one's end takes
+  // so much text and no more.
+  constexpr size_t longest_template = 1 << 20, longest_literal = 4096;
+  chat_template = chat_template.substr(0, longest_template);
   constexpr std::string_view open = "<|im_start|>system", close = "<|im_end|>";
   for (size_t at = chat_template.find(open); at != std::string_view::npos;
        at = chat_template.find(open, at + 1)) {
@@ -23,8 +27,10 @@ std::string default_system(std::string_view chat_template) {
     } else {
       continue;
     }
-    const std::string_view literal = rest.substr(0, rest.find(close));
-    if (literal.size() == rest.size() || literal.find_first_of("'\"{}") != std::string_view::npos) continue;
+    const size_t end = rest.substr(0, longest_literal).find(close);
+    if (end == std::string_view::npos) continue;
+    const std::string_view literal = rest.substr(0, end);
+    if (literal.find_first_of("'\"{}") != std::string_view::npos) continue;
     return std::string(literal);
   }
   return "";
@@ -73,6 +79,27 @@ std::string gemma(std::span<const ChatMessage> messages) {
   return out + "<start_of_turn>model\n";
 }
 
+// The system text leads the first question, in <<SYS>> marks where the template has them.
+std::string llama2(std::string_view chat_template, std::span<const ChatMessage> messages) {
+  const bool has_marks = has(chat_template, "<<SYS>>");
+  std::string out, system;
+  bool answered = false;
+  for (const ChatMessage& m : messages) {
+    const std::string text(trim(m.content));
+    if (m.role == "system") {
+      system += has_marks ? "<<SYS>>\n" + text + "\n<</SYS>>\n\n" : text + "\n\n";
+    } else if (m.role == "assistant") {
+      out += " " + text + (has_marks ? " </s>" : "</s>");
+      answered = true;
+    } else {
+      if (answered && has_marks) out += "<s>";
+      out += "[INST] " + system + text + " [/INST]";
+      system.clear();
+    }
+  }
+  return out;
+}
+
 std::string plain(std::span<const ChatMessage> messages) {
   std::string out;
   for (const ChatMessage& m : messages) {
@@ -86,7 +113,7 @@ std::string plain(std::span<const ChatMessage> messages) {
 }  // namespace
 
 const char* chat_family_name(ChatFamily family) {
-  static constexpr const char* names[] = {"chatml", "llama3", "zephyr", "gemma", "plain"};
+  static constexpr const char* names[] = {"chatml", "llama3", "zephyr", "gemma", "llama2", "plain"};
   return names[static_cast<int>(family)];
 }
 
@@ -94,6 +121,7 @@ ChatFamily detect_chat_family(std::string_view chat_template) {
   if (has(chat_template, "<|im_start|>")) return ChatFamily::chatml;
   if (has(chat_template, "<|start_header_id|>")) return ChatFamily::llama3;
   if (has(chat_template, "<start_of_turn>")) return ChatFamily::gemma;
+  if (has(chat_template, "[INST]")) return ChatFamily::llama2;
   if (has(chat_template, "<|user|>") && !has(chat_template, "<|end|>")) return ChatFamily::zephyr;
   return ChatFamily::plain;
 }
@@ -105,6 +133,7 @@ std::string format_chat(ChatFamily family, std::string_view template_text,
     case ChatFamily::llama3: return llama3(messages);
     case ChatFamily::zephyr: return zephyr(messages);
     case ChatFamily::gemma: return gemma(messages);
+    case ChatFamily::llama2: return llama2(template_text, messages);
     case ChatFamily::plain: break;
   }
   return plain(messages);

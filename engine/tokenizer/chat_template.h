@@ -18,6 +18,7 @@ enum class ChatFamily {
   llama3,    // <|start_header_id|>role<|end_header_id|>\n\n...<|eot_id|>
   zephyr,    // <|user|>\n...</s>\n
   gemma,     // <start_of_turn>user\n...<end_of_turn>\n
+  llama2,    // [INST] <<SYS>>\nsystem\n<</SYS>>\n\n... [/INST] answer </s><s>[INST] ...   (Mistral without <<SYS>>)
   plain,     // User: ...\n\nAssistant:   where nothing is recognised
 };
 

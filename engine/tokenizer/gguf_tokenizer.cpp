@@ -1,4 +1,6 @@
 // Reads tokenizer.ggml.* of a GGUF file.
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/files/model_file.h"
@@ -67,29 +69,32 @@ std::vector<std::pair<std::string, std::string>> read_merges(const ModelFile& fi
   return merges;
 }
 
-}  // namespace
+// SentencePiece's two kinds: "llama" joins by score, "t5" searches the best split.
+void read_sentencepiece(const ModelFile& file, bool unigram, BpeDescription& d) {
+  d.kind = unigram ? BpeDescription::Kind::unigram : BpeDescription::Kind::scored;
+  const auto scores = file.f64_array(key("scores"));
+  if (!scores || scores->size() != d.pieces.size()) {
+    fail(ErrorKind::invalid_input, "%s: %zu tokens but %zu tokenizer.ggml.scores; convert it again", file.path().c_str(),
+         d.pieces.size(), scores ? scores->size() : size_t{0});
+  }
+  for (const double score : *scores) d.scores.push_back(static_cast<float>(score));
+  if (unigram && file.array_size(key("precompiled_charsmap")).value_or(0) > 0) {
+    fail(ErrorKind::unsupported, "%s: its tokenizer rewrites text by a table of its own (precompiled_charsmap), which is "
+         "not read here", file.path().c_str());
+  }
+  if (file.boolean(key("remove_extra_whitespaces")).value_or(false)) {
+    fail(ErrorKind::unsupported, "%s: its tokenizer drops repeated spaces, which is not done here", file.path().c_str());
+  }
+  d.escapes_spaces = true;
+  d.byte_fallback = std::find(d.kinds.begin(), d.kinds.end(), TokenKind::byte) != d.kinds.end();
+  d.fuse_unknown = true;
+  if (file.boolean(key("add_space_prefix")).value_or(true)) d.space_prefix = BpeDescription::Prefix::always;
+  for (size_t i = 0; i < d.kinds.size() && !d.unknown; ++i) {
+    if (d.kinds[i] == TokenKind::unknown) d.unknown = static_cast<int32_t>(i);
+  }
+}
 
-BpeDescription read_gguf_tokenizer(const ModelFile& file) {
-  const std::string model(file.string(key("model")).value_or(""));
-  if (model.empty()) {
-    fail(ErrorKind::unsupported, "%s: the file holds no tokenizer; give token ids, or a file with one",
-         file.path().c_str());
-  }
-  if (model != "gpt2") {
-    fail(ErrorKind::unsupported, "%s: its tokenizer is of kind \"%s\"; byte-level BPE (\"gpt2\") is read here",
-         file.path().c_str(), model.substr(0, 40).c_str());
-  }
-  BpeDescription d;
-  d.name = file.path();
-  const auto tokens = file.string_array(key("tokens"));
-  if (!tokens || tokens->empty()) {
-    fail(ErrorKind::invalid_input, "%s: tokenizer.ggml.tokens is missing or empty; convert it again",
-         file.path().c_str());
-  }
-  d.pieces.assign(tokens->begin(), tokens->end());
-  d.kinds = read_kinds(file, d.pieces.size());
-  d.merges = read_merges(file);
-
+void read_pre_tokenizer(const ModelFile& file, BpeDescription& d) {
   const std::string pre(file.string(key("pre")).value_or(""));
   if (pre.empty() || pre == "default") {
     log_warning("%s: it names no pre-tokenizer; words are cut as GPT-2 does", file.path().c_str());
@@ -101,16 +106,45 @@ BpeDescription read_gguf_tokenizer(const ModelFile& file) {
          "families are", file.path().c_str(), pre.substr(0, 40).c_str());
   }
   d.ignore_merges = d.pre_tokenizer == PreTokenizer{SplitStep::llama3};  // as Llama 3's tokenizer.json says
+}
+
+}  // namespace
+
+BpeDescription read_gguf_tokenizer(const ModelFile& file) {
+  const std::string model(file.string(key("model")).value_or(""));
+  if (model.empty()) {
+    fail(ErrorKind::unsupported, "%s: the file holds no tokenizer; give token ids, or a file with one",
+         file.path().c_str());
+  }
+  if (model != "gpt2" && model != "llama" && model != "t5") {
+    fail(ErrorKind::unsupported, "%s: its tokenizer is of kind \"%s\"; byte-level BPE (\"gpt2\") and SentencePiece "
+         "(\"llama\", \"t5\") are read here", file.path().c_str(), model.substr(0, 40).c_str());
+  }
+  BpeDescription d;
+  d.name = file.path();
+  const auto tokens = file.string_array(key("tokens"));
+  if (!tokens || tokens->empty()) {
+    fail(ErrorKind::invalid_input, "%s: tokenizer.ggml.tokens is missing or empty; convert it again",
+         file.path().c_str());
+  }
+  d.pieces.assign(tokens->begin(), tokens->end());
+  d.kinds = read_kinds(file, d.pieces.size());
+  if (model == "gpt2") {
+    d.merges = read_merges(file);
+    read_pre_tokenizer(file, d);
+  } else {
+    read_sentencepiece(file, model == "t5", d);
+  }
 
   const size_t n_vocab = d.pieces.size();
   d.bos = token_id(file, "bos_token_id", n_vocab);
   d.eos = token_id(file, "eos_token_id", n_vocab);
-  d.unknown = token_id(file, "unknown_token_id", n_vocab);
+  if (const auto unknown = token_id(file, "unknown_token_id", n_vocab)) d.unknown = unknown;
   for (const char* name : {"eot_token_id", "eom_token_id"}) {
     if (const auto id = token_id(file, name, n_vocab)) d.ends.push_back(*id);
   }
-  d.adds_bos = file.boolean(key("add_bos_token")).value_or(d.ignore_merges);
-  d.add_prefix_space = file.boolean(key("add_space_prefix")).value_or(false);
+  d.adds_bos = file.boolean(key("add_bos_token")).value_or(model == "llama" || (model == "gpt2" && d.ignore_merges));
+  if (model == "gpt2") d.add_prefix_space = file.boolean(key("add_space_prefix")).value_or(false);
   d.chat_template = std::string(file.string("tokenizer.chat_template").value_or(""));
   return d;
 }

@@ -1,4 +1,4 @@
-// Reads a Hugging Face tokenizer.json (byte-level BPE) and the files beside it.
+// Reads a Hugging Face tokenizer.json (BPE over bytes or characters, unigram) and the files beside it.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 using Json = nlohmann::json;
+constexpr const char* escaped_space = "\xE2\x96\x81";  // U+2581
 namespace fs = std::filesystem;
 
 [[noreturn]] void bad(const std::string& name, const std::string& cause) {
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void not_read(const std::string& name, const std::string& what) {
   fail(ErrorKind::unsupported, "%s: %s is not read here; byte-level BPE of the GPT-2, SmolLM, Llama 3 and Qwen2 "
-       "families is", name.c_str(), what.c_str());
+       "families and SentencePiece BPE and unigram are", name.c_str(), what.c_str());
 }
 
 const Json* find(const Json& object, const char* key) {
@@ -56,19 +57,36 @@ void place(BpeDescription& d, size_t id, const std::string& piece, TokenKind kin
   d.kinds[id] = kind;
 }
 
+// [["piece", -3.2], ...] in the order of their ids.
+void read_scored_pieces(const Json& vocab, BpeDescription& d) {
+  for (const Json& entry : vocab) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      bad(d.name, "entry " + std::to_string(d.pieces.size()) + " of model.vocab is no piece with its score");
+    }
+    place(d, d.pieces.size(), entry[0].get<std::string>(), TokenKind::normal);
+    d.scores.push_back(entry[1].get<float>());
+  }
+}
+
 void read_vocabulary(const Json& root, BpeDescription& d) {
   const Json* model = find(root, "model");
   if (model == nullptr) bad(d.name, "it has no model");
   const std::string type = text_of(*model, "type");
-  if (type != "BPE" && !(type.empty() && find(*model, "merges") != nullptr)) {
+  const bool unigram = type == "Unigram";
+  if (type != "BPE" && !unigram && !(type.empty() && find(*model, "merges") != nullptr)) {
     not_read(d.name, "a tokenizer model of type \"" + escape_invalid_utf8(type.substr(0, 40)) + "\"");
   }
   const Json* vocab = find(*model, "vocab");
-  if (vocab == nullptr || !vocab->is_object() || vocab->empty()) bad(d.name, "model.vocab is no object of pieces");
+  const bool right_kind = vocab != nullptr && (unigram ? vocab->is_array() : vocab->is_object()) && !vocab->empty();
+  if (!right_kind) bad(d.name, "model.vocab holds no pieces");
   const Json* added = find(root, "added_tokens");
   if (added != nullptr && !added->is_array()) bad(d.name, "added_tokens is no list");
   const size_t n_entries = vocab->size() + (added == nullptr ? 0 : added->size());
-  for (const auto& [piece, id] : vocab->items()) place(d, token_id(id, n_entries, d.name), piece, TokenKind::normal);
+  if (unigram) {
+    read_scored_pieces(*vocab, d);
+  } else {
+    for (const auto& [piece, id] : vocab->items()) place(d, token_id(id, n_entries, d.name), piece, TokenKind::normal);
+  }
   if (added == nullptr) return;
   for (const Json& token : *added) {
     const Json* id_value = find(token, "id");
@@ -99,16 +117,66 @@ void read_merges(const Json& model, BpeDescription& d) {
   }
 }
 
+void read_normal_step(const Json& step, BpeDescription& d) {
+  const std::string type = text_of(step, "type");
+  const bool characters = d.kind != BpeDescription::Kind::byte_level;
+  const Json* pattern = find(step, "pattern");
+  if (type == "NFC") {
+    d.nfc = true;
+  } else if (type == "NFKC" && characters) {
+    d.nfkc = true;
+  } else if (type == "Prepend" && characters && text_of(step, "prepend") == escaped_space) {
+    d.space_prefix = BpeDescription::Prefix::always;
+  } else if (type == "Replace" && characters && pattern != nullptr && text_of(*pattern, "String") == " " &&
+             text_of(step, "content") == escaped_space) {
+    d.escapes_spaces = true;
+  } else {
+    not_read(d.name, "a normalizer of type \"" + escape_invalid_utf8(type.substr(0, 40)) + "\" with its settings");
+  }
+}
+
 void read_normalizer(const Json& root, BpeDescription& d) {
   const Json* normalizer = find(root, "normalizer");
   if (normalizer == nullptr) return;
-  const std::string type = text_of(*normalizer, "type");
   const Json* parts = find(*normalizer, "normalizers");
-  if (type == "NFC") {
-    d.nfc = true;
-  } else if (!(type == "Sequence" && parts != nullptr && parts->is_array() && parts->empty())) {
-    not_read(d.name, "a normalizer of type \"" + escape_invalid_utf8(type.substr(0, 40)) + "\"");
+  if (text_of(*normalizer, "type") == "Sequence" && parts != nullptr && parts->is_array()) {
+    for (const Json& part : *parts) read_normal_step(part, d);
+  } else {
+    read_normal_step(*normalizer, d);
   }
+}
+
+// Byte-level BPE says so in a step of its pre-tokenizer.
+bool has_byte_level_step(const Json& root) {
+  const Json* pre = find(root, "pre_tokenizer");
+  if (pre == nullptr) return false;
+  const Json* steps = find(*pre, "pretokenizers");
+  if (steps == nullptr || !steps->is_array()) return text_of(*pre, "type") == "ByteLevel";
+  for (const Json& step : *steps) {
+    if (text_of(step, "type") == "ByteLevel") return true;
+  }
+  return false;
+}
+
+// "Metaspace" writes spaces as U+2581 and may put one before the text.
+void read_metaspace(const Json& step, BpeDescription& d) {
+  using Prefix = BpeDescription::Prefix;
+  if (text_of(step, "replacement") != escaped_space) not_read(d.name, "a Metaspace of another character");
+  d.escapes_spaces = true;
+  const std::string scheme = text_of(step, "prepend_scheme");
+  if (scheme == "first") d.space_prefix = Prefix::first;
+  else if (scheme == "always" || (scheme.empty() && flag_of(step, "add_prefix_space", true))) d.space_prefix = Prefix::always;
+  d.prefix_only_if_missing = true;
+  d.splits_at_spaces = flag_of(step, "split", true);
+}
+
+// Of a tokenizer over characters: only what leaves its words to the merges.
+void read_character_step(const Json& step, BpeDescription& d) {
+  const std::string type = text_of(step, "type");
+  const Json* pattern = find(step, "pattern");
+  const bool splits_no_more = type == "Split" && pattern != nullptr && text_of(*pattern, "String") == " " && d.escapes_spaces;
+  if (type == "Metaspace") read_metaspace(step, d);
+  else if (!splits_no_more) not_read(d.name, "a pre-tokenizer of type \"" + escape_invalid_utf8(type.substr(0, 40)) + "\" for characters");
 }
 
 void read_pre_step(const Json& step, BpeDescription& d) {
@@ -134,12 +202,13 @@ void read_pre_step(const Json& step, BpeDescription& d) {
 
 void read_pre_tokenizer(const Json& root, BpeDescription& d) {
   const Json* pre = find(root, "pre_tokenizer");
-  if (pre == nullptr) not_read(d.name, "a tokenizer without pre-tokenizer");
+  if (pre == nullptr) return;
+  const auto read_step = d.kind == BpeDescription::Kind::byte_level ? read_pre_step : read_character_step;
   const Json* steps = find(*pre, "pretokenizers");
   if (text_of(*pre, "type") == "Sequence" && steps != nullptr && steps->is_array()) {
-    for (const Json& step : *steps) read_pre_step(step, d);
+    for (const Json& step : *steps) read_step(step, d);
   } else {
-    read_pre_step(*pre, d);
+    read_step(*pre, d);
   }
 }
 
@@ -212,9 +281,24 @@ BpeDescription read_hf_tokenizer(std::string_view tokenizer_json, const std::str
   BpeDescription d;
   d.name = name;
   read_vocabulary(root, d);
-  read_merges(root["model"], d);
-  d.ignore_merges = flag_of(root["model"], "ignore_merges", false);
-  d.unknown = id_of(d, text_of(root["model"], "unk_token"));
+  const Json& model = root["model"];
+  if (text_of(model, "type") == "Unigram") d.kind = BpeDescription::Kind::unigram;
+  else if (!has_byte_level_step(root)) d.kind = BpeDescription::Kind::characters;
+  if (d.kind == BpeDescription::Kind::unigram) {
+    const Json* unknown = find(model, "unk_id");
+    if (unknown != nullptr) d.unknown = static_cast<int32_t>(token_id(*unknown, d.pieces.size(), d.name));
+    d.fuse_unknown = true;
+    d.scores.resize(d.pieces.size());  // added tokens have none
+  } else {
+    read_merges(model, d);
+    d.unknown = id_of(d, text_of(model, "unk_token"));
+    d.fuse_unknown = flag_of(model, "fuse_unk", false);
+  }
+  d.byte_fallback = flag_of(model, "byte_fallback", false);
+  d.ignore_merges = flag_of(model, "ignore_merges", false);
+  if (d.unknown && d.kind != BpeDescription::Kind::byte_level && d.kinds[static_cast<size_t>(*d.unknown)] == TokenKind::normal) {
+    d.kinds[static_cast<size_t>(*d.unknown)] = TokenKind::unknown;
+  }
   read_normalizer(root, d);
   read_pre_tokenizer(root, d);
   read_post_processor(root, d);

@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/files/model_file.h"
 #include "engine/tokenizer/bpe.h"
+#include "engine/tokenizer/wordpiece.h"
 
 namespace engine {
 namespace {
@@ -44,12 +45,14 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const ModelFile& file, std::stop_toke
          map.bytes().size());
   }
   const std::string_view text(reinterpret_cast<const char*>(map.bytes().data()), map.bytes().size());
+  if (is_wordpiece_json(text, map.path())) return make_wordpiece_tokenizer(read_hf_wordpiece(text, map.path()));
   BpeDescription description = read_hf_tokenizer(text, map.path());
   read_hf_tokenizer_config(file.path(), description);
   return make_bpe_tokenizer(std::move(description));
 }
 
 std::unique_ptr<Tokenizer> Tokenizer::from_hf_json(std::string_view text, const std::string& name) {
+  if (is_wordpiece_json(text, name)) return make_wordpiece_tokenizer(read_hf_wordpiece(text, name));
   return make_bpe_tokenizer(read_hf_tokenizer(text, name));
 }
 
@@ -59,6 +62,7 @@ std::string Tokenizer::decode(std::span<const int32_t> tokens, bool show_special
     const std::string_view text = bytes(token);
     out += text.empty() && show_special ? piece(token) : text;
   }
+  if (adds_space() && !out.empty() && out[0] == ' ') out.erase(0, 1);
   return out;
 }
 

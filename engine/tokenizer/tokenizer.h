@@ -1,6 +1,8 @@
 // engine/tokenizer/tokenizer.h: text to token ids and back, as the model file describes it.
 // Byte-level BPE: text is cut into words by the model's pre-tokenizer, the bytes of a word are
-// joined by rank of their merges. Immutable after load and safe from any thread.
+// joined by rank of their merges. SentencePiece: spaces become U+2581, characters join by rank or
+// score, or the best split is searched (unigram); what is not in the vocabulary falls back to bytes.
+// Immutable after load and safe from any thread.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -38,6 +40,7 @@ class Tokenizer {
   virtual std::optional<int32_t> bos() const = 0;
   virtual std::optional<int32_t> eos() const = 0;
   virtual bool adds_bos() const = 0;                     // the file asks for it before a prompt
+  virtual bool adds_space() const { return false; }      // encode puts one before the text; decode takes it off
   virtual bool ends_generation(int32_t token) const = 0;  // eos, end of turn, end of message
   virtual std::string_view chat_template() const = 0;     // template text, or empty
 
@@ -45,7 +48,8 @@ class Tokenizer {
   // tokens; otherwise they are plain text (user-defined tokens are always found). Text need not be
   // valid UTF-8: malformed bytes are tokenized as bytes. Time grows as n log n, one word included.
   virtual std::vector<int32_t> encode(std::string_view text, bool parse_special) const = 0;
-  // Bytes of all tokens in a row; control tokens give nothing unless show_special.
+  // Bytes of all tokens in a row; control tokens give nothing unless show_special. The first space
+  // goes where adds_space().
   std::string decode(std::span<const int32_t> tokens, bool show_special = false) const;
 };
 

@@ -39,12 +39,12 @@ std::array<CharClass, 128> ascii_table() {
 const std::array<CharClass, 128> ascii = ascii_table();
 
 // text must be valid UTF-8.
-std::string compose(std::string_view text) {
+std::string mapped(std::string_view text, int options) {
   utf8proc_uint8_t* out = nullptr;
   const auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                               static_cast<utf8proc_ssize_t>(text.size()), &out,
-                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (n < 0) fail(ErrorKind::out_of_memory, "Unicode composition of %zu bytes: %s", text.size(), utf8proc_errmsg(n));
+                              static_cast<utf8proc_option_t>(options));
+  if (n < 0) fail(ErrorKind::out_of_memory, "Unicode normalisation of %zu bytes: %s", text.size(), utf8proc_errmsg(n));
   std::string composed(reinterpret_cast<const char*>(out), static_cast<size_t>(n));
   std::free(out);
   return composed;
@@ -54,7 +54,9 @@ std::string compose(std::string_view text) {
 
 CharClass char_class(char32_t c) { return c < 128 ? ascii[c] : look_up(c); }
 
-std::string to_nfc(std::string_view text) {
+namespace {
+
+std::string to_composed(std::string_view text, int options) {
   std::string out;
   size_t begin = 0, at = 0;
   bool all_ascii = true;
@@ -64,11 +66,44 @@ std::string to_nfc(std::string_view text) {
     const size_t here = at;
     const bool malformed = decode_utf8(text, at) == replacement_character && at - here == 1;
     if (!malformed) continue;
-    out += compose(text.substr(begin, here - begin));
+    out += mapped(text.substr(begin, here - begin), options);
     out += text[here];
     begin = at;
   }
-  return out + compose(text.substr(begin));
+  return out + mapped(text.substr(begin), options);
 }
+
+}  // namespace
+
+bool is_unicode_punctuation(char32_t c) {
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
+bool is_unicode_other(char32_t c) {
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category == UTF8PROC_CATEGORY_CN || (category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO);
+}
+
+std::string without_marks(std::string_view text) {
+  const std::string decomposed = mapped(text, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+  std::string out;
+  for (size_t at = 0; at < decomposed.size();) {
+    const char32_t c = decode_utf8(decomposed, at);
+    if (utf8proc_category(static_cast<utf8proc_int32_t>(c)) != UTF8PROC_CATEGORY_MN) append_utf8(out, c);
+  }
+  return out;
+}
+
+std::string to_lower(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(decode_utf8(text, at)))));
+  }
+  return out;
+}
+
+std::string to_nfc(std::string_view text) { return to_composed(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE); }
+std::string to_nfkc(std::string_view text) { return to_composed(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT); }
 
 }  // namespace engine

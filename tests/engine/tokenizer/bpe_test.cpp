@@ -149,7 +149,7 @@ TEST_CASE("tokenizer/gguf: wrong vocabularies give one error") {
     return b.string("tokenizer.ggml.merges").u32(9).u32(8).u64(1).string(merge);
   };
   CHECK(contains(problem(GgufBytes().header(0, 0)), "no tokenizer"));
-  CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "t5")), "\"t5\""));
+  CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "rwkv")), "\"rwkv\""));
   CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "gpt2")), "tokens is missing"));
   GgufBytes no_merges, bad_merge, pre, id, types;
   CHECK(contains(problem(tokens(no_merges.header(0, 2))), "no tokenizer.ggml.merges"));
@@ -190,12 +190,13 @@ TEST_CASE("tokenizer/hf: what is wrong or not read is said") {
   const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
   CHECK(contains(problem("{"), "not valid JSON"));
   CHECK(contains(problem("[]"), "no model"));
-  CHECK(contains(problem(R"({"model":{"type":"Unigram"}})"), "Unigram"));
+  CHECK(contains(problem(R"({"model":{"type":"WordLevel"}})"), "WordLevel"));
   CHECK(contains(problem(R"({"model":{"type":"BPE","vocab":{"a":99999999},"merges":[]}})"), "outside"));
   CHECK(contains(problem(R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})"), "token id"));
   CHECK(contains(problem(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]}})"), "merge 0"));
   CHECK(contains(problem(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Whitespace"}})"),
                  "Whitespace"));
   CHECK(contains(problem(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":
-    {"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated"}})"), "split pattern"));
+    {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated"},{"type":"ByteLevel"}]}})"),
+                 "split pattern"));
 }

@@ -16,6 +16,7 @@ TEST_CASE("tokenizer/chat_template: families are known by their markers") {
   CHECK(detect_chat_family("{{ '<|start_header_id|>' }}") == ChatFamily::llama3);
   CHECK(detect_chat_family("{{ '<|user|>\n' + eos_token }}") == ChatFamily::zephyr);
   CHECK(detect_chat_family("<start_of_turn>") == ChatFamily::gemma);
+  CHECK(detect_chat_family("{{ bos_token + '[INST] ' + content + ' [/INST]' }}") == ChatFamily::llama2);
   CHECK(detect_chat_family("{{ cycler.__init__.__globals__ }}") == ChatFamily::plain);
   CHECK(detect_chat_family("") == ChatFamily::plain);
 }
@@ -40,6 +41,21 @@ TEST_CASE("tokenizer/chat_template: the other families") {
   CHECK(format_chat(ChatFamily::gemma, "", turn) ==
         "<start_of_turn>user\nS\n\nHi<end_of_turn>\n<start_of_turn>model\n");
   CHECK(format_chat(ChatFamily::plain, "", turn) == "S\n\nUser:  Hi \n\nAssistant:");
+}
+
+TEST_CASE("tokenizer/chat_template: Llama 2 marks the system text, Mistral does not") {
+  const ChatMessage turns[] = {{"system", "S"}, {"user", "Hi"}, {"assistant", "Ho"}, {"user", "On"}};
+  CHECK(format_chat(ChatFamily::llama2, "[INST] <<SYS>>", turns) ==
+        "[INST] <<SYS>>\nS\n<</SYS>>\n\nHi [/INST] Ho </s><s>[INST] On [/INST]");
+  CHECK(format_chat(ChatFamily::llama2, "[INST]", turns) == "[INST] S\n\nHi [/INST] Ho</s>[INST] On [/INST]");
+}
+
+TEST_CASE("tokenizer/chat_template: a template bomb is looked at once and never run") {
+  std::string bomb = "{% for a in range(999999999) %}{% for b in range(999999999) %}<|im_start|>system\n";
+  while (bomb.size() < 4 << 20) bomb += "<|im_start|>system\n{{ a }}";
+  const ChatMessage hi[] = {{"user", "Hi"}};
+  CHECK(detect_chat_family(bomb) == ChatFamily::chatml);
+  CHECK(format_chat(ChatFamily::chatml, bomb, hi).size() < 100);
 }
 
 TEST_CASE("tokenizer/chat_template: a message cannot forge a control token") {
