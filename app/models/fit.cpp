@@ -54,6 +54,8 @@ MemoryNeed estimate_memory(const engine::ModelFile& file) {
 
   const uint64_t q = u(c.n_heads_q) * u(c.head_dim_k), out = u(c.n_heads_q) * u(c.head_dim_v);
   uint64_t widths = u(c.dim) + q + u(c.n_heads_k) * u(c.head_dim_k) + u(c.n_heads_v) * u(c.head_dim_v) + out + u(c.ffn_dim);
+  if (c.gelu) widths += u(c.ffn_dim);
+  if (c.post_norms) widths += u(c.dim);
   if (c.augmented_q_dim > 0) widths += u(c.augmented_q_dim) + q;
   const uint64_t packed_activations = std::max({u(c.dim), out, u(c.ffn_dim), u(c.augmented_q_dim)}) * 52 / 32;
   need.work = kProgramBytes + kBlockTokens * (widths * 4 + packed_activations) + (kBlockLogits + 3) * u(c.n_vocab) * 4;

@@ -68,11 +68,15 @@ QuantizedTensor TensorWriter::write(const Planned& p) {
       const std::span<const std::byte> row(t.data + static_cast<size_t>(source_row(begin + i, n_rows, p.permute_heads)) * from_bytes,
                                            from_bytes);
       const std::span<std::byte> out(packed.data() + static_cast<size_t>(i) * to_bytes, to_bytes);
-      if (t.dtype == p.type) {  // as it stands, whatever the format
+      const bool changed = p.plus != 0 || p.factor != 1;
+      if (t.dtype == p.type && !changed) {  // as it stands, whatever the format
         std::copy(row.begin(), row.end(), out.begin());
         return;
       }
       engine::dequantize_row(t.dtype, row, s.x);
+      if (changed) {
+        for (float& x : s.x) x = (x + p.plus) * p.factor;
+      }
       engine::quantize_row(p.type, s.x, out);
       engine::dequantize_row(p.type, out, s.back);
       for (size_t k = 0; k < s.x.size(); ++k) {

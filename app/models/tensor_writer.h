@@ -23,6 +23,7 @@ class TensorWriter {
     engine::Tensor source;
     engine::DType type = engine::DType::f32;
     int permute_heads = 0;        // rows of each of so many heads go from halves to pairs (llama's RoPE)
+    float plus = 0, factor = 1;   // numbers become (x + plus) * factor
   };
   void plan(Planned planned);
   QuantizeReport write_all();

@@ -40,7 +40,7 @@ struct QuantizeReport {
 QuantizeReport quantize_model(const engine::ModelFile& file, engine::DType type, const std::string& target,
                               const TransformOptions& options = {});
 
-// Writes an HF folder (`llama` or `sigma`) as GGUF with its tokenizer; `type` as above, or the
+// Writes an HF folder of any architecture that is run here as GGUF with its tokenizer; `type` as above, or the
 // numbers as they stand. Throws Error{unsupported} naming what the format cannot say.
 QuantizeReport convert_model(const engine::ModelFile& folder, std::optional<engine::DType> type,
                              const std::string& target, const TransformOptions& options = {});

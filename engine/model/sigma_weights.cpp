@@ -251,6 +251,8 @@ double llama3_frequency(const ModelFile& file, double frequency) {
   return (1 - blend) * frequency / factor + blend * frequency;
 }
 
+}  // namespace
+
 std::vector<double> rope_frequencies(const ModelFile& file, const SigmaConfig& config) {
   std::vector<double> frequencies(size_t(config.head_dim_k / 2));
   const bool gguf = file.format() == ModelFormat::gguf;
@@ -291,6 +293,8 @@ std::vector<double> local_rope_frequencies(const SigmaConfig& config) {
   }
   return frequencies;
 }
+
+namespace {
 
 // ---- tensors
 

@@ -74,6 +74,11 @@ struct SigmaWeights {
 // Microsoft's mixture-of-experts "Sigma" among them; Error{invalid_input} naming a bad key.
 SigmaConfig read_sigma_config(const ModelFile& file);
 
+// head_dim_k / 2 angles a token, with the file's scaling; of local layers where those differ (else
+// empty). Throws Error{unsupported} naming a kind of scaling not run here.
+std::vector<double> rope_frequencies(const ModelFile& file, const SigmaConfig& config);
+std::vector<double> local_rope_frequencies(const SigmaConfig& config);
+
 // Throws Error{invalid_input} naming a tensor that is missing or of the wrong shape,
 // Error{unsupported} naming one that no such model has (a bias, say), Error{out_of_memory},
 // Error{cancelled}. The backend's stop token is obeyed.

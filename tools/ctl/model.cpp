@@ -42,7 +42,11 @@ Json config_json(const engine::SigmaConfig& c) {
           {"rms_norm_eps", c.rms_norm_eps},
           {"n_vocab", c.n_vocab},
           {"n_ctx_trained", c.n_ctx_trained},
-          {"tied_embeddings", c.tied_embeddings}};
+          {"tied_embeddings", c.tied_embeddings},
+          {"qkv_bias", c.qkv_bias},
+          {"qk_norm", c.qk_norm},
+          {"sliding_window", c.sliding_window},
+          {"n_local_layers", std::count(c.local_layers.begin(), c.local_layers.end(), true)}};
 }
 
 Json info_json(const engine::ModelFile& file, const app::ModelInfo& info, int n_ctx) {
