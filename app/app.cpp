@@ -43,7 +43,9 @@ App::State::State(AppOptions chosen) : options(std::move(chosen)) {
   runs = std::make_unique<store::RunStore>(*database);
   runs->close_interrupted();
   sessions->purge_removed(store::now_ticks() - removed_kept);
-  formats = logs::FormatSet::load(assets_folder + "/log_formats");
+  auto known_formats = std::make_shared<logs::FormatSet>(logs::FormatSet::load(assets_folder + "/log_formats"));
+  add_taught_formats(*known_formats, data_folder);
+  formats = std::move(known_formats);
   checks = diagnosis::CheckSet::load(assets_folder + "/checks");
   instructions = diagnosis::load_instructions(assets_folder);
 
@@ -96,7 +98,10 @@ App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options)
   }
 }
 
-App::~App() { state_->jobs.reset(); }
+App::~App() {
+  state_->language.reset();
+  state_->jobs.reset();
+}
 
 void App::State::guard(const char* what, const std::function<void()>& work) {
   try {
@@ -124,6 +129,11 @@ std::shared_ptr<const ModelsView> App::models() const { return state_->get(state
 const Settings& App::settings() const { return state_->settings; }
 const std::string& App::data_folder() const { return state_->data_folder; }
 
+Settings App::State::settings_now() const {
+  const std::lock_guard lock(view_mutex);
+  return settings;
+}
+
 bool App::State::is_current(const OpenSession& session) const {
   const std::lock_guard lock(view_mutex);
   return current_id == session.id;
@@ -138,14 +148,14 @@ void App::State::publish_sessions() {
     view.last_deleted = last_deleted;
   }
   if (view.search.empty()) {
-    view.sessions = sessions->list();
+    view.sessions = sessions->list(store::ListFilter::all);
   } else {
     try {
       for (store::SearchHit& hit : sessions->search(view.search)) view.sessions.push_back(std::move(hit.session));
     } catch (const engine::Error& e) {
       // Half-typed filters ("before:20") are normal while the user writes.
       engine::log_info("session search: %s", e.what());
-      view.sessions = sessions->list();
+      view.sessions = sessions->list(store::ListFilter::all);
     }
   }
   set(sessions_view, std::move(view));
@@ -163,7 +173,10 @@ void App::State::publish_incident(OpenSession& session) {
     view.checks = session.checks;
     view.anomalies = session.anomalies;
     view.evidence = session.evidence;
-    view.messages = session.messages;
+    const std::vector<size_t> shown = shown_messages(session);
+    for (const size_t place : shown) view.messages.push_back(session.messages[place]);
+    view.branches = branches_of(session, shown);
+    view.pinned_answer = session.pinned_answer;
     view.streaming_text = session.streaming_text;
     view.streaming_stage = session.streaming_stage;
     view.answering = session.answering;
@@ -218,13 +231,19 @@ SessionPtr App::State::open_session(int64_t id) {
   session->messages = std::move(stored.messages);
   session->draft = stored.state["draft"];
   session->notice = stored.state["notice"];
+  branches_from_text(*session, stored.state["branches"]);
+  if (const std::string& pinned = stored.state["report.answer"]; !pinned.empty()) {
+    const size_t place = static_cast<size_t>(std::atoll(pinned.c_str()));
+    if (place < session->messages.size()) session->pinned_answer = session->messages[place].id;
+  }
+  session->view_state = std::move(stored.state);
   for (auto message = session->messages.rbegin(); message != session->messages.rend(); ++message) {
     if (!message->answer) continue;
     session->evidence = sessions->evidence(message->id);
     break;
   }
   for (const store::StoredQuery& query : stored.queries) {
-    session->kql.history.push_back({query.id, query.text, query.time, query.n_rows, query.ms / 1000, query.error});
+    session->kql.history.push_back({query.id, query.text, query.time, query.n_rows, query.ms / 1000, query.error, query.data_version});
   }
   for (const store::ConfigReview& review : stored.reviews) {
     for (const store::ConfigFile& file : review.files) {
@@ -250,6 +269,11 @@ SessionPtr App::State::show_session(int64_t id) {
     const std::lock_guard lock(view_mutex);
     current_id = id;
   }
+  // What was asked of the session before belongs to that one.
+  set(compare_view, CompareView());
+  set(format_view, FormatView());
+  set(query_help_view, QueryHelpView());
+  set(preview_view, PromptPreview());
   sessions->set_setting(last_session_key, std::to_string(id));
   publish_all(*session);
   start_filter(session);
@@ -384,7 +408,10 @@ void App::cancel_job(int64_t id) { state_->jobs->cancel(id); }
 
 void App::change_settings(const Settings& settings) {
   state_->guard("Saving the settings", [&] {
-    state_->settings = settings;
+    {
+      const std::lock_guard lock(state_->view_mutex);
+      state_->settings = settings;
+    }
     state_->sessions->set_setting(settings_key, to_json(settings));
   });
   state_->changed();

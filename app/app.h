@@ -34,6 +34,9 @@ struct PromptPreview {
   std::vector<std::string> left_out;
   int n_tokens = 0, n_ctx = 0;
   int n_masked_secrets = 0;
+  std::vector<std::string> masked;    // "password as [PASSWORD_1], 3 times"
+  int n_answer_tokens = 0;            // room kept for the answer
+  std::string question;               // that it was made for
 };
 
 class App {
@@ -48,6 +51,10 @@ class App {
   std::shared_ptr<const IncidentView> incident() const;
   std::shared_ptr<const LogsView> logs() const;
   std::shared_ptr<const KqlView> kql() const;
+  std::shared_ptr<const QueryHelpView> query_help() const;
+  std::shared_ptr<const CompareView> compare() const;
+  std::shared_ptr<const FormatView> format() const;
+  std::shared_ptr<const PromptPreview> preview() const;   // of the last prepare_preview()
   std::shared_ptr<const ConfigsView> configs() const;
   std::shared_ptr<const TasksView> tasks() const;
   std::shared_ptr<const ModelsView> models() const;
@@ -69,22 +76,41 @@ class App {
   void search_sessions(const std::string& text);   // tag: file: has:evidence before:
   void export_session(int64_t id, const std::string& path);
   void import_session(const std::string& path);
+  void fork_session(int64_t up_to_message);        // a copy of the current one that ends there
+  // What the user did with the current session's screens, kept with it: small texts by key
+  // ("logs.bookmarks"). Empty removes the key.
+  std::string view_state(const std::string& key) const;
+  void set_view_state(const std::string& key, const std::string& value);
 
   // --- logs: into the current session; findings follow by themselves
   void ingest_paths(const std::vector<std::string>& paths);
   void ingest_text(const std::string& name, std::string text);
   void set_filter(const LogFilter& filter);
+  void compare_logs(const FilterChip& a, const FilterChip& b);
+  void preview_format(const FormatDraft& draft);
+  void save_format(const FormatDraft& draft);      // into the data folder; used from then on
+  void read_again(uint32_t source);                // its text into a new session, formats detected anew
 
   // --- questions
   void ask(const std::string& question);
   void stop_answer();
+  // The question again with another text or seed, beside what it was: both stay, as branches.
+  void ask_again(int64_t message, const std::string& question, bool other_seed);
+  void show_branch(int64_t message);               // the conversation that this message belongs to
+  void pin_answer(int64_t message);                // for reports; 0: none
   void set_draft(const std::string& text);
   PromptPreview preview_prompt(const std::string& question) const;
+  void prepare_preview(const std::string& question);   // the same as a job, into preview()
   void export_report(const std::string& path, bool mask_secrets);  // .md, .html or .json
 
   // --- KQL over the current session
   void run_query(const std::string& text);
-  void check_query(const std::string& text);       // diagnostics only, at once
+  // Answered by query_help(), from a thread of its own; a newer question replaces an older one.
+  void check_query(const std::string& text);       // diagnostics only, also in kql()
+  void complete_query(const std::string& text, size_t offset);
+  void hover_query(const std::string& text, size_t offset);
+  void read_query_tables();
+  void ask_in_words(const std::string& question);  // a query by rules, into query_help(); nothing runs
   void stop_query();
 
   // --- configs, tasks
@@ -104,6 +130,8 @@ class App {
 
   // --- all
   void cancel_job(int64_t id);
+  // Writes a file as a job; make gives its text on the job's thread.
+  void save_file(const std::string& path, std::function<std::string()> make);
   void change_settings(const Settings& settings);  // saved at once
 
  private:

@@ -19,6 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto stream_interval = std::chrono::milliseconds(40);
+constexpr float retry_temperature = 0.7f;
 constexpr auto measure_interval = std::chrono::seconds(2);
 
 }  // namespace
@@ -31,25 +32,36 @@ void App::ask(const std::string& question) {
   s.guard("Asking", [&] { s.ask(s.current, question, true); });
 }
 
-void App::State::ask(const SessionPtr& session, const std::string& question, bool use_model) {
+void App::State::ask(const SessionPtr& session, const std::string& question, bool use_model, size_t parent, uint64_t seed_offset, bool as_first) {
   Message message;
   message.role = "user";
   message.text = question;
   message.time = store::now_ticks();
   message.id = sessions->save_message(session->id, message);
+  size_t asked = 0;
+  bool branched = false;
   {
     const std::lock_guard lock(session->mutex);
+    if (parent == no_message && !as_first) {
+      const std::vector<size_t> shown = shown_messages(*session);
+      parent = shown.empty() ? no_message : shown.back();
+    }
+    asked = session->messages.size();
     session->messages.push_back(message);
+    if (parent_of(*session, asked) != parent) session->branch_parents[asked] = parent;
+    session->branch_leaf = SIZE_MAX;
+    branched = !session->branch_parents.empty();
     session->answering = true;
     session->error.clear();
     session->streaming_text.clear();
     session->streaming_stage = "waiting for the model";
   }
+  if (branched) save_branches(*session);
   publish_incident(*session);
   // The model lane also where no model is loaded: one that is being loaded now will answer.
   jobs->start(
       use_model ? "model" : "work", "answer", "Answering",
-      [this, session, question, use_model](Job& job) { answer(session, question, use_model, job); },
+      [this, session, question, use_model, asked, seed_offset](Job& job) { answer(session, question, use_model, asked, seed_offset, job); },
       [this, session](const std::string& error) {
         {
           const std::lock_guard lock(session->mutex);
@@ -62,7 +74,7 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
 
 void App::stop_answer() { state_->jobs->cancel_kind("answer"); }
 
-void App::State::answer(const SessionPtr& session, const std::string& question, bool use_model, Job& job) {
+void App::State::answer(const SessionPtr& session, const std::string& question, bool use_model, size_t asked, uint64_t seed_offset, Job& job) {
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   diagnosis::Diagnosis diagnosis;
   std::vector<Anomaly> anomalies;
@@ -82,9 +94,11 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   if (use_model && model && generation) {
     Clock::time_point shown;
     diagnosis::AskOptions ask;
-    ask.max_tokens = settings.max_answer_tokens;
-    ask.temperature = settings.temperature;
-    ask.seed = settings.seed;
+    const Settings chosen = settings_now();
+    ask.max_tokens = chosen.max_answer_tokens;
+    // Another try at temperature 0 would say the same again.
+    ask.temperature = seed_offset == 0 ? chosen.temperature : std::max(chosen.temperature, retry_temperature);
+    ask.seed = chosen.seed + seed_offset;
     ask.stop = job.stop();
     ask.prompt.instructions = instructions;
     ask.on_text = [&](std::string_view piece) {
@@ -116,28 +130,50 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   reply.time = store::now_ticks();
   reply.answer = std::move(answer);
   reply.id = sessions->save_message(session->id, reply, &diagnosis.evidence);
+  bool branched = false;
   {
     const std::lock_guard lock(session->mutex);
+    const size_t place = session->messages.size();
     session->messages.push_back(std::move(reply));
+    if (parent_of(*session, place) != asked) session->branch_parents[place] = asked;
+    branched = !session->branch_parents.empty();
     session->evidence = std::move(diagnosis.evidence);
     session->answering = false;
     session->streaming_text.clear();
     session->streaming_stage.clear();
   }
+  if (branched) save_branches(*session);
   publish_incident(*session);
   publish_sessions();
 }
 
 PromptPreview App::preview_prompt(const std::string& question) const {
+  return state_->current ? state_->make_preview(state_->current, question) : PromptPreview();
+}
+
+void App::prepare_preview(const std::string& question) {
   State& s = *state_;
-  PromptPreview preview;
   const SessionPtr session = s.current;
-  if (!session) return preview;
-  std::shared_ptr<engine::LanguageModel> model;
+  if (!session) return;
+  s.jobs->cancel_kind("preview");
+  s.jobs->start("preview", "preview", "Putting the prompt together", [&s, session, question](Job& job) {
+    PromptPreview preview = s.make_preview(session, question);
+    if (!job.stop().stop_requested()) s.set(s.preview_view, std::move(preview));
+  });
+}
+
+std::shared_ptr<const PromptPreview> App::preview() const { return state_->get(state_->preview_view); }
+
+PromptPreview App::State::make_preview(const SessionPtr& session, const std::string& question) {
+  const Settings chosen = settings_now();
+  PromptPreview preview;
+  preview.question = question;
+  preview.n_answer_tokens = chosen.max_answer_tokens;
+  std::shared_ptr<engine::LanguageModel> loaded;
   {
-    const std::lock_guard lock(s.model_mutex);
-    model = s.model;
-    preview.n_ctx = s.n_ctx > 0 ? s.n_ctx : s.settings.n_ctx;
+    const std::lock_guard lock(model_mutex);
+    loaded = model;
+    preview.n_ctx = n_ctx > 0 ? n_ctx : chosen.n_ctx;
   }
   std::vector<Finding> findings;
   std::vector<Anomaly> anomalies;
@@ -148,18 +184,22 @@ PromptPreview App::preview_prompt(const std::string& question) const {
   }
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   const auto count = [&](std::string_view text) {
-    return model ? static_cast<int>(model->tokenize(text, false).size()) : diagnosis::estimate_tokens(text);
+    return loaded ? static_cast<int>(loaded->tokenize(text, false).size()) : diagnosis::estimate_tokens(text);
   };
   try {
     const std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *log, question, anomalies);
-    const int budget = preview.n_ctx - s.settings.max_answer_tokens;
-    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count, {.instructions = s.instructions});
+    const int budget = preview.n_ctx - chosen.max_answer_tokens;
+    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count, {.instructions = instructions});
     for (const diagnosis::PromptPart& part : prompt.parts) {
       if (!part.left_out) preview.parts.push_back({part.name, part.text, part.n_tokens});
     }
     preview.left_out = prompt.left_out;
     preview.n_tokens = prompt.n_tokens;
-    for (const diagnosis::Redaction& r : prompt.redactions) preview.n_masked_secrets += static_cast<int>(r.n_times);
+    for (const diagnosis::Redaction& r : prompt.redactions) {
+      preview.n_masked_secrets += static_cast<int>(r.n_times);
+      preview.masked.push_back(engine::format("a secret of %zu characters is shown as %s, %llu times", r.secret.size(), r.placeholder.c_str(),
+                                              static_cast<unsigned long long>(r.n_times)));
+    }
   } catch (const engine::Error& e) {
     preview.left_out.push_back(e.what());
   }
@@ -187,9 +227,12 @@ void App::export_report(const std::string& path, bool mask_secrets) {
       checks = session->checks;
       evidence = session->evidence;
       input.title = session->title;
-      for (const Message& message : session->messages) {
+      // Up to the pinned answer, else the last one.
+      for (const size_t place : shown_messages(*session)) {
+        const Message& message = session->messages[place];
         if (message.role == "user") input.question = message.text;
         if (message.answer) answer = *message.answer;
+        if (session->pinned_answer != 0 && message.id == session->pinned_answer) break;
       }
     }
     input.created = store::now_ticks();
@@ -295,7 +338,10 @@ void App::State::start_loading(const std::string& path) {
         }
         publish_models();
       });
-  settings.model_path = path;
+  {
+    const std::lock_guard lock(view_mutex);
+    settings.model_path = path;
+  }
   guard("Saving the settings", [&] { sessions->set_setting("settings", to_json(settings)); });
 }
 
@@ -346,10 +392,11 @@ std::shared_ptr<const StatusView> App::status() const {
   if (Clock::now() - s.measured > measure_interval) {
     s.measured = Clock::now();
     s.free_memory_bytes = models::free_memory_bytes();
-    s.n_connections = count_internet_sockets();
+    s.connections = list_internet_sockets();
   }
   view->free_memory_bytes = s.free_memory_bytes;
-  view->n_connections = s.n_connections;
+  view->n_connections = static_cast<int>(s.connections.size());
+  view->connections = s.connections;
   return view;
 }
 

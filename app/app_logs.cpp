@@ -51,7 +51,12 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
 
   IngestOptions ingest_options;
   ingest_options.utc_offset_minutes = utc_offset_minutes(settings.time_zone);
-  auto work = [this, session, paths = std::move(paths), name, text = std::move(text), question,
+  std::shared_ptr<const logs::FormatSet> known_formats;
+  {
+    const std::lock_guard lock(view_mutex);
+    known_formats = formats;
+  }
+  auto work = [this, session, known_formats, paths = std::move(paths), name, text = std::move(text), question,
                ingest_options](Job& job) mutable {
     const auto on_progress = [&](const IngestProgress& p) {
       const double fraction = p.n_bytes_total == 0
@@ -60,8 +65,8 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
       job.progress(fraction, "reading", thousands(p.n_lines) + " lines");
     };
     const IngestSummary summary =
-        paths.empty() ? app::ingest_text(*session->log, std::move(text), name, formats, ingest_options, on_progress, job.stop())
-                      : app::ingest(*session->log, paths, formats, ingest_options, on_progress, job.stop());
+        paths.empty() ? app::ingest_text(*session->log, std::move(text), name, *known_formats, ingest_options, on_progress, job.stop())
+                      : app::ingest(*session->log, paths, *known_formats, ingest_options, on_progress, job.stop());
     {
       const std::lock_guard lock(session->mutex);
       session->anomalies = summary.anomalies;

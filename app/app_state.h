@@ -20,6 +20,7 @@
 #include "app/diagnosis/checks.h"
 #include "app/diagnosis/diagnose.h"
 #include "app/jobs.h"
+#include "app/language_service.h"
 #include "app/logs/format.h"
 #include "app/store/database.h"
 #include "app/store/log_store.h"
@@ -40,7 +41,11 @@ struct OpenSession {
   std::vector<CheckResult> checks;
   std::vector<Anomaly> anomalies;
   std::vector<Evidence> evidence;
-  std::vector<Message> messages;
+  std::vector<Message> messages;         // of all branches, in the order they came
+  std::map<size_t, size_t> branch_parents;  // message -> the one it follows, where that is not the one before; by place
+  size_t branch_leaf = SIZE_MAX;         // last message of the branch shown; SIZE_MAX: the last of all
+  std::map<std::string, std::string> view_state;  // by the UI's thread alone
+  int64_t pinned_answer = 0;
   std::string draft, notice, error;
   std::string streaming_text, streaming_stage;
   bool answering = false, checks_running = false;
@@ -49,11 +54,27 @@ struct OpenSession {
   bool filtering = false;
   std::string filter_error;
   KqlView kql;
+  std::string kql_checked;               // the text that kql.diagnostics are of
   RowId kql_rows = 0;  // rows of the log when the result was made
   std::vector<ConfigReview> reviews;
   bool reviewing = false;
 };
 using SessionPtr = std::shared_ptr<OpenSession>;
+
+// --- app_formats.cpp
+std::string taught_formats_folder(const std::string& data_folder);
+void add_taught_formats(logs::FormatSet& formats, const std::string& data_folder);
+
+// The log and what was found in it, as tables for queries.
+kql::Tables tables_of(OpenSession& session);
+
+// --- app_branches.cpp: a conversation whose questions may have alternatives. Under session.mutex.
+constexpr size_t no_message = SIZE_MAX;
+size_t parent_of(const OpenSession& session, size_t message);
+std::vector<size_t> shown_messages(const OpenSession& session);      // places, oldest first
+std::map<int64_t, BranchView> branches_of(const OpenSession& session, const std::vector<size_t>& shown);
+std::string branches_to_text(const OpenSession& session);
+void branches_from_text(OpenSession& session, const std::string& text);
 
 struct App::State {
   explicit State(AppOptions chosen);
@@ -65,16 +86,17 @@ struct App::State {
   std::unique_ptr<store::Database> database;
   std::unique_ptr<store::SessionStore> sessions;
   std::unique_ptr<store::RunStore> runs;
-  logs::FormatSet formats;
+  std::shared_ptr<const logs::FormatSet> formats;  // bundled and taught; swapped under view_mutex
   diagnosis::CheckSet checks;
 
+  Settings settings;              // written by the UI thread under view_mutex; jobs take settings_now()
+
   // --- UI thread only
-  Settings settings;
   SessionPtr current;
   std::map<int64_t, std::weak_ptr<OpenSession>> open;
   std::chrono::steady_clock::time_point measured;  // when the next two were
   uint64_t free_memory_bytes = 0;
-  int n_connections = 0;
+  std::vector<std::string> connections;
 
   // --- the model; written on the model lane, read under model_mutex
   std::mutex model_mutex;
@@ -91,6 +113,11 @@ struct App::State {
   std::shared_ptr<const IncidentView> incident_view;
   std::shared_ptr<const LogsView> logs_view;
   std::shared_ptr<const KqlView> kql_view = std::make_shared<KqlView>();
+  std::shared_ptr<const QueryHelpView> query_help_view = std::make_shared<QueryHelpView>();
+  std::shared_ptr<const CompareView> compare_view = std::make_shared<CompareView>();
+  std::shared_ptr<const FormatView> format_view = std::make_shared<FormatView>();
+  std::shared_ptr<const PromptPreview> preview_view = std::make_shared<PromptPreview>();
+  std::weak_ptr<OpenSession> language_session;  // whose tables the language service reads
   std::shared_ptr<const ConfigsView> configs_view = std::make_shared<ConfigsView>();
   std::shared_ptr<const TasksView> tasks_view = std::make_shared<TasksView>();
   std::shared_ptr<const ModelsView> models_view = std::make_shared<ModelsView>();
@@ -100,6 +127,7 @@ struct App::State {
 
   // Last, so that its threads end before anything they use.
   std::unique_ptr<JobRunner> jobs;
+  std::unique_ptr<LanguageService> language;  // made when first asked
 
   // --- app.cpp
   template <typename View>
@@ -117,6 +145,7 @@ struct App::State {
     changed();
   }
   void changed() const { options.on_change(); }
+  Settings settings_now() const;
   bool is_current(const OpenSession& session) const;
   void publish_sessions();
   void publish_incident(OpenSession& session);
@@ -136,10 +165,19 @@ struct App::State {
   void open_sample();
 
   // --- app_answer.cpp
-  void ask(const SessionPtr& session, const std::string& question, bool use_model);
-  void answer(const SessionPtr& session, const std::string& question, bool use_model, Job& job);
+  // parent: place of the message that the question follows; no_message: the last one shown.
+  void ask(const SessionPtr& session, const std::string& question, bool use_model, size_t parent = no_message,
+           uint64_t seed_offset = 0, bool as_first = false);
+  void answer(const SessionPtr& session, const std::string& question, bool use_model, size_t asked, uint64_t seed, Job& job);
+  PromptPreview make_preview(const SessionPtr& session, const std::string& question);
   void publish_models();
   void start_loading(const std::string& path);
+
+  // --- app_language.cpp
+  void ask_language(LanguageService::Question question);
+
+  // --- app_branches.cpp
+  void save_branches(OpenSession& session);
 
   // --- app_tools.cpp
   void publish_kql(OpenSession& session);

@@ -5,6 +5,7 @@
 #include "app/aimicius/task.h"
 #include "app/app_state.h"
 #include "app/configs/review.h"
+#include "app/kql/lexer.h"
 #include "app/log_tables.h"
 #include "app/system.h"
 #include "engine/base/error.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr size_t max_config_bytes = 32u << 20;
 constexpr uint64_t shown_rows = 500'000;
 
+}  // namespace
+
 kql::Tables tables_of(OpenSession& session) {
   kql::Tables tables = make_log_tables(session.log->snapshot());
   const std::lock_guard lock(session.mutex);
@@ -24,9 +27,32 @@ kql::Tables tables_of(OpenSession& session) {
   return tables;
 }
 
-}  // namespace
-
 // --- KQL
+
+namespace {
+
+// The operator that left no rows: the first one behind which nothing comes any more.
+kql::Span emptying_operator(const std::string& text, const kql::Tables& tables, kql::RunOptions options) {
+  std::vector<size_t> pipes;
+  int depth = 0;
+  for (const kql::Token& token : kql::lex(text)) {
+    if (token.is("(") || token.is("[") || token.is("{")) ++depth;
+    if (token.is(")") || token.is("]") || token.is("}")) --depth;
+    if (token.is(";") && depth == 0) pipes.clear();
+    if (token.is("|") && depth == 0) pipes.push_back(token.span.begin);
+  }
+  options.row_limit = 1;
+  pipes.push_back(text.size());
+  for (size_t i = 0; i < pipes.size(); ++i) {
+    const kql::ResultTable part = kql::run(text.substr(0, pipes[i]) + "\n| take 1", tables, options);
+    if (part.failed()) return {};
+    if (part.n_rows > 0) continue;
+    return i == 0 ? kql::Span{} : kql::Span{pipes[i - 1], pipes[i]};
+  }
+  return {};
+}
+
+}  // namespace
 
 void App::State::publish_kql(OpenSession& session) {
   if (!is_current(session)) return;
@@ -35,7 +61,8 @@ void App::State::publish_kql(OpenSession& session) {
   {
     const std::lock_guard lock(session.mutex);
     view = session.kql;
-    view.log_changed = view.result != nullptr && session.log->snapshot()->n_rows() != session.kql_rows;
+    view.n_log_rows = session.log->snapshot()->n_rows();
+    view.log_changed = view.result != nullptr && view.n_log_rows != session.kql_rows;
   }
   for (const std::string& name : tables.names()) view.tables.emplace_back(name, tables.find(name)->table->schema());
   set(kql_view, std::move(view));
@@ -75,7 +102,7 @@ void App::run_query(const std::string& text) {
         view.result = std::move(result);
       }
       view.history.insert(view.history.begin(),
-                          {stored.id, text, stored.time, stored.n_rows, stored.ms / 1000, stored.error});
+                          {stored.id, text, stored.time, stored.n_rows, stored.ms / 1000, stored.error, stored.data_version});
       session->kql_rows = stored.data_version;
     }
     s.publish_kql(*session);
@@ -86,22 +113,20 @@ void App::run_query(const std::string& text) {
         kql::RunOptions options;
         options.row_limit = shown_rows;
         options.stop = job.stop();
-        finish(std::make_shared<const kql::ResultTable>(kql::run(text, tables_of(*session), options)), {});
+        const kql::Tables tables = tables_of(*session);
+        auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
+        const kql::Span emptied_by = result->n_rows == 0 && !result->failed() ? emptying_operator(text, tables, options) : kql::Span{};
+        {
+          const std::lock_guard lock(session->mutex);
+          session->kql.emptied_by = emptied_by;
+        }
+        finish(std::move(result), {});
       },
       [finish](const std::string& error) { finish(nullptr, error); });
 }
 
-void App::check_query(const std::string& text) {
-  State& s = *state_;
-  if (!s.current) return;
-  s.guard("Checking the query", [&] {
-    std::vector<kql::Diagnostic> found = kql::check(text, tables_of(*s.current));
-    {
-      const std::lock_guard lock(s.current->mutex);
-      s.current->kql.diagnostics = std::move(found);
-    }
-    s.publish_kql(*s.current);
-  });
+void App::save_file(const std::string& path, std::function<std::string()> make) {
+  state_->jobs->start("work", "export", "Writing " + path, [path, make = std::move(make)](Job&) { write_whole_file(path, make()); });
 }
 
 void App::stop_query() { state_->jobs->cancel_kind("query"); }

@@ -38,6 +38,7 @@ void visit_settings(S& s, const Visit& visit) {
   visit("sidebar_open", s.sidebar_open, 0.0, 0.0);
   visit("window_width", s.window_width, 320.0, 32768.0);
   visit("window_height", s.window_height, 240.0, 32768.0);
+  visit("keys", s.keys, 0.0, 0.0);
 }
 
 bool is_folder(const std::filesystem::path& path) {

@@ -25,6 +25,7 @@ struct Settings {
   float sidebar_width = 260;         // pixels at scale 1
   bool sidebar_open = true;
   int window_width = 1400, window_height = 900;
+  std::string keys;                  // changed keys: "find=Ctrl+F;stop=Esc"; empty: the usual ones
 };
 
 // JSON text and back; unknown keys are kept out, bad values fall back to the default and are said.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -32,24 +33,41 @@ std::set<std::string> own_socket_inodes() {
   return inodes;
 }
 
+// "0100007F:1F90" is 127.0.0.1:8080; IPv6 addresses stay hexadecimal.
+std::string address_text(const std::string& hex) {
+  unsigned address = 0, port = 0;
+  const size_t colon = hex.find(':');
+  if (colon == std::string::npos || std::sscanf(hex.c_str() + colon + 1, "%x", &port) != 1) return hex;
+  if (colon != 8) return "[" + hex.substr(0, colon) + "]:" + std::to_string(port);
+  if (std::sscanf(hex.c_str(), "%8x", &address) != 1) return hex;
+  return engine::format("%u.%u.%u.%u:%u", address & 255u, (address >> 8) & 255u, (address >> 16) & 255u, address >> 24, port);
+}
+
 }  // namespace
 
-int count_internet_sockets() {
+std::vector<std::string> list_internet_sockets() {
   const std::set<std::string> own = own_socket_inodes();
-  int n = 0;
-  for (const char* table : {"/proc/self/net/tcp", "/proc/self/net/tcp6", "/proc/self/net/udp", "/proc/self/net/udp6"}) {
-    std::ifstream in(table);
+  std::vector<std::string> sockets;
+  if (own.empty()) return sockets;
+  for (const char* protocol : {"tcp", "tcp6", "udp", "udp6"}) {
+    std::ifstream in(std::string("/proc/self/net/") + protocol);
     std::string line;
     std::getline(in, line);  // the header
     while (std::getline(in, line)) {
       std::istringstream fields(line);
-      std::string field;
-      for (int i = 0; i < 10; ++i) fields >> field;  // the tenth is the inode (proc(5))
-      n += static_cast<int>(own.count(field));
+      std::vector<std::string> field(10);
+      for (std::string& f : field) fields >> f;  // the tenth is the inode (proc(5))
+      if (own.count(field[9]) == 0) continue;
+      const bool listening = field[3] == "0A";
+      std::string shown = std::string(protocol) + " " + address_text(field[1]);
+      shown += listening ? " listening" : " to " + address_text(field[2]);
+      sockets.push_back(std::move(shown));
     }
   }
-  return n;
+  return sockets;
 }
+
+int count_internet_sockets() { return static_cast<int>(list_internet_sockets().size()); }
 
 void write_whole_file(const std::string& path, std::string_view text) {
   const std::string beside = path + ".new";

@@ -1,11 +1,14 @@
 // app/views.h: what the screens show. Each view is an immutable snapshot that App publishes when
 // something changed; a panel reads it once a frame and keeps no copy of its facts.
 #pragma once
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "app/kql/complete.h"
 #include "app/kql/query.h"
 #include "app/log_filter.h"
 #include "app/logs/histogram.h"
@@ -29,6 +32,12 @@ struct JobView {
   std::string error;      // why it failed, with the next step; empty: it did not
 };
 
+// Alternatives of one question: the message shown is number index of count.
+struct BranchView {
+  int index = 0, count = 1;
+  int64_t previous = 0, next = 0;   // the message to show instead, for App::show_branch
+};
+
 struct SessionsView {
   std::vector<SessionInfo> sessions;   // newest first, pinned on top; those the search found
   int64_t current = 0;
@@ -50,6 +59,8 @@ struct IncidentView {
   bool answering = false;
   bool checks_running = false;
   std::string draft;                              // the question being typed, as last saved
+  std::map<int64_t, BranchView> branches;         // of messages that have alternatives
+  int64_t pinned_answer = 0;                      // the message that reports show; 0: the last answer
   std::string notice;                             // one line: "stored sample, not generated now"
   std::string error;                              // why the last question failed, with the next step
 };
@@ -66,6 +77,38 @@ struct LogsView {
   uint64_t n_shown() const { return rows ? rows->size() : log->n_rows(); }
 };
 
+// Templates of two parts of the log, side by side.
+struct CompareView {
+  struct Row {
+    uint32_t template_id = no_template;
+    uint64_t n_a = 0, n_b = 0;
+    double score = 0;             // how far the shares differ (log-likelihood ratio); 0: not at all
+  };
+  FilterChip a, b;
+  uint64_t n_a = 0, n_b = 0;      // rows of each part
+  std::vector<Row> rows;          // most surprising first
+  bool running = false;
+  std::string error;              // bad choice, with the next step
+};
+
+// A log format that the user teaches by marking a line.
+struct FormatDraft {
+  std::string name, pattern;      // the pattern language of assets/log_formats
+  uint32_t source = 0;            // whose lines it is tried on
+  std::string example;            // the line that was marked
+};
+struct FormatView {
+  FormatDraft draft;              // that the rest is about
+  uint64_t n_lines = 0, n_matched = 0;
+  struct Sample {
+    std::string line, time, level, host, process, message;
+  };
+  std::vector<Sample> samples;    // the first lines that fit
+  std::vector<std::string> misses;  // the first 20 that do not
+  std::string error;              // what is wrong with the pattern
+  std::string saved;              // file it was written to
+};
+
 struct QueryHistoryItem {
   int64_t id = 0;
   std::string text;
@@ -73,6 +116,36 @@ struct QueryHistoryItem {
   uint64_t n_rows = 0;
   double seconds = 0;
   std::string error;
+  uint64_t data_version = 0;                            // rows of the log when it ran
+};
+
+// What the editor of queries asked for last, and the tables with example values.
+struct QueryHelpView {
+  int64_t session = 0;
+  RowId n_rows = 0;                                     // of the log that tables was read from
+  struct TableColumn {
+    std::string name, type;
+    std::vector<std::string> examples;                  // of columns with few different values
+  };
+  struct TableInfo {
+    std::string name, about;
+    std::vector<TableColumn> columns;
+  };
+  std::vector<TableInfo> tables;
+  std::string text;                                     // completion and call are about this
+  size_t offset = 0;
+  kql::Suggestions suggestions;
+  std::optional<kql::CallHelp> call;
+  std::string hover_text;
+  size_t hover_offset = 0;
+  std::optional<kql::Hover> hover;
+  std::string question;                                 // asked in words; kql answers it
+  std::string words_kql;
+  std::vector<std::string> understood;                  // "errors -> Level in (...)", a phrase each
+  bool guessed = false;                                 // some words are searched for, no rule knew them
+  std::string checked;                                  // diagnostics and fixes are about this
+  std::vector<kql::Diagnostic> diagnostics;
+  std::vector<kql::QuickFix> fixes;
 };
 
 struct KqlView {
@@ -84,6 +157,8 @@ struct KqlView {
   bool running = false;
   bool log_changed = false;                             // rows were added since the result
   std::string error;
+  kql::Span emptied_by;                                 // of text: the operator that left no rows; empty: none
+  uint64_t n_log_rows = 0;                              // now; history items of fewer: "log changed since"
 };
 
 struct ConfigReview {
@@ -128,6 +203,7 @@ struct StatusView {
   double tokens_per_second = 0, first_token_ms = 0;
   uint64_t free_memory_bytes = 0;
   int n_connections = 0;                                // sockets of this process to elsewhere
+  std::vector<std::string> connections;                 // each of them: "tcp 127.0.0.1:8080 listening"
 };
 
 }  // namespace app
