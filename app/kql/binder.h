@@ -63,6 +63,8 @@ class Binder {
   const RenderHint& render() const { return render_; }
 
  private:
+  friend class PluginCall;
+
   // --- names and errors
   void error(Span span, std::string message, std::string hint = {});
   [[noreturn]] void fail(Span span, std::string message, std::string hint = {});
@@ -121,6 +123,7 @@ class Binder {
   NodePtr plugin_narrow(const Expr& call, NodePtr input);
   NodePtr plugin_ipv4_lookup(const Operator& op, const Expr& call, NodePtr input, const EnvPtr& env);
   NodePtr plugin_activity_counts(const Expr& call, NodePtr input, const EnvPtr& env);
+  NodePtr plugin_named(const Operator& op, const Expr& call, NodePtr input, const EnvPtr& env);
   void note_render(const Operator& op, const EnvPtr& env);
 
   // --- expressions

@@ -22,7 +22,11 @@ const std::vector<Results>& several_results() {
       {"series_decompose", {{"baseline", Type::dynamic}, {"seasonal", Type::dynamic}, {"trend", Type::dynamic}, {"residual", Type::dynamic}}},
       {"series_decompose_anomalies", {{"ad_flag", Type::dynamic}, {"ad_score", Type::dynamic}, {"baseline", Type::dynamic}}},
       {"series_periods_validate", {{"periods", Type::dynamic}, {"scores", Type::dynamic}}},
-      {"series_periods_detect", {{"periods", Type::dynamic}, {"scores", Type::dynamic}}}};
+      {"series_periods_detect", {{"periods", Type::dynamic}, {"scores", Type::dynamic}}},
+      {"series_decompose_forecast", {{"baseline", Type::dynamic}, {"seasonal", Type::dynamic}, {"trend", Type::dynamic}, {"residual", Type::dynamic}}},
+      {"series_fft", {{"real", Type::dynamic}, {"imag", Type::dynamic}}},
+      {"series_ifft", {{"real", Type::dynamic}, {"imag", Type::dynamic}}},
+      {"series_fit_poly", {{"rsquare", Type::real}, {"coefficients", Type::dynamic}, {"variance", Type::real}, {"rvariance", Type::real}, {"poly_fit", Type::dynamic}}}};
   return list;
 }
 
@@ -386,8 +390,9 @@ BoundPtr Binder::call(const Expr& e, Scope& scope) {
     } else {
       std::vector<std::string> names = function_names();
       for (const std::string& n : aggregate_names()) names.push_back(n);
-      const std::string near = nearest_name(e.name, names);
-      error(e.name_span.end ? e.name_span : e.span, "the function '" + e.name + "' is not known here", near.empty() ? "" : "did you mean " + near + "()?");
+      const std::string near = nearest_name(e.name, names), why = function_refusal(e.name);
+      error(e.name_span.end ? e.name_span : e.span, "the function '" + e.name + (why.empty() ? "' is not known here" : "' is not supported here"),
+            !why.empty() ? why : near.empty() ? "" : "did you mean " + near + "()?");
     }
     for (const ExprPtr& arg : e.args) {
       if (arg->kind != ExprKind::star && arg->kind != ExprKind::type) expr(*arg, scope);
@@ -582,6 +587,15 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
     for (size_t k = 0; k + 1 < e.args.size(); ++k) args.push_back(expr(*e.args[k], scope));
     return to_type(make_call(f == "extract" ? "extract" : "extractjson", std::move(args), e.span), type_named(type_arg.name, type_arg.span));
   }
+  if (f == "percentile_tdigest" && e.args.size() == 3 && e.args[2]->kind == ExprKind::type) {
+    BoundPtr digest = expr(*e.args[0], scope), percent = to_type(expr(*e.args[1], scope), Type::real);
+    return to_type(make_call("percentile_tdigest", {std::move(digest), std::move(percent)}, e.span), type_named(e.args[2]->name, e.args[2]->span));
+  }
+  if (f == "estimate_data_size" && e.args.size() == 1 && e.args[0]->kind == ExprKind::star && scope.schema) {
+    std::vector<BoundPtr> args;
+    for (size_t k = 0; k < scope.schema->size(); ++k) args.push_back(bound_column(k, (*scope.schema)[k].type));
+    return make_call("estimate_data_size", std::move(args), e.span);
+  }
   if (f == "prev" || f == "next") {
     if (!scope.ordered) error(e.span, f + "() needs rows in a set order", "put serialize, sort or order by before it");
     if (e.args.empty() || e.args.size() > 3) fail(e.span, f + "() takes a column, an offset and a default");
@@ -740,6 +754,7 @@ std::string Binder::natural_name(const Expr& e) const {
       const Function* f = find_function(e.name);
       const bool takes_first = e.name == "bin" || e.name == "floor" || (f && (f->flags & names_result));
       if (takes_first && !e.args.empty()) return natural_name(*e.args[0]);
+      if (f && (f->flags & names_both) && !e.args.empty()) return e.name + "_" + natural_name(*e.args[0]);
       return {};
     }
     default: return {};

@@ -338,7 +338,7 @@ NodePtr Binder::op_evaluate(const Operator& o, NodePtr input, const EnvPtr& env)
   if (n == "narrow") return plugin_narrow(call, std::move(input));
   if (n == "ipv4_lookup") return plugin_ipv4_lookup(o, call, std::move(input), env);
   if (n == "activity_counts_metrics") return plugin_activity_counts(call, std::move(input), env);
-  fail(call.span, "the plugin '" + n + "' is not supported here", "plugins here: bag_unpack, pivot, narrow, ipv4_lookup, activity_counts_metrics");
+  return plugin_named(o, call, std::move(input), env);
 }
 
 namespace {

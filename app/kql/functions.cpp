@@ -11,7 +11,8 @@ const std::map<std::string_view, const Function*>& all_functions() {
     std::map<std::string_view, const Function*> out;
     for (const std::span<const Function> part :
          {operator_functions(), string_functions(), math_functions(), time_functions(), dynamic_functions(), net_functions(),
-          series_functions(), geo_functions(), hash_functions(), window_functions()}) {
+          series_functions(), geo_functions(), geo_shape_functions(), geo_cell_functions(),
+          geo_h3_functions(), hash_functions(), codec_functions(), series_model_functions(), sketch_functions(), misc_functions(), window_functions()}) {
       for (const Function& f : part) out.emplace(f.name, &f);
     }
     return out;
@@ -24,6 +25,39 @@ const std::map<std::string_view, const Function*>& all_functions() {
 const Function* find_function(std::string_view name) {
   const auto at = all_functions().find(name);
   return at == all_functions().end() ? nullptr : at->second;
+}
+
+std::string function_refusal(std::string_view name) {
+  static constexpr std::pair<const char*, const char*> reasons[] = {
+      {"geo_info_from_ip_address", "it needs a database of places; load a table of networks and use evaluate ipv4_lookup"},
+      {"hash_combine", "its result is not published; use hash(strcat(a, b))"},
+      {"hash_many", "its result is not published; use hash(strcat(a, b))"},
+      {"current_principal", "nobody signs in here"},
+      {"current_principal_details", "nobody signs in here"},
+      {"current_principal_is_member_of", "nobody signs in here"},
+      {"current_cluster_endpoint", "there is no cluster; name the tables directly"},
+      {"current_database", "there are no databases; name the tables directly"},
+      {"current_node_id", "there is no cluster"},
+      {"cursor_after", "there are no cursors; filter by time"},
+      {"cursor_before_or_at", "there are no cursors; filter by time"},
+      {"cursor_current", "there are no cursors; filter by time"},
+      {"current_cursor", "there are no cursors; filter by time"},
+      {"extent_id", "data has no extents here"},
+      {"extentid", "data has no extents here"},
+      {"extent_tags", "data has no extents here"},
+      {"row_id", "number the rows with serialize and row_number()"},
+      {"row_rank", "use row_rank_dense() or row_rank_min()"},
+      {"rowstore_ordinal_range", "there is no row store"},
+      {"bin_auto", "write bin() with the step"},
+      {"external_table", "load the file as a table"},
+      {"materialized_view", "name the table directly"},
+      {"stored_query_result", "save the query as a function"},
+      {"entity_group", "name the tables in a union"},
+      {"graph", "there are no stored graphs; use make-graph or join on the edges"}};
+  for (const auto& [function, reason] : reasons) {
+    if (name == function) return reason;
+  }
+  return {};
 }
 
 std::vector<std::string> function_names() {

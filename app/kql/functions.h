@@ -32,6 +32,7 @@ enum FunctionFlags : uint32_t {
   impure = 2,        // rand(), new_guid(): never folded, called for every row
   window = 4,        // needs all rows in order
   names_result = 8,  // an unnamed result takes the first argument's name: tostring(x) is x
+  names_both = 16,   // or its own with the argument's behind it: dcount_hll(x) is dcount_hll_x
 };
 
 struct Function {
@@ -45,6 +46,8 @@ struct Function {
 
 // Null where there is none. Operators are found under their signs: "+", "==", "has".
 const Function* find_function(std::string_view name);
+// What to do instead of a function that the language has and that cannot work here; empty for others.
+std::string function_refusal(std::string_view name);
 std::vector<std::string> function_names();  // those that can be called by name
 
 // Each file of functions gives its rows.
@@ -56,7 +59,14 @@ std::span<const Function> dynamic_functions();
 std::span<const Function> net_functions();
 std::span<const Function> series_functions();
 std::span<const Function> geo_functions();
+std::span<const Function> geo_shape_functions();
+std::span<const Function> geo_cell_functions();
+std::span<const Function> geo_h3_functions();
 std::span<const Function> hash_functions();
+std::span<const Function> codec_functions();
+std::span<const Function> series_model_functions();
+std::span<const Function> sketch_functions();
+std::span<const Function> misc_functions();
 std::span<const Function> window_functions();
 
 // True where the letter of a signature takes a type.

@@ -526,7 +526,7 @@ constexpr Function table[] = {
     {"array_shift_left", "yi?*", Result::dynamic, shift_left, sees_nulls}, {"array_shift_right", "yi?*", Result::dynamic, shift_right, sees_nulls},
     {"array_iff", "y**", Result::dynamic, array_iff, sees_nulls}, {"array_iif", "y**", Result::dynamic, array_iff, sees_nulls},
     {"array_sort_asc", "*+", Result::dynamic, array_sort_asc}, {"array_sort_desc", "*+", Result::dynamic, array_sort_desc},
-    {"strcat_array", "ys", Result::string, strcat_array}, {"range", "**?*", Result::dynamic, range_}, {"repeat", "*i", Result::dynamic, repeat_, sees_nulls},
+    {"strcat_array", "y*", Result::string, strcat_array}, {"array_strcat", "y*", Result::string, strcat_array}, {"range", "**?*", Result::dynamic, range_}, {"repeat", "*i", Result::dynamic, repeat_, sees_nulls},
     {"zip", "y+", Result::dynamic, zip_, sees_nulls}, {"bag_keys", "y", Result::dynamic, bag_keys}, {"bag_has_key", "ys", Result::boolean, bag_has_key},
     {"bag_merge", "y+", Result::dynamic, bag_merge, sees_nulls}, {"bag_remove_keys", "yy", Result::dynamic, bag_remove_keys}, {"bag_set_key", "ys*", Result::dynamic, bag_set_key, sees_nulls},
     {"bag_zip", "yy", Result::dynamic, bag_zip, sees_nulls}, {"treepath", "y", Result::dynamic, treepath}, {"set_difference", "y+", Result::dynamic, set_difference},

@@ -4,12 +4,12 @@
 #include <array>
 #include <cmath>
 
-#include "app/kql/kernel_help.h"
+#include "app/kql/geo_shapes.h"
 
 namespace app::kql {
 namespace {
 
-constexpr double earth_radius_m = 6371010.0;
+using geo::earth_radius_m, geo::lines_of, geo::Path, geo::Point, geo::point_at, geo::point_json, geo::Polygon, geo::polygons_of;
 
 struct Vec3 {
   double x = 0, y = 0, z = 0;
@@ -22,92 +22,9 @@ double length(const Vec3& a) { return std::sqrt(dot(a, a)); }
 Vec3 unit(const Vec3& a) { return a * (1 / length(a)); }
 double angle(const Vec3& a, const Vec3& b) { return std::atan2(length(cross(a, b)), dot(a, b)); }
 
-struct Point {
-  double lng = 0, lat = 0;
-};
-bool valid(const Point& p) { return std::fabs(p.lng) <= 180 && std::fabs(p.lat) <= 90; }
 Vec3 on_sphere(const Point& p) {
   const double lng = p.lng * M_PI / 180, lat = p.lat * M_PI / 180;
   return {std::cos(lat) * std::cos(lng), std::cos(lat) * std::sin(lng), std::sin(lat)};
-}
-std::optional<Point> point_at(Args a, size_t k) {
-  const std::optional<double> lng = to_real(a[k]), lat = to_real(a[k + 1]);
-  if (!lng || !lat || !valid({*lng, *lat})) return std::nullopt;
-  return Point{*lng, *lat};
-}
-Json point_json(const Point& p) {
-  Json pair = Json::array();
-  pair.items = {Json::of(p.lng), Json::of(p.lat)};
-  return pair;
-}
-Json shape_json(const char* type, Json coordinates) {
-  Json json = Json::object();
-  json.set("type", Json::of(std::string(type)));
-  json.set("coordinates", std::move(coordinates));
-  return json;
-}
-
-using Path = std::vector<Point>;
-std::optional<Path> path_of(const Json& json, size_t least) {
-  Path path;
-  for (const Json& item : json.items) {
-    if (item.items.size() < 2 || !item.items[0].is_number() || !item.items[1].is_number()) return std::nullopt;
-    path.push_back({item.items[0].number(), item.items[1].number()});
-    if (!valid(path.back())) return std::nullopt;
-  }
-  if (!json.is_array() || path.size() < least) return std::nullopt;
-  return path;
-}
-// LineString or MultiLineString.
-std::optional<std::vector<Path>> lines_of(const Value& value) {
-  const Json json = dynamic_value(value);
-  const Json *type = json.find("type"), *coordinates = json.find("coordinates");
-  if (!type || !coordinates) return std::nullopt;
-  std::vector<Path> lines;
-  const auto add = [&](const Json& one) {
-    std::optional<Path> path = path_of(one, 2);
-    if (path) lines.push_back(std::move(*path));
-    return path.has_value();
-  };
-  if (type->s == "LineString") {
-    if (!add(*coordinates)) return std::nullopt;
-  } else if (type->s == "MultiLineString") {
-    for (const Json& one : coordinates->items) if (!add(one)) return std::nullopt;
-  } else {
-    return std::nullopt;
-  }
-  if (lines.empty()) return std::nullopt;
-  return lines;
-}
-// Polygon or MultiPolygon: shells with their holes.
-using Polygon = std::vector<Path>;
-std::optional<std::vector<Polygon>> polygons_of(const Value& value) {
-  const Json json = dynamic_value(value);
-  const Json *type = json.find("type"), *coordinates = json.find("coordinates");
-  if (!type || !coordinates || !coordinates->is_array()) return std::nullopt;
-  std::vector<Polygon> out;
-  const auto add = [&](const Json& rings) {
-    Polygon polygon;
-    for (const Json& ring : rings.items) {
-      std::optional<Path> path = path_of(ring, 4);
-      if (!path || path->front().lng != path->back().lng || path->front().lat != path->back().lat) return false;
-      for (size_t k = 0; k + 1 < path->size(); ++k) {  // a repeated corner makes a polygon invalid
-        if ((*path)[k].lng == (*path)[k + 1].lng && (*path)[k].lat == (*path)[k + 1].lat) return false;
-      }
-      polygon.push_back(std::move(*path));
-    }
-    if (polygon.empty()) return false;
-    out.push_back(std::move(polygon));
-    return true;
-  };
-  if (type->s == "Polygon") {
-    if (!add(*coordinates)) return std::nullopt;
-  } else if (type->s == "MultiPolygon") {
-    for (const Json& one : coordinates->items) if (!add(one)) return std::nullopt;
-  } else {
-    return std::nullopt;
-  }
-  return out;
 }
 
 // The nearest place to p on the great circle arc a-b.
@@ -194,7 +111,7 @@ void closest_point_on_line(CallState&, Args a, Value& out) {
   const std::optional<Point> p = point_at(a, 0);
   const auto lines = lines_of(a[2]);
   if (!p || !lines) return set_null(out);
-  set(out, shape_json("Point", point_json(on_map(nearest_on_paths(on_sphere(*p), *lines)))));
+  set(out, point_json(on_map(nearest_on_paths(on_sphere(*p), *lines))));
 }
 void closest_point_on_polygon(CallState&, Args a, Value& out) {
   const std::optional<Point> p = point_at(a, 0);
@@ -207,7 +124,7 @@ void closest_point_on_polygon(CallState&, Args a, Value& out) {
     for (const Polygon& polygon : *polygons) rings.insert(rings.end(), polygon.begin(), polygon.end());
     best = on_map(nearest_on_paths(v, rings));
   }
-  set(out, shape_json("Point", point_json(best)));
+  set(out, point_json(best));
 }
 double path_length(const Path& path) {
   double sum = 0;
@@ -236,7 +153,7 @@ void line_interpolate_point(CallState&, Args a, Value& out) {
     if (left <= arc || k + 2 == path.size()) {
       const double t = std::min(left, arc);
       const Vec3 tangent = unit(cross(cross(u, v), u));
-      return set(out, shape_json("Point", point_json(on_map(u * std::cos(t) + tangent * std::sin(t)))));
+      return set(out, point_json(on_map(u * std::cos(t) + tangent * std::sin(t))));
     }
     left -= arc;
   }
@@ -328,15 +245,13 @@ void point_to_geohash(CallState&, Args a, Value& out) {
 void geohash_to_central_point(CallState&, Args a, Value& out) {
   const std::optional<Box> box = geohash_box(to_text(a[0]));
   if (!box) return set_null(out);
-  set(out, shape_json("Point", point_json({(box->west + box->east) / 2, (box->south + box->north) / 2})));
+  set(out, point_json({(box->west + box->east) / 2, (box->south + box->north) / 2}));
 }
 void geohash_to_polygon(CallState&, Args a, Value& out) {
   const std::optional<Box> b = geohash_box(to_text(a[0]));
   if (!b) return set_null(out);
-  Json ring = Json::array(), rings = Json::array();
-  for (const Point& p : {Point{b->west, b->south}, {b->east, b->south}, {b->east, b->north}, {b->west, b->north}, {b->west, b->south}}) ring.items.push_back(point_json(p));
-  rings.items.push_back(std::move(ring));
-  set(out, shape_json("Polygon", std::move(rings)));
+  const Path ring = {{b->west, b->south}, {b->east, b->south}, {b->east, b->north}, {b->west, b->north}, {b->west, b->south}};
+  set(out, geo::polygons_json({{ring}}));
 }
 void geohash_neighbors(CallState&, Args a, Value& out) {
   const std::string hash = to_text(a[0]);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "app/kql/kernel_help.h"
+#include "app/kql/sketches.h"
 #include "engine/base/error.h"
 
 namespace app::kql {
@@ -161,6 +162,8 @@ constexpr Function table[] = {
 };
 
 }  // namespace
+
+uint64_t hash_of(const Value& value) { return xxhash64(hash_bytes(value)); }
 
 std::span<const Function> hash_functions() { return table; }
 

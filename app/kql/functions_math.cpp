@@ -272,6 +272,16 @@ void beta_inv(CallState&, Args a, Value& out) {
   out.d = (low + high) / 2;
 }
 
+// welch_test(mean, variance, count, mean, variance, count): how likely two samples have one mean.
+void welch_test(CallState&, Args a, Value& out) {
+  const double v1 = real_at(a, 1, NAN) / real_at(a, 2, NAN), v2 = real_at(a, 4, NAN) / real_at(a, 5, NAN);
+  const double n1 = real_at(a, 2, NAN), n2 = real_at(a, 5, NAN);
+  if (!(n1 > 1) || !(n2 > 1) || !(v1 + v2 > 0)) return set_null(out);
+  const double t = (real_at(a, 0, NAN) - real_at(a, 3, NAN)) / std::sqrt(v1 + v2);
+  const double freedom = (v1 + v2) * (v1 + v2) / (v1 * v1 / (n1 - 1) + v2 * v2 / (n2 - 1));
+  out.d = beta_cumulative(freedom / (freedom + t * t), freedom / 2, 0.5);
+}
+
 // ---------------------------------------------------------------- units
 
 struct Unit {
@@ -332,9 +342,10 @@ constexpr Function table[] = {
     {"toint", "*", Result::int32, to<Type::int32>, names_result}, {"tolong", "*", Result::int64, to<Type::int64>, names_result},
     {"toreal", "*", Result::real, to<Type::real>, names_result}, {"todouble", "*", Result::real, to<Type::real>, names_result},
     {"todecimal", "*", Result::decimal, to<Type::decimal>, names_result}, {"tostring", "*", Result::string, to<Type::string>, names_result},
-    {"todatetime", "*", Result::datetime, to<Type::datetime>, names_result}, {"totimespan", "*", Result::timespan, totimespan, names_result},
+    {"todatetime", "*", Result::datetime, to<Type::datetime>, names_result}, {"totimespan", "*", Result::timespan, totimespan, names_result}, {"totime", "*", Result::timespan, totimespan, names_result},
     {"toguid", "*", Result::guid, to<Type::guid>, names_result}, {"todynamic_value", "*", Result::dynamic, to<Type::dynamic>},
     {"gettype", "*", Result::string, gettype, sees_nulls},
+    {"welch_test", "nnnnnn", Result::real, welch_test},
     {"beta_cdf", "nnn", Result::real, beta_cdf}, {"beta_pdf", "nnn", Result::real, beta_pdf}, {"beta_inv", "nnn", Result::real, beta_inv},
     {"convert_length", "nss", Result::real, convert_length}, {"convert_mass", "nss", Result::real, convert_mass}, {"convert_speed", "nss", Result::real, convert_speed},
     {"convert_volume", "nss", Result::real, convert_volume}, {"convert_energy", "nss", Result::real, convert_energy}, {"convert_force", "nss", Result::real, convert_force},

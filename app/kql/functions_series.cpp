@@ -235,9 +235,20 @@ Stats stats_of(const std::vector<double>& x) {
   s.variance = s.n > 1 ? m2 / (s.n - 1) : 0;
   return s;
 }
+// What is no finite number is left out where the second argument says so; otherwise there is no answer.
+bool usable(Args a, Numbers& x) {
+  if (!x.ok || x.values.empty()) return false;
+  const bool skip = bool_at(a, 1, false);
+  for (double& v : x.values) {
+    if (std::isfinite(v)) continue;
+    if (!skip) return false;
+    v = std::nan("");
+  }
+  return true;
+}
 void series_stats(CallState&, Args a, Value& out) {
-  const Numbers x = numbers(a[0]);
-  if (!x.ok || x.values.empty()) return set_null(out);
+  Numbers x = numbers(a[0]);
+  if (!usable(a, x)) return set_null(out);
   const Stats s = stats_of(x.values);
   Json json = Json::array();
   json.items = {Json::of(s.min), Json::of(static_cast<int64_t>(s.min_at)), Json::of(s.max), Json::of(static_cast<int64_t>(s.max_at)),
@@ -245,8 +256,8 @@ void series_stats(CallState&, Args a, Value& out) {
   set(out, json);
 }
 void series_stats_dynamic(CallState&, Args a, Value& out) {
-  const Numbers x = numbers(a[0]);
-  if (!x.ok || x.values.empty()) return set_null(out);
+  Numbers x = numbers(a[0]);
+  if (!usable(a, x)) return set_null(out);
   const Stats s = stats_of(x.values);
   Json json = Json::object();
   json.set("min", Json::of(s.min)), json.set("min_idx", Json::of(static_cast<int64_t>(s.min_at)));
@@ -284,6 +295,13 @@ Line fit(const std::vector<double>& y, size_t begin, size_t end) {
   line.r2 = total == 0 ? 1 : 1 - rest / total;
   return line;
 }
+// An array's items under names.
+Json named_parts(const Json& parts, std::initializer_list<const char*> names) {
+  Json bag = Json::object();
+  size_t k = 0;
+  for (const char* name : names) bag.set(name, parts.items[k++]);
+  return bag;
+}
 void series_fit_line(CallState&, Args a, Value& out) {
   const Numbers y = numbers(a[0]);
   if (!y.ok || y.values.empty()) return set_null(out);
@@ -293,6 +311,10 @@ void series_fit_line(CallState&, Args a, Value& out) {
   Json json = Json::array();
   json.items = {Json::of(l.r2), Json::of(l.slope), Json::of(l.variance), Json::of(l.residual), Json::of(l.intercept), array_of(fitted)};
   set(out, json);
+}
+void series_fit_line_dynamic(CallState& s, Args a, Value& out) {
+  series_fit_line(s, a, out);
+  if (!out.null) set(out, named_parts(dynamic_value(out), {"rsquare", "slope", "variance", "rvariance", "interception", "line_fit"}));
 }
 void series_fit_2lines(CallState&, Args a, Value& out) {
   const Numbers y = numbers(a[0]);
@@ -316,8 +338,15 @@ void series_fit_2lines(CallState&, Args a, Value& out) {
                 Json::of(r.variance), Json::of(r.residual), Json::of(l.r2), Json::of(l.slope), Json::of(l.intercept), Json::of(l.variance), Json::of(l.residual)};
   set(out, json);
 }
+void series_fit_2lines_dynamic(CallState& s, Args a, Value& out) {
+  series_fit_2lines(s, a, out);
+  if (out.null) return;
+  set(out, named_parts(dynamic_value(out), {"rsquare", "split_idx", "variance", "rvariance", "line_fit", "right_rsquare", "right_slope", "right_interception",
+                                            "right_variance", "right_rvariance", "left_rsquare", "left_slope", "left_interception", "left_variance", "left_rvariance"}));
+}
 
 constexpr Function table[] = {
+    {"series_fit_line_dynamic", "y", Result::dynamic, series_fit_line_dynamic}, {"series_fit_2lines_dynamic", "y", Result::dynamic, series_fit_2lines_dynamic},
     {"series_abs", "y", Result::dynamic, each<s_abs, true>}, {"series_ceiling", "y", Result::dynamic, each<s_ceil>}, {"series_floor", "y", Result::dynamic, each<s_floor>},
     {"series_sign", "y", Result::dynamic, each<s_sign, true>}, {"series_exp", "y", Result::dynamic, each<s_exp>}, {"series_log", "y", Result::dynamic, each<s_log>},
     {"series_sin", "y", Result::dynamic, each<s_sin>}, {"series_cos", "y", Result::dynamic, each<s_cos>}, {"series_tan", "y", Result::dynamic, each<s_tan>},

@@ -104,11 +104,9 @@ void indexof(CallState&, Args a, Value& out) {
 void indexof_regex(CallState& s, Args a, Value& out) {
   const std::string text = to_text(a[0]);
   const auto n = static_cast<int64_t>(text_length(text));
-  int64_t start = integer_at(a, 2, 0);
-  const int64_t length = integer_at(a, 3, -1), occurrence = integer_at(a, 4, 1);
+  const int64_t start = integer_at(a, 2, 0), length = integer_at(a, 3, -1), occurrence = integer_at(a, 4, 1);
   out.i = -1;
-  if (occurrence < 1 || length < -1) return set_null(out);
-  if (start < 0) start = std::max<int64_t>(0, start + n);
+  if (start < 0 || occurrence < 1 || length < -1) return set_null(out);
   if (start > n) return;
   const int64_t end = length < 0 ? n : std::min(n, start + length);
   size_t from = byte_of(text, static_cast<size_t>(start));
@@ -610,7 +608,7 @@ constexpr Function table[] = {
     {"make_string", "*+", Result::string, unicode_to}, {"parse_csv", "s", Result::dynamic, parse_csv},
     {"parse_command_line", "s?s", Result::dynamic, parse_command_line}, {"parse_path", "s", Result::dynamic, parse_path},
     {"parse_url", "s", Result::dynamic, parse_url}, {"parseurl", "s", Result::dynamic, parse_url},
-    {"parse_urlquery", "s", Result::dynamic, parse_urlquery}, {"format_bytes", "n?is", Result::string, format_bytes},
+    {"parse_urlquery", "s", Result::dynamic, parse_urlquery}, {"parseurlquery", "s", Result::dynamic, parse_urlquery}, {"format_bytes", "n?is", Result::string, format_bytes},
     {"tohex", "i?i", Result::string, tohex}, {"jaccard_index", "yy", Result::real, jaccard_words},
 };
 

@@ -223,7 +223,7 @@ constexpr Function table[] = {
     {"getyear", "t", Result::int32, getyear}, {"getmonth", "t", Result::int32, getmonth}, {"monthofyear", "t", Result::int32, getmonth},
     {"hourofday", "t", Result::int32, hourofday}, {"dayofmonth", "t", Result::int32, dayofmonth}, {"dayofyear", "t", Result::int32, dayofyear},
     {"dayofweek", "t", Result::timespan, dayofweek}, {"week_of_year", "t", Result::int32, week_of_year}, {"weekofyear", "t", Result::int32, week_of_year},
-    {"datetime_diff", "stt", Result::int64, datetime_diff}, {"datetime_add", "sit", Result::datetime, datetime_add}, {"datetime_part", "st", Result::int64, datetime_part},
+    {"datetime_diff", "stt", Result::int64, datetime_diff}, {"datetime_add", "sit", Result::datetime, datetime_add}, {"datetime_part", "st", Result::int64, datetime_part}, {"datepart", "st", Result::int32, datetime_part},
     {"make_datetime", "*?nnnnn", Result::datetime, make_datetime}, {"make_timespan", "*?nnn", Result::timespan, make_timespan},
     {"format_datetime", "ts", Result::string, format_datetime_}, {"format_timespan", "ps", Result::string, format_timespan_},
     {"unixtime_seconds_todatetime", "n", Result::datetime, unixtime<10'000'000, 1>}, {"unixtime_milliseconds_todatetime", "n", Result::datetime, unixtime<10'000, 1>},

@@ -1,0 +1,170 @@
+// Aggregates that collect: sets, lists, bags, distinct counts, the schema of dynamics.
+#include "app/kql/aggregates_make.h"
+
+#include <algorithm>
+
+#include "app/kql/exec/grouper.h"
+#include "app/kql/json.h"
+
+namespace app::kql {
+namespace {
+
+using columns::Column;
+
+class DistinctCount : public Aggregator {
+ public:
+  void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
+    counts_.resize(n_groups);
+    Rows numbers;
+    values_.number(args[0], groups.size(), numbers);
+    for (size_t row = 0; row < groups.size(); ++row) {
+      if (args[0].is_null(row)) continue;
+      const uint32_t before = pairs_.size();
+      if (pairs_.insert((static_cast<uint64_t>(groups[row]) << 32) | numbers[row]) == before) ++counts_[groups[row]];
+    }
+  }
+  std::vector<Column> finish(size_t n) override {
+    counts_.resize(n);
+    return {Column::from_i64(Type::int64, counts_)};
+  }
+  size_t size_bytes() const override { return pairs_.size_bytes() + values_.size_bytes(); }
+
+ private:
+  ValueTable values_;
+  IntTable pairs_;
+  std::vector<int64_t> counts_;
+};
+
+class MakeList : public Aggregator {
+ public:
+  MakeList(const AggregateCall& call, bool set, bool nulls) : set_(set), nulls_(nulls) {
+    if (!call.constants.empty()) limit_ = static_cast<size_t>(std::clamp<int64_t>(to_int64(call.constants[0]).value_or(1048576), 0, 1048576));
+  }
+  void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
+    texts_.resize(n_groups);
+    counts_.resize(n_groups);
+    for (size_t row = 0; row < groups.size(); ++row) {
+      const Value v = get(*args[0].column, args[0].at(row));
+      const bool null = is_null(v);
+      if (null && !nulls_) continue;
+      if (v.type == Type::dynamic && !null && v.s[0] == '[') {  // an array gives its elements
+        for (const Json& item : dynamic_value(v).items) {
+          if (!set_ || !item.is_null()) append(groups[row], json_text(item));
+        }
+      } else {
+        append(groups[row], null ? "null" : v.type == Type::dynamic ? v.s : json_text(to_json(v)));
+      }
+    }
+  }
+  std::vector<Column> finish(size_t n) override {
+    Column out(Type::dynamic);
+    texts_.resize(n);
+    for (std::string& text : texts_) out.push_text("[" + text + "]");
+    return {std::move(out)};
+  }
+  size_t size_bytes() const override { return bytes_ + seen_.size_bytes(); }
+
+ private:
+  void append(uint32_t group, const std::string& item) {
+    if (counts_[group] >= limit_) return;
+    if (set_) {
+      const uint32_t before = seen_.size();
+      if (seen_.insert((static_cast<uint64_t>(group) << 32) | values_.number_text(item, false)) != before) return;
+    }
+    if (counts_[group]++) texts_[group] += ',';
+    texts_[group] += item;
+    bytes_ += item.size() + 1;
+  }
+  bool set_, nulls_;
+  size_t limit_ = 1048576, bytes_ = 0;
+  std::vector<std::string> texts_;
+  std::vector<size_t> counts_;
+  ValueTable values_;
+  IntTable seen_;
+};
+
+class MakeBag : public Aggregator {
+ public:
+  void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
+    bags_.resize(n_groups, Json::object());
+    for (size_t row = 0; row < groups.size(); ++row) {
+      const Json json = dynamic_value(get(*args[0].column, args[0].at(row)));
+      for (size_t k = 0; k < json.keys.size(); ++k) {
+        if (!bags_[groups[row]].find(json.keys[k])) bags_[groups[row]].set(json.keys[k], json.items[k]);
+      }
+    }
+  }
+  std::vector<Column> finish(size_t n) override {
+    bags_.resize(n, Json::object());
+    Column out(Type::dynamic);
+    for (const Json& bag : bags_) out.push_text(json_text(bag));
+    return {std::move(out)};
+  }
+
+ private:
+  std::vector<Json> bags_;
+};
+
+// buildschema: the types seen under each member, as the language words them.
+class BuildSchema : public Aggregator {
+ public:
+  void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
+    schemas_.resize(n_groups);
+    for (size_t row = 0; row < groups.size(); ++row) note(schemas_[groups[row]], dynamic_value(get(*args[0].column, args[0].at(row))));
+  }
+  std::vector<Column> finish(size_t n) override {
+    schemas_.resize(n);
+    Column out(Type::dynamic);
+    for (const Shape& shape : schemas_) out.push_text(json_text(describe_shape(shape)));
+    return {std::move(out)};
+  }
+
+ private:
+  struct Shape {
+    std::vector<std::string> types;
+    std::vector<std::pair<std::string, std::unique_ptr<Shape>>> members;
+    std::unique_ptr<Shape> items;
+  };
+  static void note(Shape& shape, const Json& json) {
+    if (json.is_object()) {
+      for (size_t k = 0; k < json.keys.size(); ++k) {
+        auto at = std::find_if(shape.members.begin(), shape.members.end(), [&](const auto& m) { return m.first == json.keys[k]; });
+        if (at == shape.members.end()) at = shape.members.insert(shape.members.end(), {json.keys[k], std::make_unique<Shape>()});
+        note(*at->second, json.items[k]);
+      }
+      return;
+    }
+    if (json.is_array()) {
+      if (!shape.items) shape.items = std::make_unique<Shape>();
+      for (const Json& item : json.items) note(*shape.items, item);
+      return;
+    }
+    const char* type = json.kind == Json::Kind::boolean ? "bool" : json.kind == Json::Kind::integer ? "long"
+                       : json.kind == Json::Kind::real  ? "double" : json.kind == Json::Kind::string ? "string" : nullptr;
+    if (type && std::find(shape.types.begin(), shape.types.end(), type) == shape.types.end()) shape.types.emplace_back(type);
+  }
+  static Json describe_shape(const Shape& shape) {
+    Json all = Json::array();
+    for (const std::string& type : shape.types) all.items.push_back(Json::of(type));
+    if (!shape.members.empty() || shape.items) {
+      Json bag = Json::object();
+      if (shape.items) bag.set("`indexer`", describe_shape(*shape.items));
+      for (const auto& [name, member] : shape.members) bag.set(name, describe_shape(*member));
+      all.items.push_back(std::move(bag));
+    }
+    if (all.items.size() == 1) return all.items[0];
+    return all;
+  }
+  std::vector<Shape> schemas_;
+};
+
+}  // namespace
+
+Made make_dcount(const AggregateCall&) { return std::make_unique<DistinctCount>(); }
+Made make_make_list(const AggregateCall& c) { return std::make_unique<MakeList>(c, false, false); }
+Made make_list_nulls(const AggregateCall& c) { return std::make_unique<MakeList>(c, false, true); }
+Made make_make_set(const AggregateCall& c) { return std::make_unique<MakeList>(c, true, false); }
+Made make_make_bag(const AggregateCall&) { return std::make_unique<MakeBag>(); }
+Made make_schema(const AggregateCall&) { return std::make_unique<BuildSchema>(); }
+
+}  // namespace app::kql
