@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/backend/gpu_mode.h"
 #include "engine/tokenizer/chat_template.h"  // ChatMessage
 
 namespace engine {
@@ -62,6 +63,7 @@ struct LoadOptions {
   // are kept for prompts that begin the same); sessions get what they need all the same. 0: as much
   // as the sessions that were open at one time may need.
   uint64_t cache_budget_bytes = 0;
+  GpuMode gpu = GpuMode::automatic;  // the GPU where there is one and the model fits
 };
 
 // A model file and what it needs to run; immutable after load, shared by sessions.

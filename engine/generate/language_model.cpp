@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "engine/files/model_file.h"
 #include "engine/generate/token_trie.h"
+#include "engine/model/load_sigma.h"
 
 namespace engine {
 namespace {
@@ -39,11 +40,11 @@ std::shared_ptr<LanguageModel> LanguageModel::load(const std::string& path, cons
     no_tokenizer = e.what();
   }
   report("loading the weights", 0);
-  CpuOptions cpu;
-  cpu.n_threads = options.n_threads;
+  BackendOptions backend;
+  backend.cpu.n_threads = options.n_threads;
+  backend.gpu = options.gpu;
   std::shared_ptr<const SigmaModel> model =
-      SigmaModel::load(file, make_cpu_backend(cpu),
-                       [&](double fraction) { report("loading the weights", fraction); }, stop);
+      load_sigma(file, backend, [&](double fraction) { report("loading the weights", fraction); }, stop);
   if (tokenizer != nullptr && tokenizer->n_vocab() > model->config().n_vocab) {
     fail(ErrorKind::invalid_input, "%s: the tokenizer has %d tokens but the model only %d; its files do not belong "
          "together", path.c_str(), tokenizer->n_vocab(), model->config().n_vocab);

@@ -19,7 +19,7 @@ namespace ctl {
 namespace {
 
 struct Choices {
-  std::string model, prompt, prompt_file, tokens, system, grammar, schema, save_cache, load_cache;
+  std::string model, prompt, prompt_file, tokens, system, grammar, schema, save_cache, load_cache, gpu = "auto";
   engine::SessionOptions session;
   engine::GenerateOptions options;
   int n_ctx = 4096, n_threads = 0;
@@ -94,6 +94,7 @@ int run(const Choices& c) {
   const std::optional<engine::Grammar> grammar = read_grammar(c);
   engine::LoadOptions load;
   load.n_threads = c.n_threads;
+  load.gpu = engine::gpu_mode(c.gpu);
   const auto model = engine::LanguageModel::load(c.model, load, interrupt.get_token());
   const std::vector<int32_t> prompt = prompt_tokens(c, *model);
   const int n_trained = model->n_ctx_trained();
@@ -125,6 +126,8 @@ void add_generate_command(Program& program) {
   const auto c = std::make_shared<Choices>();
   auto& sampling = c->options.sampling;
   command->add_option("--model", c->model, "GGUF file or HF folder")->required();
+  command->add_option("--gpu", c->gpu, "auto: the GPU where there is one; off; require")
+      ->check(CLI::IsMember({"auto", "off", "require"}));
   auto* from = command->add_option_group("prompt");
   from->add_option("--prompt", c->prompt, "Text to continue");
   from->add_option("--prompt-file", c->prompt_file, "File with the text to continue");
