@@ -128,7 +128,7 @@ TaskPrompt prompt(const json& item) {
     "Design": {"type": "object", "required": ["Target", "Baseline"], "additionalProperties": false,
       "properties": {"Target": {"type": "string", "maxLength": 80}, "Baseline": {"type": "string", "maxLength": 80}}},
     "Criterion": {"type": "string", "maxLength": 80}, "Workload": {"type": "string", "maxLength": 80}}})",
-          .max_tokens = 128};
+          .max_tokens = 320};
 }
 
 }  // namespace
