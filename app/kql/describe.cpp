@@ -13,7 +13,7 @@ namespace {
 const std::map<std::string_view, const Doc*>& docs() {
   static const std::map<std::string_view, const Doc*> table = [] {
     std::map<std::string_view, const Doc*> all;
-    for (const auto part : {operator_docs(), aggregate_docs(), text_docs(), value_docs(), collection_docs()})
+    for (const auto part : {operator_docs(), aggregate_docs(), text_docs(), value_docs(), collection_docs(), field_docs()})
       for (const Doc& doc : part) all.emplace(doc.name, &doc);
     return all;
   }();

@@ -36,5 +36,6 @@ std::span<const Doc> aggregate_docs();
 std::span<const Doc> text_docs();
 std::span<const Doc> value_docs();
 std::span<const Doc> collection_docs();
+std::span<const Doc> field_docs();
 
 }  // namespace app::kql
