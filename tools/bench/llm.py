@@ -1,26 +1,56 @@
 #!/usr/bin/env python3
 """Prefill and decode speed beside llama.cpp's llama-bench: the same file, the same threads, interleaved in one run.
     llm.py SIGMACTL LLAMA_BENCH MODEL.gguf [--threads 2] [--runs 5] [-p 512] [-n 64] [--also OTHER_LLAMA_BENCH]
-llama-bench runs with flash attention on and off, and the better one counts. Prints the medians in tokens/s and the
-ratios. Run it on a quiet machine."""
+           [--depth 0 4096 16384] [--cache f16 q8_0]
+For each depth (tokens in the context) and number format of the cache; behind a context only decoding is measured, and a
+peer that knows no depth is left out there. llama-bench runs with flash attention on and off, and the better one counts.
+Prints the medians in tokens/s and the ratios. Run it on a quiet machine."""
 import argparse
 import json
 import statistics
 import subprocess
 
 
-def ours(program, a):
-    command = [program, "bench", "--model", a.model, "-p", str(a.p), "-n", str(a.n), "--threads", str(a.threads), "--json"]
+def ours(program, a, depth, cache):
+    prompt = 0 if depth else a.p
+    command = [program, "bench", "--model", a.model, "-p", str(prompt), "-n", str(a.n), "--threads", str(a.threads), "--json",
+               "--depth", str(depth), "--cache", cache, "--repetitions", "1" if depth else "5"]
     r = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return r["prefill_tok_s"], r["decode_tok_s"]
 
 
-def theirs(program, a, flash):
-    command = [program, "-m", a.model, "-p", str(a.p), "-n", str(a.n), "-t", str(a.threads), "-fa", str(flash), "-r", "1", "-o", "json"]
+def theirs(program, a, flash, depth, cache):
+    command = [program, "-m", a.model, "-n", str(a.n), "-t", str(a.threads), "-fa", str(flash), "-r", "1", "-o", "json", "-ctk", cache, "-ctv", cache]
+    command += ["-p", "0", "-d", str(depth)] if depth else ["-p", str(a.p)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        return None  # this peer lacks the depth, or the cache without flash attention
     speeds = [0.0, 0.0]
-    for test in json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout):
+    for test in json.loads(result.stdout):
         speeds[0 if test["n_prompt"] else 1] = test["avg_ts"]
     return tuple(speeds)
+
+
+def compare(a, depth, cache):
+    jobs = {"sigma": lambda: ours(a.sigmactl, a, depth, cache)}
+    for i, program in enumerate([a.llama_bench, *a.also]):
+        for flash in (0, 1):
+            jobs[f"peer {i + 1}, fa {flash}"] = lambda program=program, flash=flash: theirs(program, a, flash, depth, cache)
+    results = {name: [] for name in jobs}
+    for _ in range(a.runs):
+        for name, job in jobs.items():
+            result = job()
+            if result is not None:
+                results[name].append(result)
+    print(f"{a.model}: depth {depth}, {cache} cache, prefill {0 if depth else a.p}, decode {a.n}, {a.threads} threads, medians of {a.runs}")
+    medians = {name: [statistics.median(r[i] for r in runs) for i in (0, 1)] for name, runs in results.items() if runs}
+    for name, (prefill, decode) in medians.items():
+        print(f"{name:14s} prefill {prefill:9.1f} tok/s  decode {decode:8.1f} tok/s")
+    peers = [m for name, m in medians.items() if name != "sigma"]
+    for i, what in enumerate(("prefill", "decode")):
+        best = max((m[i] for m in peers), default=0)
+        if best > 0:
+            print(f"{what}: {medians['sigma'][i] / best:.2f} of the best peer")
 
 
 def main():
@@ -33,22 +63,12 @@ def main():
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("-p", type=int, default=512)
     p.add_argument("-n", type=int, default=64)
+    p.add_argument("--depth", type=int, nargs="+", default=[0])
+    p.add_argument("--cache", nargs="+", default=["f16"])
     a = p.parse_args()
-    jobs = {"sigma": lambda: ours(a.sigmactl, a)}
-    for i, program in enumerate([a.llama_bench, *a.also]):
-        for flash in (0, 1):
-            jobs[f"peer {i + 1}, fa {flash}"] = lambda program=program, flash=flash: theirs(program, a, flash)
-    results = {name: [] for name in jobs}
-    for _ in range(a.runs):
-        for name, job in jobs.items():
-            results[name].append(job())
-    print(f"{a.model}: prefill {a.p}, decode {a.n}, {a.threads} threads, medians of {a.runs}")
-    medians = {name: [statistics.median(r[i] for r in runs) for i in (0, 1)] for name, runs in results.items()}
-    for name, (prefill, decode) in medians.items():
-        print(f"{name:14s} prefill {prefill:9.1f} tok/s  decode {decode:8.1f} tok/s")
-    peers = [m for name, m in medians.items() if name != "sigma"]
-    for i, what in enumerate(("prefill", "decode")):
-        print(f"{what}: {medians['sigma'][i] / max(m[i] for m in peers):.2f} of the best peer")
+    for depth in a.depth:
+        for cache in a.cache:
+            compare(a, depth, cache)
 
 
 main()

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/backend/read_bandwidth.h"
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
 #include "engine/model/load_sigma.h"
@@ -54,9 +55,11 @@ std::vector<int32_t> some_tokens(int n, int n_vocab) {
 
 struct Speeds {
   std::vector<double> prefill, decode;  // tokens/s, one a repetition
+  std::vector<double> bandwidth;        // bytes/s that memory gave beside them; empty on a GPU
 };
 
-Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const BenchOptions& options) {
+Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const BenchOptions& options,
+               engine::ReadBandwidth* bandwidth) {
   using engine::LogitsWanted;
   const int n_vocab = model.config().n_vocab;
   std::vector<float> logits(static_cast<size_t>(n_vocab));
@@ -81,8 +84,16 @@ Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const Be
       }
       if (i >= 0) speeds.decode.push_back(options.n_generate / seconds_since(start));
     }
+    if (bandwidth && i >= 0) speeds.bandwidth.push_back(bandwidth->measure());
   }
   return speeds;
+}
+
+engine::CacheType cache_type(const std::string& name) {
+  return name == "q8" || name == "q8_0"   ? engine::CacheType::q8_0
+         : name == "q4" || name == "q4_0" ? engine::CacheType::q4_0
+         : name == "f32"                  ? engine::CacheType::f32
+                                          : engine::CacheType::f16;
 }
 
 int run_bench(const BenchOptions& options) {
@@ -90,24 +101,30 @@ int run_bench(const BenchOptions& options) {
   const auto file = engine::ModelFile::open(options.model);
   const auto model = engine::load_sigma(file, {.cpu = {.n_threads = options.threads, .isa = options.isa},
                                                .gpu = engine::gpu_mode(options.gpu)});
-  const engine::CacheType type = options.cache == "q8"    ? engine::CacheType::q8_0
-                                 : options.cache == "f32" ? engine::CacheType::f32
-                                                          : engine::CacheType::f16;
+  const engine::CacheType type = cache_type(options.cache);
   const int n_ctx = options.depth + std::max({options.n_prompt, options.n_generate, 1});
   engine::KvCache cache(model->config(), n_ctx, model->backend(), {type, type});
-  const Speeds speeds = measure(*model, cache, options);
-
   const std::string backend = model->backend().name();
+  std::unique_ptr<engine::ReadBandwidth> bandwidth;
+  if (options.n_generate > 0 && backend.rfind("cpu", 0) == 0) bandwidth = std::make_unique<engine::ReadBandwidth>(options.threads);
+  const Speeds speeds = measure(*model, cache, options, bandwidth.get());
+  // What a decoded token reads: all weights, and the cache halfway through.
+  const uint64_t kv_bytes = engine::KvCache::size_bytes(model->config(), std::max(1, options.depth + options.n_generate / 2),
+                                                        model->backend(), {type, type});
+  const double bytes_read = double(model->bytes_per_token() + kv_bytes), memory = median(speeds.bandwidth);
+  const double used = memory > 0 ? bytes_read * median(speeds.decode) / memory : 0;
   const int threads = options.threads > 0 ? options.threads : int(std::thread::hardware_concurrency());
   if (options.json) {
     std::printf(
         "{\"prefill_tok_s\": %.3f, \"decode_tok_s\": %.3f, \"threads\": %d, \"depth\": %d, \"kv\": \"%s\", "
         "\"repetitions\": %d, \"spread\": {\"prefill\": %.4f, \"decode\": %.4f}, \"backend\": \"%s\", "
-        "\"weight_bytes\": %llu, \"bytes_per_token\": %llu, \"prompt\": %d, \"generate\": %d}\n",
+        "\"weight_bytes\": %llu, \"bytes_per_token\": %llu, \"kv_bytes_per_token\": %llu, \"read_bandwidth\": %.0f, \"bandwidth_used\": %.4f, "
+        "\"prompt\": %d, \"generate\": %d}\n",
         median(speeds.prefill), median(speeds.decode), threads, options.depth, options.cache.c_str(),
         options.repetitions, spread(speeds.prefill), spread(speeds.decode), backend.c_str(),
         static_cast<unsigned long long>(model->weight_bytes()),
-        static_cast<unsigned long long>(model->bytes_per_token()), options.n_prompt, options.n_generate);
+        static_cast<unsigned long long>(model->bytes_per_token()), static_cast<unsigned long long>(kv_bytes), memory, used,
+        options.n_prompt, options.n_generate);
     return 0;
   }
   std::printf("%s, depth %d, %s cache, median of %d\n", backend.c_str(), options.depth, options.cache.c_str(),
@@ -117,9 +134,10 @@ int run_bench(const BenchOptions& options) {
                 100 * spread(speeds.prefill));
   }
   if (options.n_generate > 0) {
-    std::printf("decode  %d: %8.1f tokens/s  (spread %.0f %%), %.1f GB/s of weights\n", options.n_generate,
-                median(speeds.decode), 100 * spread(speeds.decode),
-                double(model->bytes_per_token()) * median(speeds.decode) / 1e9);
+    std::printf("decode  %d: %8.1f tokens/s  (spread %.0f %%), %.1f GB/s of weights and cache", options.n_generate,
+                median(speeds.decode), 100 * spread(speeds.decode), bytes_read * median(speeds.decode) / 1e9);
+    if (memory > 0) std::printf("; memory gives %.1f GB/s: %.0f %% used", memory / 1e9, 100 * used);
+    std::printf("\n");
   }
   return 0;
 }
@@ -133,7 +151,7 @@ void add_bench_command(Program& program) {
   command->add_option("-p", options->n_prompt, "Tokens of the prompt; 0: no prefill")->check(CLI::Range(0, 1 << 20));
   command->add_option("-n", options->n_generate, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20));
   command->add_option("--depth", options->depth, "Tokens already in the context")->check(CLI::Range(0, 1 << 24));
-  command->add_option("--kv", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8"}));
+  command->add_option("--kv,--cache", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8", "q8_0", "q4", "q4_0"}));
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));
   command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
