@@ -25,7 +25,7 @@ const PanelEntry panels[] = {
      [](Shell& s) { draw(s.incident, *s.app.incident(), *s.app.status(), *s.app.models(), s.app, s.ui); }},
     {Screen::logs, "Logs", Command::show_logs,
      [](Shell& s) { draw(s.logs, *s.app.logs(), *s.app.incident(), *s.app.status(), s.app, s.ui); }},
-    {Screen::kql, "KQL", Command::show_kql, [](Shell& s) { draw(s.kql, *s.app.kql(), s.app, s.ui); }},
+    {Screen::kql, "KQL", Command::show_kql, [](Shell& s) { draw(s.kql, *s.app.kql(), *s.app.query_help(), s.app, s.ui); }},
     {Screen::configs, "Configs", Command::show_configs,
      [](Shell& s) { draw(s.configs, *s.app.configs(), *s.app.status(), s.app, s.ui); }},
     {Screen::tasks, "Tasks", Command::show_tasks,
@@ -145,7 +145,7 @@ void Shell::change_theme(const char* name) {
   app::Settings s = before;
   s.theme = name;
   app.change_settings(s);
-  ui.toast("Theme changed", [this, before] { app.change_settings(before); });
+  ui.toast("Theme changed", [this, before] { app.change_settings(before); }, [this, s] { app.change_settings(s); });
 }
 
 void Shell::ask_report_path() {
@@ -158,7 +158,28 @@ void Shell::ask_report_path() {
   });
 }
 
+void Shell::ask_session_path(int64_t id) {
+  std::string name = "session";
+  const auto sessions = app.sessions();
+  for (const app::SessionInfo& session : sessions->sessions)
+    if (session.id == id) name = session.title;
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '-';
+  open_dialog(files, "Export the session, its log included, as one file", true, name + ".sigma", [this, id](const std::string& path) {
+    app.export_session(id, path);
+    ui.toast("Writing " + path);
+  });
+}
+
+void Shell::take_own_keys() {
+  if (own_keys_ == app.settings().keys) return;
+  own_keys_ = app.settings().keys;
+  for (const std::string& note : set_own_keys(own_keys_)) ui.toast(note);
+}
+
 void Shell::take_keys() {
+  take_own_keys();
+  if (settings.learning != Command::none) return;   // the next keys are being chosen
   const bool typing = ImGui::GetIO().WantTextInput;
   if (const auto command = pressed_command(ui.list_focus, typing)) ui.give(*command);
 }
@@ -171,8 +192,17 @@ void Shell::take_commands() {
   };
   switch (ui.command()) {
     case Command::find: case Command::find_next: case Command::go_to_line: reach(Screen::logs); break;
-    case Command::run_query: reach(Screen::kql); break;
-    case Command::show_last_result: ui.take(Command::show_last_result); reach(Screen::kql); break;
+    case Command::compare_parts: case Command::teach_format: reach(Screen::logs); break;
+    case Command::run_query: case Command::new_tab: case Command::format_query: case Command::quick_fix: reach(Screen::kql); break;
+    case Command::show_last_result:
+      // From elsewhere the key leads to the result; there it makes it larger.
+      if (screen != Screen::kql) {
+        ui.take(Command::show_last_result);
+        kql.result_only = app.kql()->result != nullptr;
+        if (!kql.result_only) ui.toast("No result to show: F5 runs the query");
+        reach(Screen::kql);
+      }
+      break;
     case Command::preview_prompt: case Command::regenerate: reach(Screen::incident); break;
     default: break;
   }
@@ -191,7 +221,7 @@ void Shell::take_commands() {
     ui.toast("Session archived", [this, id] {
       app.archive_session(id, false);
       app.open_session(id);
-    });
+    }, [this, id] { app.archive_session(id, true); });
   }
   if (ui.take(Command::last_session) && last_session_ != 0) app.open_session(last_session_);
   if (ui.take(Command::open_sample)) app.open_sample();
@@ -207,15 +237,12 @@ void Shell::take_commands() {
   if (ui.take(Command::open_files))
     open_dialog(files, "Open files", false, "", [this](const std::string& path) { drop_files({path}); });
   if (ui.take(Command::export_report)) ask_report_path();
-  if (ui.take(Command::undo)) {
-    for (auto toast = ui.toasts.rbegin(); toast != ui.toasts.rend(); ++toast)
-      if (toast->undo) {
-        const auto undo = toast->undo;
-        ui.toasts.erase(std::next(toast).base());
-        undo();
-        break;
-      }
-  }
+  if (ui.take(Command::export_session)) ask_session_path(app.incident()->session);
+  if (ui.take(Command::import_session))
+    open_dialog(files, "Open a session that was exported", false, "", [this](const std::string& path) { app.import_session(path); });
+  if (ui.take(Command::fork_session)) app.duplicate_session(app.incident()->session);
+  if (ui.take(Command::undo)) ui.undo();
+  if (ui.take(Command::redo)) ui.redo();
   if (ui.take(Command::larger)) change_scale(1.1f);
   if (ui.take(Command::smaller)) change_scale(1 / 1.1f);
   if (ui.take(Command::normal_size)) change_scale(0);
@@ -249,6 +276,19 @@ void Shell::take_requests() {
     switch (request.kind) {
       case Request::Kind::jump: go({Screen::logs, request.row}, true); break;
       case Request::Kind::show_screen: go({request.screen}, true); break;
+      case Request::Kind::save: {
+        const auto make = request.make;
+        open_dialog(files, "Save as", true, request.text, [this, make](const std::string& path) {
+          app.save_file(path, make);
+          ui.toast("Writing " + path);
+        });
+        break;
+      }
+      case Request::Kind::query:
+        set_text(kql.editor(), request.text);
+        kql.result_only = false;
+        go({Screen::kql}, true);
+        break;
       case Request::Kind::open_files: ui.give(Command::open_files); break;
       case Request::Kind::ask:
         add_to_question(incident, request.text);
@@ -279,6 +319,10 @@ void Shell::take_requests() {
     std::string* target = tasks.browse == 1 ? &tasks.data_path : &tasks.predictions_path;
     tasks.browse = 0;
     open_dialog(files, "Choose a file", false, "", [target](const std::string& path) { *target = path; });
+  }
+  if (sidebar.exporting != 0) {
+    ask_session_path(sidebar.exporting);
+    sidebar.exporting = 0;
   }
   if (models.browse) {
     models.browse = false;
@@ -336,7 +380,7 @@ void Shell::draw_screen() {
 void Shell::draw_toasts() {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   float y = display.y - status_bar_height(ui) - ui.theme.px(14);
-  std::function<void()> undo;
+  uint64_t undo = 0;
   for (size_t i = ui.toasts.size(); i-- > 0;) {
     const Toast& toast = ui.toasts[i];
     ImGui::SetNextWindowPos({display.x - ui.theme.px(16), y}, ImGuiCond_Always, {1, 1});
@@ -351,7 +395,7 @@ void Shell::draw_toasts() {
       if (toast.undo) {
         ImGui::SameLine();
         if (button(ui, "Undo", ButtonKind::normal, nullptr, Command::undo)) {
-          undo = toast.undo;
+          undo = toast.step;
           ui.toasts[i].until = 0;
         }
       }
@@ -360,7 +404,7 @@ void Shell::draw_toasts() {
     ImGui::End();
     ImGui::PopStyleColor(2);
   }
-  if (undo) undo();
+  if (undo != 0) ui.undo_step(undo);
 }
 
 void Shell::draw() {
@@ -374,6 +418,7 @@ void Shell::draw() {
     back_.clear();
     forward_.clear();
   }
+  follow_session(logs, *app.logs(), now_open, app, ui);
   // A list on the current screen has the keyboard unless a field or a popup took it.
   if (!ImGui::GetIO().WantTextInput && !ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel))
     ui.list_focus = where_of(screen);

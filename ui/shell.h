@@ -71,6 +71,8 @@ class Shell {
   void change_scale(float factor);
   void change_theme(const char* name);
   void ask_report_path();
+  void ask_session_path(int64_t id);
+  void take_own_keys();
 
   ShellOptions options_;
   std::vector<Place> back_, forward_;
@@ -78,6 +80,7 @@ class Shell {
   int64_t session_ = 0, last_session_ = 0;
   bool quit_ = false;
   float sidebar_width_ = 0;
+  std::string own_keys_ = "-";            // the user's keys that the table holds
   std::string look_;                      // what apply_look last applied
 };
 

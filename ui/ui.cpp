@@ -37,11 +37,45 @@ float Ui::flash_share(app::RowId row) const {
   return reduce_motion ? 1.f : float(1 - age * age);
 }
 
-void Ui::toast(std::string text, std::function<void()> undo) {
+void Ui::toast(std::string text, std::function<void()> undo, std::function<void()> redo) {
   const double life = undo ? 10 : 4;
   if (toasts.size() >= 4) toasts.erase(toasts.begin());
-  toasts.push_back({std::move(text), now + life, std::move(undo)});
+  uint64_t step = 0;
+  if (undo) {
+    step = next_step_++;
+    constexpr size_t most_steps = 100;
+    if (done.size() >= most_steps) done.erase(done.begin());
+    done.push_back({text, undo, std::move(redo), step});
+    undone.clear();
+  }
+  toasts.push_back({std::move(text), now + life, std::move(undo), step});
   animate(0);
+}
+
+void Ui::undo() {
+  if (done.empty()) return toast("Nothing to undo");
+  undo_step(done.back().id);
+}
+
+void Ui::undo_step(uint64_t id) {
+  const auto found = std::find_if(done.begin(), done.end(), [&](const UndoStep& s) { return s.id == id; });
+  if (found == done.end()) return;
+  UndoStep step = std::move(*found);
+  done.erase(found);
+  std::erase_if(toasts, [&](const Toast& t) { return t.step == id; });
+  step.undo();
+  const std::string text = step.text;
+  if (step.redo) undone.push_back(std::move(step));
+  toast("Undone: " + text);
+}
+
+void Ui::redo() {
+  if (undone.empty()) return toast("Nothing to redo");
+  UndoStep step = std::move(undone.back());
+  undone.pop_back();
+  step.redo();
+  toast("Done again: " + step.text);
+  done.push_back(std::move(step));
 }
 
 void Ui::copy(std::string_view text) {

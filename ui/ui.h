@@ -34,16 +34,25 @@ struct Probe {
 
 // What a right-click menu or a chip asked for; the shell carries it out.
 struct Request {
-  enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen } kind;
-  std::string text;
+  enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen, save, query } kind;
+  std::string text;             // save: the file's name to begin with; query: KQL for the editor
   app::RowId row = app::no_row;
   Screen screen = Screen::incident;
+  std::function<std::string()> make = {};   // save: the text, made on another thread
 };
 
 struct Toast {
   std::string text;
   double until = 0;
   std::function<void()> undo;   // empty: nothing to undo
+  uint64_t step = 0;            // the undo step that the toast is about; 0: none
+};
+
+// Something the user did that can be taken back and done again.
+struct UndoStep {
+  std::string text;             // "Filter cleared"
+  std::function<void()> undo, redo;
+  uint64_t id = 0;
 };
 
 // The selected part of one block of text.
@@ -71,7 +80,11 @@ class Ui {
   void flash(app::RowId row);
   float flash_share(app::RowId row) const;   // 1 just now .. 0 after one second
 
-  void toast(std::string text, std::function<void()> undo = {});
+  // With undo: a step of undo() as well, that lasts longer than the toast.
+  void toast(std::string text, std::function<void()> undo = {}, std::function<void()> redo = {});
+  void undo();                  // the last step; says so where there is none
+  void redo();
+  void undo_step(uint64_t id);  // that one
   // Draw again within this time even if nothing happens.
   void animate(double seconds) { if (seconds < redraw_within) redraw_within = seconds; }
   void copy(std::string_view text);
@@ -87,6 +100,7 @@ class Ui {
   bool reduce_motion = false, compact_rows = false;
   std::vector<Request> requests;
   std::vector<Toast> toasts;
+  std::vector<UndoStep> undone, done;   // to be redone, to be undone; the last first to go
   TextSelection selection;
   app::RowId flashed_row = app::no_row;
   double flashed_at = -10;
@@ -100,6 +114,7 @@ class Ui {
  private:
   Command command_ = Command::none;
   int command_age_ = 0;
+  uint64_t next_step_ = 1;
 };
 
 enum class Face { regular, bold, mono };

@@ -1,30 +1,18 @@
 // Every panel drawn headless in its four states: empty, running, failed, full; and what its controls ask for.
 #include <doctest/doctest.h>
 
-#include "tests/ui/support/headless.h"
+#include "tests/ui/support/desk.h"
 #include "ui/automation_log.h"
 #include "ui/shell.h"
 
 using namespace ui;
 using ui_test::fake;
+using ui_test::Desk;
 using ui_test::Headless;
 
 namespace {
 
-constexpr app::Ticks now = app::unix_epoch_ticks + 1'773'486'000LL * app::ticks_per_second;   // 2026-03-14 11:00
-
-struct Desk {
-  explicit Desk(Screen screen, float width = 1400, float height = 900) : h(width, height), app({}) {
-    shell = std::make_unique<Shell>(app, h.fonts, ShellOptions{.about = "test", .wake = {}, .clock = [] { return now; }, .theme = "dark", .ui_scale = 1});
-    shell->screen = screen;
-  }
-  void show(int frames = 3) { h.show(*shell, frames); }
-  bool shows(const std::string& text) { return h.shows(text); }
-
-  Headless h;
-  app::App app;
-  std::unique_ptr<Shell> shell;
-};
+constexpr app::Ticks now = ui_test::desk_now;
 
 app::JobView job(const char* kind) {
   app::JobView view;
@@ -254,6 +242,7 @@ TEST_CASE("ui/logs: a template filters in by a click, e goes to the next error, 
   REQUIRE(desk.h.click("template", "upstream timed out"));
   REQUIRE(fake().filter.chips.size() == 1);
   CHECK(fake().filter.chips[0].value == "1");
+  fake().logs.filter = {};
   REQUIRE(desk.h.click("line", "1"));
   desk.h.press(Key::e);
   for (int i = 0; i < 200 && desk.shell->logs.list.selected < 90; ++i) desk.show(1);
@@ -284,6 +273,8 @@ TEST_CASE("ui/logs: a filter shows as chips that switch off, and x clears with u
   CHECK(desk.shows("Filter cleared"));
   desk.h.press(Key::z, ctrl);
   CHECK(fake().filter.chips.size() == 1);
+  desk.h.press(Key::y, ctrl);
+  CHECK(fake().filter.chips.empty());
 }
 
 TEST_CASE("ui/logs: text typed into the filter becomes a chip: word, -word, /expression/") {
@@ -291,6 +282,7 @@ TEST_CASE("ui/logs: text typed into the filter becomes a chip: word, -word, /exp
   ui_test::fill(fake());
   desk.show();
   const auto add = [&](const char* text) {
+    fake().logs.filter = {};
     REQUIRE(desk.h.click("filter_input"));
     desk.h.type(text);
     desk.h.press(Key::enter);

@@ -5,8 +5,9 @@ if(TARGET ui)
             ${CMAKE_CURRENT_LIST_DIR}/support/sample_views.cpp
     LIBS ui)
   sigma_test(test_ui
-    SOURCES ${CMAKE_CURRENT_LIST_DIR}/keys_test.cpp ${CMAKE_CURRENT_LIST_DIR}/panels_test.cpp
-            ${CMAKE_CURRENT_LIST_DIR}/widgets_test.cpp
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/chart_test.cpp ${CMAKE_CURRENT_LIST_DIR}/keys_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/kql_panel_test.cpp ${CMAKE_CURRENT_LIST_DIR}/log_work_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/panels_test.cpp ${CMAKE_CURRENT_LIST_DIR}/widgets_test.cpp
     LIBS ui_test_support)
   # Draws any panel in any state to a PNG, for looking at it.
   add_executable(ui_gallery EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/gallery.cpp ${CMAKE_SOURCE_DIR}/ui/window.cpp)

@@ -1,6 +1,7 @@
 #include "ui/panels/incident.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/base/error.h"
 #include "imgui_stdlib.h"
@@ -79,7 +80,37 @@ std::string meta_text(const app::Answer& answer) {
   return text;
 }
 
-void draw_answer(const app::Answer& answer, Ui& ui) {
+// "‹ 2/3 ›": the other wordings of a question and the other tries of an answer.
+void draw_branch(const app::IncidentView& view, int64_t message, app::App& app, Ui& ui) {
+  const auto found = view.branches.find(message);
+  if (found == view.branches.end()) return;
+  const app::BranchView& branch = found->second;
+  if (branch.previous != 0) {
+    if (chip(ui, "previous", "‹", ui.theme.link, "branch_previous")) app.show_branch(branch.previous);
+    ImGui::SameLine(0, 2);
+  }
+  const std::string place = engine::format("%d/%d", branch.index + 1, branch.count);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  ImGui::Dummy({text_width(ui, place), ImGui::GetTextLineHeight()});
+  draw_text(ui, *ImGui::GetWindowDrawList(), at, ui.theme.dim, place);
+  if (branch.next != 0) {
+    ImGui::SameLine(0, 2);
+    if (chip(ui, "next", "›", ui.theme.link, "branch_next")) app.show_branch(branch.next);
+  }
+}
+
+// The question that an answer follows.
+const app::Message* question_of(const app::IncidentView& view, int64_t answer) {
+  const app::Message* question = nullptr;
+  for (const app::Message& message : view.messages) {
+    if (message.role == "user") question = &message;
+    if (message.id == answer) break;
+  }
+  return question;
+}
+
+void draw_answer(IncidentPanel& panel, const app::IncidentView& view, const app::Message& message, app::App& app, Ui& ui) {
+  const app::Answer& answer = *message.answer;
   const bool all = answer.n_supported == answer.n_claims;
   const ImU32 edge = answer.n_claims == 0 || answer.inconclusive ? ui.theme.border_strong
                      : all                                      ? ui.theme.good
@@ -120,13 +151,41 @@ void draw_answer(const app::Answer& answer, Ui& ui) {
     ui.copy(answer_markdown(answer));
     ui.toast("Copied the answer with its links");
   }
-  ImGui::SameLine();
-  if (button(ui, "Ask again", ButtonKind::normal, "The last question once more", Command::regenerate))
-    ui.give(Command::regenerate);
+  // Beside the one before where it fits, else on a new line.
+  const float right = ImGui::GetCursorScreenPos().x + card.inner_width();
+  const auto beside = [&](const char* label) {
+    if (ImGui::GetItemRectMax().x + ImGui::GetStyle().ItemSpacing.x + button_width(label) <= right) ImGui::SameLine();
+  };
+  if (const app::Message* question = question_of(view, message.id); question != nullptr) {
+    beside("Ask again");
+    if (button(ui, "Ask again", ButtonKind::normal, "The same question with another seed; this answer stays as a branch", Command::none,
+               view.answering ? "An answer is being written" : nullptr))
+      app.ask_again(question->id, question->text, true);
+  }
+  std::string& rating = panel.ratings[message.id];
+  const auto rate = [&](const char* shown, const char* value, const char* tip) {
+    ImGui::PushStyleColor(ImGuiCol_Text, rating == value ? ui.theme.accent : ui.theme.faint);
+    const bool clicked = button(ui, shown, ButtonKind::quiet, tip);
+    ImGui::PopStyleColor();
+    if (!clicked) return;
+    rating = rating == value ? "" : value;
+    app.set_view_state("rating." + std::to_string(message.id), rating);
+  };
+  beside("▲▲▼▼");
+  rate("▲", "good", "A good answer; kept with the session");
+  ImGui::SameLine(0, 2);
+  rate("▼", "bad", "A bad answer; kept with the session");
+  const bool pinned = view.pinned_answer == message.id;
+  beside(pinned ? "Pinned to the report" : "Pin to report");
+  if (button(ui, pinned ? "Pinned to the report" : "Pin to report", ButtonKind::quiet, "Reports show this answer instead of the last one"))
+    app.pin_answer(pinned ? 0 : message.id);
+  beside("Fork");
+  if (button(ui, "Fork", ButtonKind::quiet, "A new session with everything up to here")) app.fork_session(message.id);
 }
 
-void draw_message(IncidentPanel& panel, const app::Message& message, Ui& ui) {
-  if (message.answer) return draw_answer(*message.answer, ui);
+void draw_message(IncidentPanel& panel, const app::IncidentView& view, const app::Message& message, app::App& app, Ui& ui) {
+  draw_branch(view, message.id, app, ui);
+  if (message.answer) return draw_answer(panel, view, message, app, ui);
   const bool mine = message.role == "user";
   const Card card(ui, "message", mine ? ui.theme.accent : 0);
   const std::string time = time_text(message.time).substr(0, 16);
@@ -140,6 +199,7 @@ void draw_message(IncidentPanel& panel, const app::Message& message, Ui& ui) {
       panel.input = message.text;
       ++panel.input_generation;
       panel.focus_input = true;
+      panel.editing = message.id;
     }
   }
 }
@@ -156,7 +216,7 @@ void draw_streaming(const app::IncidentView& view, Ui& ui) {
 }
 
 // Only messages in sight are laid out; the others keep the height they had.
-void draw_messages(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) {
+void draw_messages(IncidentPanel& panel, const app::IncidentView& view, app::App& app, Ui& ui) {
   const float width = ImGui::GetContentRegionAvail().x;
   if (width != panel.heights_width) {
     panel.heights.clear();
@@ -174,7 +234,7 @@ void draw_messages(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) 
     }
     ImGui::PushID(int(message.id));
     ImGui::BeginGroup();
-    draw_message(panel, message, ui);
+    draw_message(panel, view, message, app, ui);
     ImGui::EndGroup();
     ImGui::PopID();
     panel.heights[message.id] = ImGui::GetItemRectSize().y;
@@ -211,19 +271,78 @@ float input_height(const IncidentPanel& panel, const Ui& ui) {
                   ImGui::GetFrameHeight() * 2 + ui.theme.px(6));
 }
 
-void draw_context_bar(const app::StatusView& status, Ui& ui) {
-  if (status.context_total <= 0) return;
-  const double share = double(status.context_used) / double(status.context_total);
+// What fills the context, part by part: instructions, findings, lines, question, room for the answer.
+void draw_context_bar(const app::PromptPreview& preview, const app::StatusView& status, Ui& ui) {
+  const int total = preview.n_ctx > 0 ? preview.n_ctx : status.context_total;
+  if (total <= 0 || (preview.parts.empty() && status.context_total <= 0)) return;
+  struct Piece {
+    const char* name;
+    int n_tokens;
+    ImU32 color;
+  };
+  Piece pieces[] = {{"system", 0, ui.theme.series[5]}, {"checks", 0, ui.theme.series[2]}, {"lines", 0, ui.theme.series[0]}, {"question", 0, ui.theme.series[1]},
+                    {"answer room", preview.n_answer_tokens, ui.theme.border_strong}};
+  for (const app::PromptPreview::Part& part : preview.parts) {
+    const bool line = !part.name.empty() && part.name[0] == 'E' && part.name.size() > 1 && std::isdigit(static_cast<unsigned char>(part.name[1]));
+    pieces[part.name == "findings" ? 1 : line ? 2 : part.name == "question" ? 3 : 0].n_tokens += part.n_tokens;
+  }
   ImGui::SetCursorPosY(ImGui::GetCursorPosY() + ui.theme.px(2));
-  meter(ui, {ImGui::GetContentRegionAvail().x, ui.theme.px(3)}, share,
-        share > 0.9 ? ui.theme.warning : ui.theme.accent);
-  if (ImGui::IsItemHovered())
-    ImGui::SetTooltip("Context: %d of %d tokens used", status.context_used, status.context_total);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float width = ImGui::GetContentRegionAvail().x, height = ui.theme.px(5);
+  ImGui::InvisibleButton("context_bar", {width, height + ui.theme.px(3)});
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  list.AddRectFilled(at, {at.x + width, at.y + height}, ui.theme.raised, ui.theme.px(2));
+  float x = at.x;
+  std::string tip = engine::format("Context of %s tokens", with_commas(uint64_t(total)).c_str());
+  int used = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.n_tokens <= 0) continue;
+    const float end = std::min(x + width * float(piece.n_tokens) / float(total), at.x + width);
+    list.AddRectFilled({x, at.y}, {std::max(end - 1, x + 1), at.y + height}, piece.color);
+    x = end;
+    used += piece.n_tokens;
+    tip += engine::format("\n%s: %d", piece.name, piece.n_tokens);
+  }
+  tip += engine::format("\nfree: %d", std::max(total - used, 0));
+  for (const std::string& sentence : preview.left_out) tip += "\nleft out: " + sentence;
+  ui.probe("context_bar", tip, at, {at.x + width, at.y + height});
+  if (ImGui::IsItemHovered()) {
+    ui.fonts.note_text(tip);
+    ImGui::SetTooltip("%s\nCtrl+I shows the whole prompt", tip.c_str());
+  }
+}
+
+std::string question_now(const IncidentPanel& panel, const app::IncidentView& view) {
+  if (!panel.input.empty()) return panel.input;
+  for (auto it = view.messages.rbegin(); it != view.messages.rend(); ++it)
+    if (it->role == "user") return it->text;
+  return "What broke?";
+}
+
+// The prompt is put together anew when the question rests or the findings changed, off this thread.
+void keep_prepared(IncidentPanel& panel, const app::IncidentView& view, app::App& app, Ui& ui) {
+  constexpr uint64_t most_rows = 2'000'000;   // of larger logs only on Ctrl+I: gathering evidence takes seconds
+  if (view.log->n_rows() == 0 || view.log->n_rows() > most_rows || view.answering || view.checks_running) return;
+  if (panel.prepared_for != view.findings.size() + 1) {
+    panel.prepared_for = view.findings.size() + 1;
+    panel.prepare_at = ui.now + 0.3;
+  }
+  if (panel.prepare_at == 0) return;
+  ui.animate(panel.prepare_at - ui.now + 0.01);
+  if (ui.now < panel.prepare_at) return;
+  panel.prepare_at = 0;
+  app.prepare_preview(question_now(panel, view));
 }
 
 void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,
                 app::App& app, Ui& ui) {
-  draw_context_bar(status, ui);
+  keep_prepared(panel, view, app, ui);
+  draw_context_bar(*app.preview(), status, ui);
+  if (panel.editing != 0) {
+    text(ui, "editing", "Asking in other words: the first wording stays as a branch", ui.theme.accent);
+    ImGui::SameLine();
+    if (button(ui, "Ask anew instead", ButtonKind::quiet)) panel.editing = 0;
+  }
   const char* send_label = view.answering ? "Stop" : "Send";
   const float side = button_width("What it sees") + ui.theme.px(8);
   const ImVec2 size{ImGui::GetContentRegionAvail().x - side, input_height(panel, ui)};
@@ -249,7 +368,10 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
               {at.x + ImGui::GetStyle().FramePadding.x, at.y + ImGui::GetStyle().FramePadding.y},
               ui.theme.faint, fit_text(ui, "Ask: what broke? Enter sends, Shift+Enter breaks the line", size.x - ui.theme.px(20)));
   ImGui::PopID();
-  if (panel.input != before) app.set_draft(panel.input);
+  if (panel.input != before) {
+    app.set_draft(panel.input);
+    panel.prepare_at = ui.now + 1.5;
+  }
   // Up in an empty field brings the last question back.
   if (focused && panel.input.empty() && pressed(Key::up, no_mods)) {
     for (auto it = view.messages.rbegin(); it != view.messages.rend(); ++it)
@@ -257,6 +379,7 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
         panel.input = it->text;
         ++panel.input_generation;
         panel.focus_input = true;
+        panel.editing = it->id;
         break;
       }
   }
@@ -274,7 +397,9 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
   if (view.answering && (clicked || ui.take(Command::stop))) {
     app.stop_answer();
   } else if (!view.answering && !blank && (clicked || entered)) {
-    app.ask(panel.input);
+    if (panel.editing != 0) app.ask_again(panel.editing, panel.input, false);
+    else app.ask(panel.input);
+    panel.editing = 0;
     panel.input.clear();
     ++panel.input_generation;
     panel.focus_input = true;
@@ -284,13 +409,10 @@ void draw_input(IncidentPanel& panel, const app::IncidentView& view, const app::
 }
 
 void draw_preview(IncidentPanel& panel, const app::IncidentView& view, app::App& app, Ui& ui) {
+  const std::shared_ptr<const app::PromptPreview> shown = app.preview();
+  const app::PromptPreview& preview = *shown;
   if (ui.take(Command::preview_prompt)) {
-    std::string question = panel.input;
-    if (question.empty()) {
-      for (const app::Message& message : view.messages)
-        if (message.role == "user") question = message.text;
-    }
-    panel.preview = app.preview_prompt(question.empty() ? "What broke?" : question);
+    app.prepare_preview(question_now(panel, view));
     ImGui::OpenPopup("What the model will see");
   }
   const ImVec2 screen = ImGui::GetIO().DisplaySize;
@@ -300,7 +422,7 @@ void draw_preview(IncidentPanel& panel, const app::IncidentView& view, app::App&
   if (!ImGui::BeginPopupModal("What the model will see", &open,
                               ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings))
     return;
-  const app::PromptPreview& preview = panel.preview;
+  if (preview.question != question_now(panel, view)) draw_running(ui, "preparing", "Putting the prompt together", "", -1, false);
   text(ui, "sum",
        engine::format("%d of %d tokens%s", preview.n_tokens, preview.n_ctx,
                       preview.n_masked_secrets > 0
@@ -311,6 +433,7 @@ void draw_preview(IncidentPanel& panel, const app::IncidentView& view, app::App&
         preview.n_ctx > 0 ? double(preview.n_tokens) / preview.n_ctx : 0, ui.theme.accent);
   for (const std::string& sentence : preview.left_out)
     draw_notice(ui, sentence.c_str(), "Left out: " + sentence, ui.theme.warning);
+  for (const std::string& sentence : preview.masked) draw_notice(ui, sentence.c_str(), "Masked: " + sentence, ui.theme.good);
   ImGui::BeginChild("parts", {0, -ImGui::GetFrameHeightWithSpacing()}, false);
   for (size_t i = 0; i < preview.parts.size(); ++i) {
     const auto& part = preview.parts[i];
@@ -350,10 +473,33 @@ void draw_conversation(IncidentPanel& panel, const app::IncidentView& view,
                        Ui& ui) {
   heading(ui, view.title.empty() ? "Incident" : view.title);
   if (!view.notice.empty()) draw_notice(ui, "notice", view.notice, ui.theme.accent);
+  // The first start: the three things to do stand above the sample.
+  if (view.title.starts_with("Sample") && view.messages.size() <= 2) {
+    if (button(ui, "Paste a log", ButtonKind::primary, "The clipboard, from anywhere", Command::paste)) ui.give(Command::paste);
+    ImGui::SameLine();
+    if (button(ui, "Open files", ButtonKind::normal, "Files, folders, archives", Command::open_files)) ui.give(Command::open_files);
+    ImGui::SameLine();
+    if (button(ui, "Try a question", ButtonKind::normal, "Puts one into the field below; Enter sends it")) {
+      panel.input = "What filled the disk, and what failed because of it?";
+      ++panel.input_generation;
+      panel.focus_input = true;
+    }
+  }
   if (!view.error.empty() &&
       draw_notice(ui, "error", view.error, ui.theme.bad, models.loaded_path.empty() ? "Models" : nullptr))
     ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
-  if (status.model.empty() && models.loading_path.empty() &&
+  if (!models.error.empty() && status.model.empty()) {
+    draw_notice(ui, "model_error", "The model was not loaded: " + models.error, ui.theme.bad);
+    if (button(ui, "Smaller context", ButtonKind::normal, "Half the tokens, about half the memory beside the weights", Command::none,
+               app.settings().n_ctx <= 512 ? "The context is as small as it can be" : nullptr)) {
+      app::Settings changed = app.settings();
+      changed.n_ctx = std::max(512, changed.n_ctx / 2);
+      app.change_settings(changed);
+      if (!changed.model_path.empty()) app.load_model(changed.model_path);
+    }
+    ImGui::SameLine();
+    if (button(ui, "Another model")) ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
+  } else if (status.model.empty() && models.loading_path.empty() &&
       draw_notice(ui, "no_model", "Checks, logs and KQL work now. To get explanations, add a model file.",
                   ui.theme.border_strong, "Models"))
     ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
@@ -376,7 +522,7 @@ void draw_conversation(IncidentPanel& panel, const app::IncidentView& view,
     if (clicked == 0) app.ask("What broke?");
     if (clicked == 1) ui.give(Command::show_logs);
   } else {
-    draw_messages(panel, view, ui);
+    draw_messages(panel, view, app, ui);
     if (view.answering) draw_streaming(view, ui);
     const bool at_end = ImGui::GetScrollY() >= ImGui::GetScrollMaxY() - ui.theme.px(4);
     if (ImGui::GetIO().MouseWheel != 0 && ImGui::IsWindowHovered()) panel.follow = at_end;
@@ -433,11 +579,16 @@ void draw(IncidentPanel& panel, const app::IncidentView& view, const app::Status
     panel.heights.clear();
     panel.follow = true;
     panel.n_messages_seen = 0;
+    panel.editing = 0;
+    panel.prepared_for = 0;
+    panel.ratings.clear();
   }
+  for (const app::Message& message : view.messages)
+    if (message.answer && panel.ratings.count(message.id) == 0) panel.ratings[message.id] = app.view_state("rating." + std::to_string(message.id));
   if (ui.take(Command::regenerate)) {
     for (auto it = view.messages.rbegin(); it != view.messages.rend(); ++it)
       if (it->role == "user") {
-        app.ask(it->text);
+        if (!view.answering) app.ask_again(it->id, it->text, true);
         break;
       }
   }

@@ -22,8 +22,10 @@ struct IncidentPanel {
   size_t n_messages_seen = 0;
   int settle_frames = 0;          // frames left in which the end is kept in sight after a message came
   bool show_all_checks = false;
-  bool preview_wanted = false;
-  app::PromptPreview preview;
+  std::map<int64_t, std::string> ratings;           // by message: good, bad
+  int64_t editing = 0;            // the question that the input replaces, as a branch; 0: a new one
+  double prepare_at = 0;          // when to put the prompt together for the context bar; 0: it is
+  size_t prepared_for = 0;        // findings that it was made with
   std::string pasted;             // more than 20 lines pasted into the question: becomes a log
 };
 void draw(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,

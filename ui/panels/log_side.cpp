@@ -49,12 +49,28 @@ void sort_templates(LogsPanel& panel, const LogsView& view) {
   });
 }
 
-void draw_template(const app::Template& t, uint64_t n_rows, float width, const LogsView& view,
+void draw_template(LogsPanel& panel, const app::Template& t, uint64_t n_rows, float width, const LogsView& view,
                    app::App& app, Ui& ui) {
   const float line = ImGui::GetTextLineHeight();
   const float height = line * 2 + ui.theme.px(12);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   ImGui::PushID(int(t.id));
+  if (panel.renaming == t.id) {
+    std::string& name = panel.template_names[t.id];
+    if (panel.focus_rename) {
+      ImGui::SetKeyboardFocusHere();
+      panel.focus_rename = false;
+    }
+    const bool entered = input_text("##rename", "Name; empty shows the pattern", &name, width, ImGuiInputTextFlags_EnterReturnsTrue);
+    if (entered || ImGui::IsItemDeactivated()) {
+      panel.renaming = app::no_template;
+      if (name.empty()) panel.template_names.erase(t.id);
+      app.set_view_state("logs.template_names", map_to_text(panel.template_names));
+    }
+    ImGui::Dummy({1, height - ImGui::GetFrameHeight()});
+    ImGui::PopID();
+    return;
+  }
   const auto filter = [&](bool exclude) {
     FilterChip chip_added;
     chip_added.kind = FilterChip::Kind::template_id;
@@ -67,6 +83,11 @@ void draw_template(const app::Template& t, uint64_t n_rows, float width, const L
   if (ImGui::BeginPopupContextItem("menu")) {
     if (menu_item(ui, "Filter in", "i")) filter(false);
     if (menu_item(ui, "Filter out", "o")) filter(true);
+    if (menu_item(ui, "Rename")) {
+      panel.renaming = t.id;
+      panel.focus_rename = true;
+    }
+    if (menu_item(ui, "To KQL")) ui.ask({Request::Kind::query, engine::format("Logs\n| where TemplateId == %u\n| take 200", t.id)});
     if (menu_item(ui, "Copy")) ui.copy(t.pattern);
     if (menu_item(ui, "Copy as Markdown")) ui.copy("`" + t.pattern + "`");
     if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, t.pattern});
@@ -82,7 +103,7 @@ void draw_template(const app::Template& t, uint64_t n_rows, float width, const L
   const float x = at.x + pad + ui.theme.px(14);
   const float spark = ui.theme.px(90);
   draw_text(ui, list, {x, at.y + ui.theme.px(4)}, ui.theme.text,
-            fit_text(ui, t.pattern, width - (x - at.x) - pad, Face::mono), Face::mono);
+            fit_text(ui, template_name(panel, t), width - (x - at.x) - pad, Face::mono), Face::mono);
   const double share = n_rows == 0 ? 0 : 100.0 * double(t.count) / double(n_rows);
   std::string facts = "T" + std::to_string(t.id) + "  ·  " + with_commas(t.count) +
                       engine::format(share >= 0.1 ? "  ·  %.1f %%" : "  ·  %.2g %%", share);
@@ -110,7 +131,8 @@ void draw_template(const app::Template& t, uint64_t n_rows, float width, const L
 
 void draw_templates(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
   const auto& templates = view.log->templates();
-  input_text("##template_search", "Find a template", &panel.template_search,
+  const std::string hint = "Find in " + with_commas(templates.size()) + " templates";
+  input_text("##template_search", hint.c_str(), &panel.template_search,
              ImGui::GetContentRegionAvail().x - ui.theme.px(118));
   ImGui::SameLine();
   ImGui::SetNextItemWidth(-1);
@@ -127,7 +149,7 @@ void draw_templates(LogsPanel& panel, const LogsView& view, app::App& app, Ui& u
   clipper.Begin(int(panel.order.size()), height);
   while (clipper.Step())
     for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
-      draw_template(templates[panel.order[size_t(i)]], view.log->n_rows(), width, view, app, ui);
+      draw_template(panel, templates[panel.order[size_t(i)]], view.log->n_rows(), width, view, app, ui);
   ImGui::EndChild();
 }
 
@@ -187,6 +209,7 @@ void draw_facet(const app::Facet& facet, const LogsView& view, app::App& app, Ui
 }
 
 void draw_anomalies(const LogsView& view, Ui& ui) {
+  heading(ui, "What is unusual", with_commas(view.anomalies.size()));
   ImGui::BeginChild("anomalies", {0, 0}, false);
   if (view.anomalies.empty())
     draw_empty(ui, "none", {"Nothing unusual", "New, rare or vanished templates, bursts, gaps and rising error shares stand here.", {}});
@@ -225,12 +248,10 @@ std::string template_tag(const LogsView& view, uint32_t template_id) {
 }
 
 void draw_log_side(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
-  const std::string names[] = {engine::format("Templates %zu###templates_tab", view.log->templates().size()),
-                               "Facets###facets_tab",
-                               engine::format("Anomalies %zu###anomalies_tab", view.anomalies.size())};
-  for (int i = 0; i < 3; ++i) {
-    if (i > 0) ImGui::SameLine(0, ui.theme.px(2));
-    if (tab(ui, names[i].c_str(), panel.side_tab == i)) panel.side_tab = i;
+  const char* const names[] = {"Templates", "Facets", "Anomalies", "Compare"};
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) ImGui::SameLine(0, 0);
+    if (tab(ui, names[i], panel.side_tab == i)) panel.side_tab = i;
   }
   ImGui::Dummy({1, 1});
   if (panel.side_tab == 0) draw_templates(panel, view, app, ui);
@@ -241,6 +262,7 @@ void draw_log_side(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui
     ImGui::EndChild();
   }
   if (panel.side_tab == 2) draw_anomalies(view, ui);
+  if (panel.side_tab == 3) draw_compare(panel, view, app, ui);
 }
 
 }  // namespace ui

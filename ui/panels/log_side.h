@@ -9,4 +9,6 @@ void draw_log_side(LogsPanel& panel, const app::LogsView& view, app::App& app, U
 // New, Rare, Gone or Burst where an anomaly says so about the template; else empty.
 std::string template_tag(const app::LogsView& view, uint32_t template_id);
 
+void draw_compare(LogsPanel& panel, const app::LogsView& view, app::App& app, Ui& ui);
+
 }  // namespace ui

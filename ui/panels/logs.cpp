@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -24,10 +25,9 @@ const app::JobView* running_job(const app::StatusView& status, const char* kind)
 
 void clear_filter(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
   if (view.filter.chips.empty()) return;
-  const LogFilter before = view.filter;
+  panel.filter_message = "Filter cleared";
   app.set_filter({});
-  ui.toast("Filter cleared", [&app, before] { app.set_filter(before); });
-  (void)panel;
+  (void)ui;
 }
 
 FilterChip chip_from_text(std::string text) {
@@ -85,10 +85,12 @@ void draw_chip(const LogsView& view, size_t index, app::App& app, Ui& ui) {
   ImGui::PopID();
 }
 
+void draw_views(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui);
+
 void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
   // The two fields share what the rest leaves.
   const std::string shown = "showing " + with_commas(view.n_shown()) + " of " + with_commas(view.log->n_rows());
-  const float fixed = text_width(ui, shown) + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(60);
+  const float fixed = text_width(ui, shown) + button_width("Views") + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(60);
   const float fields = std::clamp(ImGui::GetContentRegionAvail().x - fixed, ui.theme.px(160), ui.theme.px(460));
   const float input_width = fields * 0.6f;
   if (input_text("##filter", "Filter: text, -text, /regex/", &panel.new_chip, input_width,
@@ -125,10 +127,13 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
     if (clicked) *value = !*value;
     return clicked;
   };
-  const float toggles = button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(8);
+  const float toggles = button_width("Views") + ui.theme.px(2) + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(8);
   ImGui::SameLine();
   const float toggles_x = ImGui::GetWindowContentRegionMax().x - toggles;
   if (toggles_x > ImGui::GetCursorPosX()) ImGui::SetCursorPosX(toggles_x);
+  if (button(ui, "Views", ButtonKind::quiet, "Saved filters")) ImGui::OpenPopup("views");
+  draw_views(panel, view, app, ui);
+  ImGui::SameLine(0, ui.theme.px(2));
   if (toggle("Wrap", &panel.list.wrap, "Break long lines")) panel.list.heights.clear();
   ImGui::SameLine(0, ui.theme.px(2));
   toggle("Details", &panel.show_details, "Fields and full text of the current line");
@@ -220,12 +225,23 @@ void take_list_commands(LogsPanel& panel, const LogsView& view, const LineListIn
   const app::RowId current = has_row ? row_at(input, panel.list.selected) : app::no_row;
   if (ui.take(Command::bookmark) && has_row) {
     if (panel.bookmarks.erase(current) == 0) panel.bookmarks.insert(current);
+    app.set_view_state("logs.bookmarks", rows_to_text(panel.bookmarks));
   }
   if (ui.take(Command::list_bookmarks)) {
-    auto next = panel.bookmarks.upper_bound(has_row ? current : 0);
-    if (next == panel.bookmarks.end()) next = panel.bookmarks.begin();
-    if (next == panel.bookmarks.end()) ui.toast("No bookmarks: m sets one on the current line");
-    else if (const auto index = index_of(input, *next)) select(panel.list, *index, true);
+    if (panel.bookmarks.empty() && panel.notes.empty()) ui.toast("No bookmarks: m sets one on the current line");
+    else panel.open_bookmarks = true;
+  }
+  if (ui.take(Command::toggle_note) && has_row) {
+    panel.noting = current;
+    panel.focus_note = panel.show_details = true;
+  }
+  if (ui.take(Command::use_as_evidence) && has_row) {
+    if (const auto row = panel.cache.row(current)) ui.ask({Request::Kind::add_evidence, std::string(row->raw.substr(0, 400)), current});
+  }
+  if (ui.take(Command::teach_format)) {
+    const auto row = has_row ? panel.cache.row(current) : std::nullopt;
+    if (row) teach(panel.teaching, std::string(row->raw), row->source);
+    else ui.toast("Choose a line first: it becomes the example");
   }
   if (const bool in = ui.take(Command::filter_in); in || ui.take(Command::filter_out)) {
     const auto row = has_row ? panel.cache.row(current) : std::nullopt;
@@ -316,6 +332,90 @@ void draw_go_to(LogsPanel& panel, const LineListInput& input, const LogsView& vi
   ImGui::EndPopup();
 }
 
+// The remark on a line: shown, or a field while it is written.
+void draw_note(LogsPanel& panel, app::RowId current, app::App& app, Ui& ui) {
+  if (panel.noting != current) {
+    const auto found = panel.notes.find(current);
+    if (found == panel.notes.end()) return;
+    const Span spans[] = {{"Note  ", ui.theme.warning, Face::bold}, {found->second, ui.theme.text}};
+    rich_text(ui, "note", spans, {.row = current, .probe = "note"});
+    return;
+  }
+  std::string& note = panel.notes[current];
+  if (panel.focus_note) {
+    ImGui::SetKeyboardFocusHere();
+    panel.focus_note = false;
+  }
+  const bool entered = input_text("##note", "Note; Enter keeps it, empty removes it", &note, -1, ImGuiInputTextFlags_EnterReturnsTrue);
+  if (!entered && !ImGui::IsItemDeactivated()) return;
+  panel.noting = app::no_row;
+  if (note.empty()) panel.notes.erase(current);
+  app.set_view_state("logs.notes", map_to_text(panel.notes));
+}
+
+// M: the lines with bookmarks and notes, to be jumped to.
+void draw_bookmarks(LogsPanel& panel, const LineListInput& input, app::App& app, Ui& ui) {
+  if (panel.open_bookmarks) ImGui::OpenPopup("bookmarks");
+  panel.open_bookmarks = false;
+  ImGui::SetNextWindowSizeConstraints({ui.theme.px(320), 0}, {ui.theme.px(720), ui.theme.px(420)});
+  if (!ImGui::BeginPopup("bookmarks")) return;
+  std::set<app::RowId> rows = panel.bookmarks;
+  for (const auto& [row, note] : panel.notes) rows.insert(row);
+  if (ui.take(Command::stop)) ImGui::CloseCurrentPopup();
+  heading(ui, "Bookmarks and notes", with_commas(rows.size()));
+  for (const app::RowId row : rows) {
+    ImGui::PushID(int(row));
+    const auto read = panel.cache.row(row);
+    const auto note = panel.notes.find(row);
+    const std::string shown = (read ? "L" + with_commas(read->line) + "  " + std::string(first_line(read->raw).substr(0, 90)) : "row " + with_commas(row + 1)) +
+                              (note == panel.notes.end() ? "" : "   — " + note->second);
+    if (menu_item(ui, shown.c_str())) {
+      if (const auto index = index_of(input, row)) select(panel.list, *index, true);
+      else show_row(panel, row, app, ui);
+      ui.flash(row);
+    }
+    ImGui::PopID();
+  }
+  ImGui::EndPopup();
+}
+
+// Filters by name, to come back to.
+void draw_views(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
+  if (!ImGui::BeginPopup("views")) return;
+  if (ui.take(Command::stop)) ImGui::CloseCurrentPopup();
+  const auto keep = [&] { app.set_view_state("logs.views", views_to_text(panel.views)); };
+  for (size_t i = 0; i < panel.views.size(); ++i) {
+    ImGui::PushID(int(i));
+    if (menu_item(ui, panel.views[i].name.c_str())) app.set_filter(panel.views[i].filter);
+    if (ImGui::BeginPopupContextItem("view_menu")) {
+      if (menu_item(ui, "Delete the view")) {
+        const SavedView deleted = panel.views[i];
+        panel.views.erase(panel.views.begin() + long(i));
+        keep();
+        ui.toast("View deleted: " + deleted.name, [&panel, &app, deleted] {
+          panel.views.push_back(deleted);
+          app.set_view_state("logs.views", views_to_text(panel.views));
+        });
+      }
+      ImGui::EndPopup();
+    }
+    ImGui::PopID();
+  }
+  if (panel.views.empty()) ImGui::TextDisabled("no saved views yet");
+  ImGui::Separator();
+  const bool entered = input_text("##name", "Name for this filter", &panel.view_name, ui.theme.px(200), ImGuiInputTextFlags_EnterReturnsTrue);
+  ImGui::SameLine();
+  const char* why_not = view.filter.chips.empty() ? "There is no filter to save" : panel.view_name.empty() ? "Type a name first" : nullptr;
+  if ((button(ui, "Save", ButtonKind::primary, nullptr, Command::none, why_not) || entered) && why_not == nullptr) {
+    std::erase_if(panel.views, [&](const SavedView& v) { return v.name == panel.view_name; });
+    panel.views.push_back({panel.view_name, view.filter});
+    keep();
+    ui.toast("View saved: " + panel.view_name);
+    panel.view_name.clear();
+  }
+  ImGui::EndPopup();
+}
+
 void draw_details(LogsPanel& panel, const LogsView& view, app::RowId current, app::App& app, Ui& ui) {
   if (current == app::no_row) {
     draw_empty(ui, "none", {"No line chosen", "Click a line to see its fields and its full text.", {}});
@@ -348,6 +448,15 @@ void draw_details(LogsPanel& panel, const LogsView& view, app::RowId current, ap
   if (button(ui, panel.bookmarks.count(current) > 0 ? "Remove bookmark" : "Bookmark", ButtonKind::normal, nullptr,
              Command::bookmark))
     ui.give(Command::bookmark);
+  ImGui::SameLine();
+  if (button(ui, "Note", ButtonKind::normal, "A remark on this line, kept with the session", Command::toggle_note)) ui.give(Command::toggle_note);
+  ImGui::SameLine();
+  if (button(ui, "To KQL", ButtonKind::normal, "A query for lines of this template"))
+    ui.ask({Request::Kind::query, row->template_id == app::no_template ? engine::format("Logs\n| where Line == %llu", static_cast<unsigned long long>(row->line))
+                                                                       : engine::format("Logs\n| where TemplateId == %u\n| project Timestamp, Level, Process, Message\n| take 200", row->template_id)});
+  ImGui::SameLine();
+  if (button(ui, "Teach", ButtonKind::quiet, "Teach the format of this log by marking this line", Command::teach_format)) ui.give(Command::teach_format);
+  draw_note(panel, current, app, ui);
   ImGui::BeginChild("fields", {0, 0}, false);
   text(ui, "raw", row->raw.substr(0, 256 * 1024), ui.theme.text, Face::mono, {.row = current, .probe = "details"});
   const auto field = [&](const char* name, std::string_view value) {
@@ -362,6 +471,21 @@ void draw_details(LogsPanel& panel, const LogsView& view, app::RowId current, ap
   for (const app::Template& t : view.log->templates())
     if (t.id == row->template_id) field("template", t.pattern);
   field("fields", row->properties);
+  // What stood around the line, whatever the filter hides.
+  constexpr app::RowId around = 5;
+  const app::RowId first = current > around ? current - around : 0, last = std::min(current + around, view.log->n_rows() - 1);
+  ImGui::Dummy({1, ui.theme.px(2)});
+  heading(ui, "Lines around it");
+  for (app::RowId near = first; near <= last; ++near) {
+    const auto line = panel.cache.row(near);
+    if (!line) continue;
+    ImGui::PushID(int(near - first));
+    const std::string number = "L" + std::to_string(line->line);
+    const Span spans[] = {{number, near == current ? ui.theme.text : ui.theme.link, Face::regular, near == current ? -1 : 0}, {"  "},
+                          {first_line(line->raw).substr(0, 300), near == current ? ui.theme.text : ui.theme.dim, Face::mono}};
+    if (rich_text(ui, "near", spans, {.wrap = false, .row = near, .chip_probe = "near_line"}).clicked_chip == 0) ui.jump_to(near);
+    ImGui::PopID();
+  }
   ImGui::EndChild();
 }
 
@@ -405,6 +529,51 @@ std::string chip_text(const FilterChip& c, const LogsView& view) {
   return c.exclude ? "not " + body : body;
 }
 
+std::string template_name(const LogsPanel& panel, const app::Template& t) {
+  const auto named = panel.template_names.find(t.id);
+  return named == panel.template_names.end() ? t.pattern : named->second;
+}
+
+void follow_session(LogsPanel& panel, const LogsView& view, int64_t session, app::App& app, Ui& ui) {
+  if (panel.filter_session != session) {
+    panel.filter_session = session;
+    panel.filter_expected = "-";   // no filter reads like that
+    panel.bookmarks = rows_from_text(app.view_state("logs.bookmarks"));
+    panel.notes = map_from_text(app.view_state("logs.notes"));
+    panel.template_names = map_from_text(app.view_state("logs.template_names"));
+    panel.views = views_from_text(app.view_state("logs.views"));
+    panel.filter_text = filter_to_text(view.filter);
+    const std::string kept = app.view_state("logs.filter");
+    if (panel.filter_text.empty() && !kept.empty()) {
+      panel.filter_expected = filter_to_text(filter_from_text(kept));
+      app.set_filter(filter_from_text(kept));
+      ui.toast("The filter of last time is on again", [&panel, &app] {
+        panel.filter_expected = "";
+        app.set_filter({});
+      });
+    }
+    return;
+  }
+  const std::string now = filter_to_text(view.filter);
+  if (now == panel.filter_text) return;
+  const std::string before = std::exchange(panel.filter_text, now);
+  app.set_view_state("logs.filter", now);
+  std::string message = std::exchange(panel.filter_message, {});
+  if (now == panel.filter_expected) {
+    panel.filter_expected = "-";   // no filter reads like that
+    return;
+  }
+  if (message.empty()) message = view.filter.chips.empty() ? "Filter cleared" : "Filter changed";
+  const auto back_to = [&panel, &app, session](const std::string& text) {
+    return [&panel, &app, text, session] {
+      if (panel.filter_session != session) return;   // it was another session's filter
+      panel.filter_expected = text;
+      app.set_filter(filter_from_text(text));
+    };
+  };
+  ui.toast(message, back_to(before), back_to(now));
+}
+
 void add_chip(const LogsView& view, FilterChip added, app::App& app) {
   LogFilter changed = view.filter;
   for (FilterChip& c : changed.chips)
@@ -422,9 +591,9 @@ void show_row(LogsPanel& panel, app::RowId row, app::App& app, Ui& ui) {
   if (row == app::no_row) return;
   panel.wanted_row = row;
   if (view->rows && !std::binary_search(view->rows->begin(), view->rows->end(), row)) {
-    const LogFilter before = view->filter;
+    panel.filter_message = "The filter hid that line and was taken off";
     app.set_filter({});
-    ui.toast("The filter hid that line and was taken off", [&app, before] { app.set_filter(before); });
+    (void)ui;
   }
 }
 
@@ -432,9 +601,14 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
           const app::StatusView& status, app::App& app, Ui& ui) {
   if (panel.session != incident.session) {
     panel.session = incident.session;
-    panel.bookmarks.clear();
     panel.find.clear();
     panel.histogram = {};
+    panel.noting = app::no_row;
+    panel.part_a = panel.part_b = {};
+  }
+  if (ui.take(Command::compare_parts)) {
+    panel.show_side = true;
+    panel.side_tab = 3;
   }
   panel.cache.show(incident.session, view.log, view.rows);
   if (ui.take(Command::find)) panel.focus_find = true;
@@ -523,6 +697,9 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
       ImGui::EndChild();
     }
     draw_go_to(panel, input, view, ui);
+    draw_bookmarks(panel, input, app, ui);
+    draw(panel.teaching, *app.format(), app, ui);
+    panel.current_time = current_time;
   }
   if (with_side) {
     ImGui::SameLine(0, 0);

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "app/app.h"
+#include "ui/panels/log_state.h"
+#include "ui/panels/teach.h"
 #include "ui/row_cache.h"
 #include "ui/ui.h"
 #include "ui/widgets/histogram.h"
@@ -21,7 +23,7 @@ struct LogsPanel {
   std::string new_chip, find;          // being typed
   bool focus_find = false, open_go_to = false;
   std::string go_to;
-  int side_tab = 0;                    // 0 templates, 1 facets, 2 anomalies
+  int side_tab = 0;                    // 0 templates, 1 facets, 2 anomalies, 3 compare
   float side_width = 330, details_height = 190, histogram_height = 110;   // design pixels
   bool show_details = true, show_side = true;
   int template_order = 0;              // 0 count, 1 first seen, 2 rare first
@@ -29,9 +31,23 @@ struct LogsPanel {
   std::vector<uint32_t> order;         // indices of templates, sorted and searched
   std::string order_key;               // what order was made for
   std::set<app::RowId> bookmarks;
+  std::map<uint64_t, std::string> notes;           // by row
+  std::map<uint64_t, std::string> template_names;  // by template, given by the user
+  std::vector<SavedView> views;
+  std::string view_name;               // being typed
+  app::RowId noting = app::no_row;     // the row whose note is being written
+  bool focus_note = false, open_bookmarks = false;
+  uint32_t renaming = app::no_template;
+  bool focus_rename = false;
+  app::FilterChip part_a, part_b;      // to be compared
+  app::Ticks current_time = app::no_time;   // of the current line
+  TeachPanel teaching;
+  std::string filter_text;             // the filter as last seen, for undo and for the session
+  std::string filter_expected;         // an undo set it: no step of its own
+  std::string filter_message;          // what the toast about the next change says
+  int64_t filter_session = -1;
   int64_t session = -1;
   app::RowId wanted_row = app::no_row; // a link leads here
-  app::LogFilter undone;               // the filter before the last clear
 };
 
 void draw(LogsPanel& panel, const app::LogsView& view, const app::IncidentView& incident,
@@ -41,6 +57,10 @@ void draw(LogsPanel& panel, const app::LogsView& view, const app::IncidentView& 
 // with an undo.
 void show_row(LogsPanel& panel, app::RowId row, app::App& app, Ui& ui);
 void add_chip(const app::LogsView& view, app::FilterChip chip, app::App& app);
+std::string template_name(const LogsPanel& panel, const app::Template& t);
+// Once a frame on any screen: a changed filter becomes a step of undo and is kept with the session;
+// another session brings its filter, bookmarks, notes and views.
+void follow_session(LogsPanel& panel, const app::LogsView& view, int64_t session, app::App& app, Ui& ui);
 std::string chip_text(const app::FilterChip& chip, const app::LogsView& view);
 
 }  // namespace ui

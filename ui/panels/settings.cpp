@@ -62,7 +62,8 @@ class Editor {
     panel_.editing = false;
     const app::Settings before = app_.settings();
     app_.change_settings(panel_.edited);
-    ui_.toast(std::string(what) + " changed", [this_app = &app_, before] { this_app->change_settings(before); });
+    ui_.toast(std::string(what) + " changed", [this_app = &app_, before] { this_app->change_settings(before); },
+              [this_app = &app_, after = panel_.edited] { this_app->change_settings(after); });
   }
 
  private:
@@ -140,6 +141,67 @@ void draw_model(SettingsPanel& panel, Editor& edit, Ui& ui) {
   }
 }
 
+void change_keys(Command command, const std::string& keys, app::App& app, Ui& ui) {
+  const app::Settings before = app.settings();
+  app::Settings changed = before;
+  changed.keys = own_keys_text(command, keys, before.keys);
+  app.change_settings(changed);
+  ui.toast(std::string("Keys changed: ") + usual_binding(command)->text, [&app, before] { app.change_settings(before); }, [&app, changed] { app.change_settings(changed); });
+}
+
+// Single letters with Alt, for who presses them by accident.
+std::string letters_with_alt() {
+  std::string keys;
+  for (const Binding& binding : all_bindings()) {
+    const Binding* usual = usual_binding(binding.command);
+    if (usual->where == Where::logs && usual->mods <= shift && usual->key >= Key::a && usual->key <= Key::z) {
+      Binding with_alt = *usual;
+      with_alt.mods |= alt;
+      keys += std::string(usual->id) + "=" + keys_text(with_alt) + ";";
+    }
+  }
+  return keys;
+}
+
+void draw_keys(SettingsPanel& panel, app::App& app, Ui& ui) {
+  heading(ui, "Keys");
+  if (const Row row(ui, panel.search, "Presets", "Letters with Alt: e, w, n and the other letters of the log list need Alt."); row) {
+    const auto preset = [&](const char* name, const std::string& keys) {
+      if (!button(ui, name)) return;
+      const app::Settings before = app.settings();
+      app::Settings changed = before;
+      changed.keys = keys;
+      app.change_settings(changed);
+      ui.toast(std::string("Keys: ") + name, [&app, before] { app.change_settings(before); }, [&app, changed] { app.change_settings(changed); });
+    };
+    preset("The usual keys", "");
+    ImGui::SameLine();
+    preset("Letters with Alt", letters_with_alt());
+  }
+  if (panel.learning != Command::none) {
+    if (pressed(Key::escape, no_mods)) {
+      panel.learning = Command::none;
+    } else if (const std::string chord = chord_pressed(); !chord.empty()) {
+      change_keys(panel.learning, chord, app, ui);
+      panel.learning = Command::none;
+    }
+  }
+  for (const Binding& binding : all_bindings()) {
+    const std::string keys = keys_text(binding);
+    std::string about = where_name(binding.where);
+    for (const Command other : keys.empty() ? std::vector<Command>() : conflicts(binding)) about += std::string(".  Conflict: ") + binding_of(other)->text + " has the same keys";
+    if (const Row row(ui, panel.search, binding.text, about.c_str()); row) {
+      const bool learning = panel.learning == binding.command;
+      const std::string shown = learning ? "press the keys, Esc leaves" : keys.empty() ? "none" : keys;
+      if (button(ui, (shown + "###keys").c_str(), learning ? ButtonKind::primary : ButtonKind::normal, "Click, then press the new keys")) panel.learning = learning ? Command::none : binding.command;
+      if (keys != keys_text(*usual_binding(binding.command))) {
+        ImGui::SameLine();
+        if (button(ui, "Usual", ButtonKind::quiet, keys_text(*usual_binding(binding.command)).c_str())) change_keys(binding.command, keys_text(*usual_binding(binding.command)), app, ui);
+      }
+    }
+  }
+}
+
 void draw_program(SettingsPanel& panel, Editor& edit, app::App& app, Ui& ui, const std::string& about) {
   heading(ui, "Privacy");
   if (const Row row(ui, panel.search, "Mask secrets", "Passwords, keys and tokens are masked before the model sees a line and in reports."); row)
@@ -192,6 +254,7 @@ void draw(SettingsPanel& panel, app::App& app, Ui& ui, const std::string& about)
   draw_logs(panel, edit, ui);
   draw_model(panel, edit, ui);
   draw_program(panel, edit, app, ui, about);
+  draw_keys(panel, app, ui);
   ImGui::EndChild();
 }
 

@@ -11,6 +11,7 @@ struct SettingsPanel {
   std::string search;
   app::Settings edited;          // while a slider is held
   bool editing = false;
+  Command learning = Command::none;   // the next chord becomes this command's key
 };
 void draw(SettingsPanel& panel, app::App& app, Ui& ui, const std::string& about);
 

@@ -21,7 +21,9 @@ std::string group_of(const app::SessionInfo& session, app::Ticks today) {
 }
 
 std::string counts_text(const app::SessionInfo& session) {
-  std::string text = with_commas(session.n_records) + " lines";
+  std::string tags;
+  for (const std::string& tag : session.tags) tags += "#" + tag + " ";
+  std::string text = tags + with_commas(session.n_records) + " lines";
   if (session.n_findings > 0) text += "  ·  " + with_commas(session.n_findings) + " findings";
   if (session.n_queries > 0) text += "  ·  " + with_commas(session.n_queries) + " queries";
   return text;
@@ -29,7 +31,8 @@ std::string counts_text(const app::SessionInfo& session) {
 
 void remove_with_undo(const app::SessionInfo& session, app::App& app, Ui& ui) {
   app.delete_session(session.id);
-  ui.toast("Deleted \"" + session.title + "\"", [&app] { app.undo_delete_session(); });
+  const int64_t id = session.id;
+  ui.toast("Deleted \"" + session.title + "\"", [&app] { app.undo_delete_session(); }, [&app, id] { app.delete_session(id); });
 }
 
 void session_menu(SidebarPanel& panel, const app::SessionInfo& session, app::App& app, Ui& ui) {
@@ -41,12 +44,24 @@ void session_menu(SidebarPanel& panel, const app::SessionInfo& session, app::App
   }
   if (menu_item(ui, session.pinned ? "Unpin" : "Pin")) app.pin_session(session.id, !session.pinned);
   if (menu_item(ui, "Duplicate")) app.duplicate_session(session.id);
-  if (menu_item(ui, "Export…")) {
+  if (menu_item(ui, "Tags…")) {
+    panel.tagging = session.id;
+    panel.tags.clear();
+    for (const std::string& tag : session.tags) panel.tags += (panel.tags.empty() ? "" : ", ") + tag;
+    panel.focus_tags = true;
+  }
+  if (menu_item(ui, "Export the session…")) panel.exporting = session.id;
+  if (menu_item(ui, "Export a report…")) {
     app.open_session(session.id);
     ui.give(Command::export_report);
   }
-  if (menu_item(ui, session.archived ? "Back from archive" : "Archive"))
-    app.archive_session(session.id, !session.archived);
+  if (menu_item(ui, session.archived ? "Back from archive" : "Archive")) {
+    const int64_t id = session.id;
+    const bool archived = session.archived;
+    app.archive_session(id, !archived);
+    ui.toast(archived ? "Back from the archive: " + session.title : "Archived: " + session.title, [&app, id, archived] { app.archive_session(id, archived); },
+             [&app, id, archived] { app.archive_session(id, !archived); });
+  }
   if (menu_item(ui, "Copy title")) ui.copy(session.title);
   ImGui::Separator();
   if (menu_item(ui, "Delete")) remove_with_undo(session, app, ui);
@@ -65,6 +80,27 @@ void draw_rename(SidebarPanel& panel, int64_t id, app::App& app, float width) {
   if (done || left) panel.renaming = 0;
 }
 
+void draw_tagging(SidebarPanel& panel, int64_t id, app::App& app, Ui& ui, float width) {
+  if (panel.focus_tags) {
+    ImGui::SetKeyboardFocusHere();
+    panel.focus_tags = false;
+  }
+  const bool entered = input_text("##tags", "Tags, parted by commas", &panel.tags, width, ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
+  ui.probe("tags", panel.tags, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  if (!entered && !ImGui::IsItemDeactivated()) return;
+  std::vector<std::string> tags;
+  for (size_t at = 0; at <= panel.tags.size();) {
+    const size_t end = std::min(panel.tags.find(',', at), panel.tags.size());
+    std::string tag = panel.tags.substr(at, end - at);
+    while (!tag.empty() && tag.front() == ' ') tag.erase(0, 1);
+    while (!tag.empty() && tag.back() == ' ') tag.pop_back();
+    if (!tag.empty()) tags.push_back(tag);
+    at = end + 1;
+  }
+  if (entered) app.tag_session(id, tags);
+  panel.tagging = 0;
+}
+
 void draw_session(SidebarPanel& panel, const app::SessionInfo& session, bool current, bool running,
                   app::App& app, Ui& ui) {
   const float width = ImGui::GetContentRegionAvail().x;
@@ -73,6 +109,11 @@ void draw_session(SidebarPanel& panel, const app::SessionInfo& session, bool cur
   ImGui::PushID(int(session.id));
   if (panel.renaming == session.id) {
     draw_rename(panel, session.id, app, width);
+    ImGui::PopID();
+    return;
+  }
+  if (panel.tagging == session.id) {
+    draw_tagging(panel, session.id, app, ui, width);
     ImGui::PopID();
     return;
   }

@@ -13,6 +13,10 @@ struct SidebarPanel {
   std::string new_title;
   bool focus_rename = false, focus_search = false;
   bool show_archived = false;
+  int64_t exporting = 0;        // the shell asks for the path
+  int64_t tagging = 0;          // session whose tags are being edited
+  std::string tags;
+  bool focus_tags = false;
 };
 // today: midnight of the day shown as "Today".
 void draw(SidebarPanel& panel, const app::SessionsView& view, const app::StatusView& status,

@@ -100,8 +100,16 @@ void draw(StatusBarPanel& panel, const app::StatusView& view, const app::ModelsV
   ImGui::GetWindowDrawList()->AddCircleFilled({dot.x + ui.theme.px(4), dot.y + ui.theme.px(3) + ImGui::GetFontSize() / 2}, ui.theme.px(3.5f),
                                               view.n_connections == 0 ? ui.theme.good : ui.theme.warning);
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + ui.theme.px(6));
-  field(ui, "offline", offline, view.n_connections == 0 ? ui.theme.dim : ui.theme.warning,
-        "Sockets that this process holds to anywhere. Nothing is sent and nothing is fetched.");
+  if (field(ui, "offline", offline, view.n_connections == 0 ? ui.theme.dim : ui.theme.warning,
+            "Sockets that this process holds to anywhere. Nothing is sent and nothing is fetched. Click: list them"))
+    ImGui::OpenPopup("sockets");
+  if (ImGui::BeginPopup("sockets")) {
+    heading(ui, "Internet sockets of this process", with_commas(view.connections.size()));
+    std::string list;
+    for (const std::string& line : view.connections) list += line + "\n";
+    text(ui, "list", list.empty() ? "None: no TCP or UDP socket is open, listening or not." : list, ui.theme.text, Face::mono, {.width = ui.theme.px(420)});
+    ImGui::EndPopup();
+  }
 }
 
 }  // namespace ui

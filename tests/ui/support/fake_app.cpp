@@ -50,6 +50,10 @@ std::shared_ptr<const SessionsView> App::sessions() const { return copy_of(state
 std::shared_ptr<const IncidentView> App::incident() const { return copy_of(state_->fake.incident); }
 std::shared_ptr<const LogsView> App::logs() const { return copy_of(state_->fake.logs); }
 std::shared_ptr<const KqlView> App::kql() const { return copy_of(state_->fake.kql); }
+std::shared_ptr<const QueryHelpView> App::query_help() const { return copy_of(state_->fake.help); }
+std::shared_ptr<const CompareView> App::compare() const { return copy_of(state_->fake.compare); }
+std::shared_ptr<const FormatView> App::format() const { return copy_of(state_->fake.format); }
+std::shared_ptr<const PromptPreview> App::preview() const { return copy_of(state_->fake.preview); }
 std::shared_ptr<const ConfigsView> App::configs() const { return copy_of(state_->fake.configs); }
 std::shared_ptr<const TasksView> App::tasks() const { return copy_of(state_->fake.tasks); }
 std::shared_ptr<const ModelsView> App::models() const { return copy_of(state_->fake.models); }
@@ -78,19 +82,46 @@ void App::ingest_text(const std::string& name, std::string text) { note("ingest_
 void App::set_filter(const LogFilter& filter) {
   note("set_filter " + std::to_string(filter.chips.size()));
   state_->fake.filter = filter;
+  state_->fake.logs.filter = filter;
 }
+void App::compare_logs(const FilterChip& a, const FilterChip& b) { note("compare_logs " + a.value + " " + b.value); }
+void App::preview_format(const FormatDraft& draft) { note("preview_format " + draft.pattern); }
+void App::save_format(const FormatDraft& draft) { note("save_format " + draft.name + " " + draft.pattern); }
+void App::read_again(uint32_t source) { note("read_again " + std::to_string(source)); }
+void App::fork_session(int64_t message) { note("fork_session " + std::to_string(message)); }
+std::string App::view_state(const std::string& key) const {
+  const auto found = state_->fake.view_state.find(key);
+  return found == state_->fake.view_state.end() ? std::string() : found->second;
+}
+void App::set_view_state(const std::string& key, const std::string& value) { state_->fake.view_state[key] = value; }
+void App::ask_again(int64_t message, const std::string& question, bool other_seed) {
+  note("ask_again " + std::to_string(message) + " " + question + (other_seed ? " other seed" : ""));
+}
+void App::show_branch(int64_t message) { note("show_branch " + std::to_string(message)); }
+void App::pin_answer(int64_t message) { note("pin_answer " + std::to_string(message)); }
+void App::complete_query(const std::string& text, size_t offset) { note("complete_query " + text + " @" + std::to_string(offset)); }
+void App::hover_query(const std::string& text, size_t offset) { note("hover_query " + text + " @" + std::to_string(offset)); }
+void App::read_query_tables() { note("read_query_tables"); }
+void App::ask_in_words(const std::string& question) { note("ask_in_words " + question); }
+void App::save_file(const std::string& path, std::function<std::string()> make) { note("save_file " + path + " " + make()); }
 void App::ask(const std::string& question) { note("ask " + question); }
 void App::stop_answer() { note("stop_answer"); }
 void App::set_draft(const std::string& text) { note("set_draft " + text); }
 PromptPreview App::preview_prompt(const std::string& question) const {
-  note("preview_prompt " + question);
   PromptPreview preview;
+  preview.question = question;
   preview.parts = {{"system", "Answer from the evidence only.", 8}, {"E1", "write failed: No space left on device", 12}, {"question", question, 5}};
   preview.left_out = {"12 lines of evidence E4: over the budget"};
   preview.n_tokens = 25;
   preview.n_ctx = 4096;
   preview.n_masked_secrets = 2;
+  preview.n_answer_tokens = 256;
+  preview.masked = {"a secret of 12 characters is shown as <password-1>, 2 times"};
   return preview;
+}
+void App::prepare_preview(const std::string& question) {
+  note("prepare_preview " + question);
+  state_->fake.preview = preview_prompt(question);
 }
 void App::export_report(const std::string& path, bool mask) { note("export_report " + path + (mask ? " masked" : "")); }
 void App::run_query(const std::string& text) { note("run_query " + text); }

@@ -1,6 +1,7 @@
 // tests/ui/support/fake_app.h: app::App without store, jobs and model: shows the views that a test
 // sets and writes down what was asked for. Linked instead of the library app.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,11 @@ struct FakeApp {
   app::IncidentView incident;
   app::LogsView logs;
   app::KqlView kql;
+  app::QueryHelpView help;
+  app::CompareView compare;
+  app::FormatView format;
+  app::PromptPreview preview;
+  std::map<std::string, std::string> view_state;
   app::ConfigsView configs;
   app::TasksView tasks;
   app::ModelsView models;
