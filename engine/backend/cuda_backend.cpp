@@ -164,8 +164,11 @@ unsigned CudaBackend::skinny_shared_bytes(SkinnyParams& p, WeightKind kind) cons
   };
   const int most = std::min(device_.most_shared_bytes(), 99 << 10) - (20 << 10);  // the rest is the kernel's own
   int n_chunks = 1;
+  // Chunks of whole rounds of the 8 warps: a warp then adds up the same columns in the same order whatever the batch, and a
+  // token's result is the same to the last bit.
   const auto columns_of = [&](int chunks) {
-    return ((padded / tile_columns + chunks - 1) / chunks) * tile_columns;
+    constexpr int round = 8 * tile_columns;
+    return chunks == 1 ? padded : (padded / chunks + round - 1) / round * round;
   };
   while (bytes(columns_of(n_chunks)) > most) ++n_chunks;
   p.k_chunk = columns_of(n_chunks);

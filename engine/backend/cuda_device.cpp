@@ -72,7 +72,8 @@ void CudaDevice::use() const {
 
 void CudaDevice::check(Result result, const char* doing) const {
   if (result == success) return;
-  const std::string message = format("%s: %s failed: %s", name_.c_str(), doing, driver_->describe(result).c_str());
+  const std::string message = format("%s: %s failed: %s; load the model again, or run it on the CPU (--gpu off)",
+                                     name_.c_str(), doing, driver_->describe(result).c_str());
   if (result == error_out_of_memory) fail(ErrorKind::out_of_memory, "%s", message.c_str());
   failure_ = message;
   fail(ErrorKind::device, "%s", message.c_str());

@@ -185,7 +185,8 @@ TEST_CASE("cuda budget: registers, spills, shared memory, occupancy and opcodes 
   fs::remove_all(folder);
 
   const std::map<std::string, Row> budget = read_budget();
-  for (const auto& [name, kernel] : compiled[0]) {
+  for (const auto& entry : compiled[0]) {
+    const std::string& name = entry.first;
     if (const auto row = budget.find(name); row != budget.end()) {
       check_row(name, row->second, compiled);
     } else {
@@ -193,5 +194,7 @@ TEST_CASE("cuda budget: registers, spills, shared memory, occupancy and opcodes 
       FAIL_CHECK("budget.tsv has no row for ", name);
     }
   }
-  for (const auto& [name, row] : budget) CHECK_MESSAGE(compiled[0].count(name) == 1, "budget.tsv names ", name, ", which is no kernel");
+  for (const auto& entry : budget) {
+    CHECK_MESSAGE(compiled[0].count(entry.first) == 1, "budget.tsv names ", entry.first, ", which is no kernel");
+  }
 }
