@@ -171,7 +171,11 @@ void follow_typing(EditorState& editor, const EditorResult& edited) {
   const char last = caret > 0 ? editor.text[caret - 1] : '\n';
   const char before = caret > 1 ? editor.text[caret - 2] : '\n';
   const bool word = is_word(last) && !std::isdigit(static_cast<unsigned char>(last));
-  const bool opens = word || (last == ' ' && (before == '|' || before == '=' || before == ',' || before == '(')) || last == '"' || (last == '-' && is_word(before));
+  // A quote opens the values where it begins a text, not where it ends one.
+  const size_t line = editor.text.rfind('\n', caret == 0 ? 0 : caret - 1);
+  const auto from = editor.text.begin() + long(line == std::string::npos || line >= caret ? 0 : line);
+  const bool begins_text = last == '"' && std::count(from, editor.text.begin() + long(caret), '"') % 2 == 1;
+  const bool opens = word || (last == ' ' && (before == '|' || before == '=' || before == ',' || before == '(')) || begins_text || (last == '-' && is_word(before));
   editor.list_open = opens;
   editor.chosen = 0;
 }

@@ -339,7 +339,7 @@ EditorResult editor(Ui& ui, const char* id, EditorState& state, const std::vecto
   const bool list = state.active && state.list_open && !help.choices.empty();
   state.chosen = std::clamp(state.chosen, 0, std::max(0, int(help.choices.size()) - 1));
   int picked = -1;
-  bool undo = false, redo = false;
+  bool undo = false, redo = false, enter_takes = false;
   if (state.active) {
     result.run = pressed(Key::enter, shift);
     result.wants_list = pressed(Key::space, ctrl);
@@ -351,7 +351,9 @@ EditorResult editor(Ui& ui, const char* id, EditorState& state, const std::vecto
       if (pressed(Key::up, no_mods, true)) state.chosen = (state.chosen + n - 1) % n;
       if (pressed(Key::page_down, no_mods, true)) state.chosen = std::min(state.chosen + 9, n - 1);
       if (pressed(Key::page_up, no_mods, true)) state.chosen = std::max(state.chosen - 9, 0);
-      if (pressed(Key::enter, no_mods) || pressed(Key::tab, no_mods)) picked = state.chosen;
+      // Enter takes a choice for a word that was begun or a line that was gone to; else it breaks the line.
+      enter_takes = help.end > help.begin || state.chosen > 0;
+      if ((enter_takes && pressed(Key::enter, no_mods)) || pressed(Key::tab, no_mods)) picked = state.chosen;
       if (ui.take(Command::stop)) state.list_open = false;
     }
   }
@@ -366,7 +368,7 @@ EditorResult editor(Ui& ui, const char* id, EditorState& state, const std::vecto
       const HiddenKeys z_and_y(state.active && ImGui::GetIO().KeyCtrl ? std::initializer_list<Key>{Key::z, Key::y, Key::space} : std::initializer_list<Key>{});
       const HiddenKeys enter(shift_enter ? std::initializer_list<Key>{Key::enter} : std::initializer_list<Key>{});
       const HiddenKeys escape(state.active ? std::initializer_list<Key>{Key::escape} : std::initializer_list<Key>{});
-      const HiddenKeys list_keys(list ? std::initializer_list<Key>{Key::up, Key::down, Key::page_up, Key::page_down, Key::enter, Key::tab} : std::initializer_list<Key>{});
+      const HiddenKeys list_keys(list ? std::initializer_list<Key>{Key::up, Key::down, Key::page_up, Key::page_down, enter_takes ? Key::enter : Key::tab, Key::tab} : std::initializer_list<Key>{});
       ImGui::InputTextMultiline("##text", &state.text, size, ImGuiInputTextFlags_AllowTabInput | ImGuiInputTextFlags_CallbackAlways, on_edit, &state);
     }
     result.changed = state.text != before;
