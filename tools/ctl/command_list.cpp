@@ -10,6 +10,7 @@ void add_config_command(Program& program);
 void add_bench_command(Program& program);
 void add_logits_command(Program& program);
 void add_tokenize_command(Program& program);
+void add_embed_command(Program& program);
 void add_generate_command(Program& program);
 void add_logs_commands(Program& program);
 void add_model_command(Program& program);
@@ -29,6 +30,7 @@ void add_commands(Program& program) {
   add_bench_command(program);
   add_logits_command(program);
   add_tokenize_command(program);
+  add_embed_command(program);
   add_generate_command(program);
   add_logs_commands(program);
   add_model_command(program);
