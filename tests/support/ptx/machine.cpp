@@ -74,6 +74,16 @@ void fault(const Warp& warp, FindingKind kind, int lane, const std::string& deta
   throw LaunchFault{};
 }
 
+namespace {
+
+// The instruction's name without its guard begins so.
+bool begins(const std::string& text, const char* name) {
+  const size_t opcode = text[0] == '@' ? text.find(' ') + 1 : 0;
+  return text.compare(opcode, std::char_traits<char>::length(name), name) == 0;
+}
+
+}  // namespace
+
 KernelCounts summarise(const Kernel& kernel, const LaunchCounts& counts) {
   KernelCounts sum;
   sum.launches = counts.launches;
@@ -83,8 +93,9 @@ KernelCounts summarise(const Kernel& kernel, const LaunchCounts& counts) {
     sum.instructions += c.executed;
     sum.by_class[static_cast<size_t>(op.op_class)] += c.executed;
     if (c.sectors) {
-      const bool stores = kernel.source[i].text.find("st.") != std::string::npos || kernel.source[i].text.find("red.") != std::string::npos;
-      (stores ? sum.global_stored_bytes : sum.global_loaded_bytes) += c.bytes;
+      const std::string& text = kernel.source[i].text;
+      if (begins(text, "cp.async")) sum.async_loaded_bytes += c.bytes;
+      (begins(text, "st.") || begins(text, "red.") ? sum.global_stored_bytes : sum.global_loaded_bytes) += c.bytes;
       sum.global_sectors += c.sectors;
       sum.global_sectors_ideal += (c.bytes + 31) / 32;
     }
