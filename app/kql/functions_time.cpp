@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <cmath>
 
 #include "app/kql/datetime.h"
 #include "app/kql/kernel_help.h"
+#include "app/kql/time_zones.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 
@@ -207,11 +209,21 @@ const Zone& zone_named(const std::string& name) {
   }
   engine::fail(engine::ErrorKind::unsupported, "the time zone '%s' is not known here; use an offset: + 2h", name.c_str());
 }
-void utc_to_local(CallState&, Args a, Value& out) { out.i = a[0].i + offset_of(zone_named(to_text(a[1])), a[0].i); }
+void set_shifted(Value& out, int64_t time, int64_t by) {
+  out.i = time + by;
+  if (out.i < 0 || out.i > max_datetime) set_null(out);
+}
+// By the system's time zone files; by the table above where there are none.
+void utc_to_local(CallState&, Args a, Value& out) {
+  const std::string name = to_text(a[1]);
+  const auto zone = system_time_zone(name);
+  set_shifted(out, a[0].i, zone ? zone->offset_ticks(a[0].i) : offset_of(zone_named(name), a[0].i));
+}
 void local_to_utc(CallState&, Args a, Value& out) {
-  const Zone& zone = zone_named(to_text(a[1]));
-  const int64_t standard = a[0].i - zone.minutes * ticks_per_minute;
-  out.i = a[0].i - offset_of(zone, standard);
+  const std::string name = to_text(a[1]);
+  if (const auto zone = system_time_zone(name)) return set_shifted(out, a[0].i, -zone->offset_of_local_ticks(a[0].i));
+  const Zone& known = zone_named(name);
+  set_shifted(out, a[0].i, -offset_of(known, std::clamp<int64_t>(a[0].i - known.minutes * ticks_per_minute, 0, max_datetime)));
 }
 
 constexpr Function table[] = {
