@@ -225,7 +225,12 @@ int32_t LocalSession::choose(const Answer& answer, std::span<float> logits, std:
       options.repetition_penalty = 1;  // it is in the logits now
     }
   }
-  if (answer.machine != nullptr) answer.machine->apply(answer.state, logits);
+  if (answer.machine != nullptr) {
+    // The k best that fit are those that top-k would leave of the whole mask.
+    const bool few = options.temperature > 0 && options.top_k > 0 && options.repetition_penalty == 1 &&
+                     answer.machine->keep_best(answer.state, model_->tokenizer(), logits, static_cast<size_t>(options.top_k));
+    if (!few) answer.machine->apply(answer.state, logits);
+  }
   return sampler_.sample(logits, options, before, step);
 }
 

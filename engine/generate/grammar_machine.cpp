@@ -206,6 +206,28 @@ bool GrammarMachine::allows(int32_t state, const Tokenizer& tokenizer, int32_t t
   return !bytes.empty() && step(state, bytes) != dead;
 }
 
+bool GrammarMachine::keep_best(int32_t state, const Tokenizer& tokenizer, std::span<float> logits, size_t k) {
+  constexpr size_t most = 512;
+  constexpr float never = -std::numeric_limits<float>::infinity();
+  std::vector<int32_t> order;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] > never) order.push_back(static_cast<int32_t>(i));
+  }
+  const auto logit = [&](int32_t token) { return logits[static_cast<size_t>(token)]; };
+  const size_t n = std::min({order.size(), most, 4 * k + 32});
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(), [&](int32_t a, int32_t b) {
+    return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
+  });
+  std::vector<std::pair<int32_t, float>> kept;
+  for (size_t i = 0; i < n && kept.size() < k; ++i) {
+    if (allows(state, tokenizer, order[i])) kept.emplace_back(order[i], logit(order[i]));
+  }
+  if (kept.size() < k && n < order.size()) return false;
+  std::fill(logits.begin(), logits.end(), never);
+  for (const auto& [token, value] : kept) logits[static_cast<size_t>(token)] = value;
+  return true;
+}
+
 std::string GrammarMachine::forced_bytes(int32_t id, size_t most) {
   std::string out;
   while (out.size() < most && !accepts(id)) {

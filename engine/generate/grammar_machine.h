@@ -37,6 +37,9 @@ class GrammarMachine {
   void apply(int32_t state, std::span<float> logits);             // -infinity where the bit is 0
   // One token's bit, without the others: what a greedy choice mostly needs.
   bool allows(int32_t state, const Tokenizer& tokenizer, int32_t token);
+  // Leaves of the logits the k largest that fit (of equal ones the lowest ids), without the mask of
+  // all. False where more than a few hundred would have to be looked at: nothing is changed then.
+  bool keep_best(int32_t state, const Tokenizer& tokenizer, std::span<float> logits, size_t k);
   // The bytes that must come next whatever is chosen, at most `most` of them.
   std::string forced_bytes(int32_t state, size_t most);
 

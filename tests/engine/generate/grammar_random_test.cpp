@@ -2,7 +2,10 @@
 // and there is always a way to an end.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -205,7 +208,18 @@ Walk walk(GrammarMachine& machine, Dice& dice, int most, bool greedy) {
       machine.apply(state, logits);
       CHECK(sampler.sample(logits, {}, {}, 0) == token);
     } else {
+      std::vector<float> few = logits;
+      const bool found = machine.keep_best(state, vocabulary(), few, 3);
       machine.apply(state, logits);
+      if (found) {
+        CHECK(std::count_if(few.begin(), few.end(), [](float x) { return std::isfinite(x); }) <= 3);
+        // Top-k of both is the same, and so is what is drawn from it.
+        for (uint64_t seed = 0; seed < 3; ++seed) {
+          std::vector<float> a = few, b = logits;
+          const SamplingOptions options{.temperature = 1, .top_k = 3, .seed = seed};
+          CHECK(sampler.sample(a, options, {}, 0) == sampler.sample(b, options, {}, 0));
+        }
+      }
       token = sampler.sample(logits, {.temperature = 1, .seed = static_cast<uint64_t>(dice.roll(1 << 30))}, {}, 0);
       REQUIRE(token >= 0);  // never a dead end
     }
