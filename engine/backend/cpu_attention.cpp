@@ -227,6 +227,13 @@ struct CpuBackend::AttentionJob {
   int max_rows() const { return heads_q * block_tokens; }
 };
 
+// What selective V keeps of one row.
+struct SelectedKeys {
+  int n = 0;
+  float top = minus_infinity;  // the largest score
+  double sum = 0;              // of exp(score - top), all keys
+};
+
 // One thread's memory for one work item, cut from one block.
 struct AttentionScratch {
   float* queries = nullptr;       // (rows, width_k), scaled
@@ -236,7 +243,8 @@ struct AttentionScratch {
   float *max = nullptr, *sum = nullptr, *rescale = nullptr;
   int* visible = nullptr;
   int* order = nullptr;           // selective V: keys
-  float* tile_max = nullptr;      // selective V: the largest score of each tile, twice
+  float* tile_max = nullptr;      // selective V: the largest score of each tile of each row, and one row more
+  SelectedKeys* kept = nullptr;   // selective V: of each row
 
   size_t size_bytes = 0;
 
@@ -257,7 +265,8 @@ struct AttentionScratch {
     rescale = reinterpret_cast<float*>(take(rows * 4));
     visible = reinterpret_cast<int*>(take(rows * 4));
     order = reinterpret_cast<int*>(take(n_order * 4));
-    tile_max = reinterpret_cast<float*>(take(n_order / kernels::key_tile * 8));
+    tile_max = reinterpret_cast<float*>(take(n_order / kernels::key_tile * (rows + 1) * 4));
+    kept = reinterpret_cast<SelectedKeys*>(take(rows * sizeof(SelectedKeys)));
   }
 };
 
@@ -405,16 +414,26 @@ void CpuBackend::attend_selected(const AttentionJob& job, int group, int token, 
   const int64_t stride = int64_t(job.heads_q) * kernels::key_tile;
   pack_queries(job, group, token, 1, s);
   constexpr int tiles_at_once = keys_at_once / kernels::key_tile;
+  SelectedKeys* const kept_of = s.kept;
+  std::fill_n(kept_of, job.heads_q, SelectedKeys{});
   for (int tile = 0; tile < n_tiles; tile += tiles_at_once) {
-    score_keys(job, group, 1, int64_t(tile) * kernels::key_tile, std::min(tiles_at_once, n_tiles - tile), s,
-               s.scores + tile * stride);
+    const int64_t first_key = int64_t(tile) * kernels::key_tile;
+    score_keys(job, group, 1, first_key, std::min(tiles_at_once, n_tiles - tile), s, s.scores + tile * stride);
+    // While they are near: all scores of a long context are more than the second-level cache.
+    const int64_t n_here = std::min<int64_t>(keys_at_once, n_keys - first_key);
+    for (int head = 0; head < job.heads_q; ++head) {
+      take_in_scores(s.scores + tile * stride + head * kernels::key_tile, stride, n_here,
+                     s.tile_max + int64_t(head) * n_tiles + tile, kept_of[head]);
+    }
   }
   std::fill_n(s.sums, int64_t(job.heads_q) * job.width_v, 0.0f);
 
   const int value_tile = kernels::value_tile(job.v_kind);
   for (int head = 0; head < job.heads_q; ++head) {
     const float* scores = s.scores + int64_t(head) * kernels::key_tile;
-    const SelectedKeys kept = select_keys(scores, stride, n_keys, job.shape.selective_v_top_k, s);
+    SelectedKeys& kept = kept_of[head];
+    kept.n = select_keys(scores, stride, n_keys, job.shape.selective_v_top_k, s.tile_max + int64_t(head) * n_tiles,
+                         s.tile_max + int64_t(job.heads_q) * n_tiles, s.order);
     const int head_v = group * job.heads_v + head / (job.heads_q / job.heads_v);
     float* sums = s.sums + int64_t(head) * job.width_v;
     // Rows lie anywhere: all are asked for before the first is waited for.
@@ -445,30 +464,38 @@ void CpuBackend::prefetch_value(const AttentionJob& job, const uint8_t* tile, in
   for (int i = 0; i < row_bytes; i += 64) __builtin_prefetch(tile + lane * row_bytes + i);
 }
 
-// The n largest scores of one row, into s.order by position; of equal ones the earlier key. A key
-// among them is no smaller than the n-th largest of the tiles' maxima, so that few need be sorted.
-CpuBackend::SelectedKeys CpuBackend::select_keys(const float* scores, int64_t stride, int64_t n_keys, int n,
-                                                 const AttentionScratch& s) const {
+// A block of one row's scores: the maxima of its tiles, and the sum of exp(score - largest so far).
+void CpuBackend::take_in_scores(const float* scores, int64_t stride, int64_t n_keys, float* tile_max,
+                                SelectedKeys& kept) const {
   const int64_t n_tiles = (n_keys + kernels::key_tile - 1) / kernels::key_tile;
-  SelectedKeys kept;
-  kept.n = int(std::min<int64_t>(n, n_keys));
-  kernels_.tile_maxima(scores, stride, n_keys, s.tile_max);
-  std::copy_n(s.tile_max, n_tiles, s.tile_max + n_tiles);
+  kernels_.tile_maxima(scores, stride, n_keys, tile_max);
+  const float top = std::max(kept.top, *std::max_element(tile_max, tile_max + n_tiles));
+  if (top == minus_infinity) return;
+  if (top != kept.top) kept.sum *= std::exp(double(kept.top) - double(top));
+  kept.top = top;
+  kept.sum += kernels_.sum_exp(scores, stride, n_keys, top);
+}
+
+// The n largest scores of one row, into order by position; of equal ones the earlier key. Returns how
+// many. A key among them is no smaller than the n-th largest of the tiles' maxima, so that few need be
+// sorted. spare has room for the maxima.
+int CpuBackend::select_keys(const float* scores, int64_t stride, int64_t n_keys, int n, const float* tile_max,
+                            float* spare, int* order) {
+  const int64_t n_tiles = (n_keys + kernels::key_tile - 1) / kernels::key_tile;
+  const int n_kept = int(std::min<int64_t>(n, n_keys));
   float bound = minus_infinity;
-  if (n_tiles >= kept.n) {
-    float* const nth = s.tile_max + n_tiles + kept.n - 1;
-    std::nth_element(s.tile_max + n_tiles, nth, s.tile_max + 2 * n_tiles, std::greater<>());
-    bound = *nth;
+  if (n_tiles >= n_kept) {
+    std::copy_n(tile_max, n_tiles, spare);
+    std::nth_element(spare, spare + n_kept - 1, spare + n_tiles, std::greater<>());
+    bound = spare[n_kept - 1];
   }
-  kept.top = *std::max_element(s.tile_max, s.tile_max + n_tiles);
-  kept.sum = kernels_.sum_exp(scores, stride, n_keys, kept.top);
 
   int n_found = 0;
   for (int64_t tile = 0; tile < n_tiles; ++tile) {
-    if (s.tile_max[tile] < bound) continue;
+    if (tile_max[tile] < bound) continue;
     const int first = int(tile) * kernels::key_tile, n_here = int(std::min<int64_t>(kernels::key_tile, n_keys - first));
     for (int lane = 0; lane < n_here; ++lane) {
-      if (!(scores[tile * stride + lane] < bound)) s.order[n_found++] = first + lane;
+      if (!(scores[tile * stride + lane] < bound)) order[n_found++] = first + lane;
     }
   }
   // Sorting wants an order; what is no number comes last.
@@ -476,13 +503,13 @@ CpuBackend::SelectedKeys CpuBackend::select_keys(const float* scores, int64_t st
     const float x = scores[key / kernels::key_tile * stride + key % kernels::key_tile];
     return x == x ? x : minus_infinity;
   };
-  if (n_found > kept.n) {
-    std::nth_element(s.order, s.order + kept.n - 1, s.order + n_found, [&](int a, int b) {
+  if (n_found > n_kept) {
+    std::nth_element(order, order + n_kept - 1, order + n_found, [&](int a, int b) {
       return score(a) != score(b) ? score(a) > score(b) : a < b;
     });
   }
-  std::sort(s.order, s.order + kept.n);  // in the order of memory
-  return kept;
+  std::sort(order, order + n_kept);  // in the order of memory
+  return n_kept;
 }
 
 void CpuBackend::attention(const AttentionShape& shape, const float* q, const KvLayer& cache,

@@ -105,13 +105,10 @@ class CpuBackend : public Backend {
   void attend(const AttentionJob& job, int group, int block, int split, int thread);
   void attend_selected(const AttentionJob& job, int group, int token, int thread);
   void merge_splits(const AttentionJob& job);
-  struct SelectedKeys {
-    int n = 0;
-    float top = 0;   // the largest score
-    double sum = 0;  // of exp(score - top), all keys
-  };
-  SelectedKeys select_keys(const float* scores, int64_t stride, int64_t n_keys, int n,
-                           const struct AttentionScratch& scratch) const;
+  void take_in_scores(const float* scores, int64_t stride, int64_t n_keys, float* tile_max,
+                      struct SelectedKeys& kept) const;
+  static int select_keys(const float* scores, int64_t stride, int64_t n_keys, int n, const float* tile_max,
+                         float* spare, int* order);
   static void prefetch_value(const AttentionJob& job, const uint8_t* tile, int lane);
   uint16_t quantize_for_cache(kernels::CacheKind kind, const float* x, int n, int8_t* q) const;
   void pack_queries(const AttentionJob& job, int group, int first_token, int n_tokens,
