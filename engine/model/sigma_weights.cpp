@@ -339,7 +339,7 @@ class Loader {
   std::unique_ptr<Matrix> matrix(const std::string& name, int n_in, int n_out) {
     const Tensor& tensor = find(name, n_in, n_out);
     auto matrix = backend_.load_matrix(tensor, name);
-    backend_.release_source(tensor);
+    if (is_mapped(tensor)) backend_.release_source(tensor);
     weights_.all_f32 = weights_.all_f32 && tensor.dtype == DType::f32;
     count(tensor.size_bytes, matrix->size_bytes());
     return matrix;
@@ -407,6 +407,15 @@ class Loader {
       }
       std::memcpy(&values[i], &bits, 4);
     }
+  }
+
+  // Tensors that lie misaligned in their file are copies in memory: given back, those would read as
+  // zeros, and a tied embedding is read again.
+  bool is_mapped(const Tensor& tensor) const {
+    for (const std::span<const std::byte> map : file_.mapped()) {
+      if (tensor.data >= map.data() && tensor.data < map.data() + map.size()) return true;
+    }
+    return false;
   }
 
   void count(size_t file_bytes, size_t backend_bytes) {
