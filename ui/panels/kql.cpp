@@ -34,6 +34,7 @@ void run(KqlPanel& panel, app::App& app, Ui& ui) {
   panel.checked = text_run;
   panel.check_at = 0;
   panel.editor().list_open = false;
+  app.set_view_state("kql.tabs", tabs_text(panel));
   app.run_query(text_run);
   app.check_query(text_run);
 }
