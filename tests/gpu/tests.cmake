@@ -16,4 +16,5 @@ sigma_gpu_test(test_gpu_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/fake_driver_tes
 set(sigma_gpu_libs engine_model engine_backend test_tiny_model)
 sigma_gpu_test(test_gpu_engine SOURCES ${CMAKE_CURRENT_LIST_DIR}/engine_test.cpp LIBS ${sigma_gpu_libs})
 sigma_gpu_test(test_gpu_traffic SOURCES ${CMAKE_CURRENT_LIST_DIR}/traffic_test.cpp LIBS ${sigma_gpu_libs})
+sigma_gpu_test(test_gpu_mutants SOURCES ${CMAKE_CURRENT_LIST_DIR}/mutants_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
 sigma_gpu_test(test_gpu_small_model SOURCES ${CMAKE_CURRENT_LIST_DIR}/small_model_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
