@@ -7,6 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "app/kql/json.h"
+#include "app/store/run_store.h"
+#include "app/store/session_store.h"
+
 namespace app {
 namespace {
 
@@ -133,6 +137,101 @@ std::shared_ptr<const kql::Table> config_table(std::span<const ConfigFinding> fi
                          {file, kind, line, rule, severity, message});
 }
 
+Column& push_time(Column& column, Ticks time) {
+  time == no_time ? column.push_null() : column.push_i64(time);
+  return column;
+}
+
+std::shared_ptr<const kql::Table> session_table(const std::vector<SessionInfo>& sessions) {
+  Column id(Type::int64), title(Type::string), created(Type::datetime), changed(Type::datetime), pinned(Type::boolean),
+      archived(Type::boolean), tags(Type::dynamic), records(Type::int64), findings(Type::int64), messages(Type::int64),
+      queries(Type::int64), worst(Type::string);
+  for (const SessionInfo& s : sessions) {
+    id.push_i64(s.id);
+    title.push_text(s.title);
+    push_time(created, s.created);
+    push_time(changed, s.changed);
+    pinned.push_i64(s.pinned);
+    archived.push_i64(s.archived);
+    kql::Json list = kql::Json::array();
+    for (const std::string& tag : s.tags) list.items.push_back(kql::Json::of(tag));
+    tags.push_text(kql::json_text(list));
+    records.push_i64(static_cast<int64_t>(s.n_records));
+    findings.push_i64(static_cast<int64_t>(s.n_findings));
+    messages.push_i64(static_cast<int64_t>(s.n_messages));
+    queries.push_i64(static_cast<int64_t>(s.n_queries));
+    worst.push_text(s.n_findings > 0 ? severity_names[static_cast<int>(s.worst)] : "");
+  }
+  return one_chunk_table({{"Session", Type::int64}, {"Title", Type::string}, {"Created", Type::datetime}, {"Changed", Type::datetime},
+                          {"Pinned", Type::boolean}, {"Archived", Type::boolean}, {"Tags", Type::dynamic}, {"Records", Type::int64},
+                          {"Findings", Type::int64}, {"Messages", Type::int64}, {"Queries", Type::int64}, {"Worst", Type::string}},
+                         {id, title, created, changed, pinned, archived, tags, records, findings, messages, queries, worst});
+}
+
+std::shared_ptr<const kql::Table> run_table(const std::vector<store::TaskRun>& runs) {
+  Column id(Type::int64), task(Type::string), dataset(Type::string), model(Type::string), state(Type::string), started(Type::datetime),
+      finished(Type::datetime), samples(Type::int64), done(Type::int64), metrics(Type::dynamic), error(Type::string);
+  for (const store::TaskRun& r : runs) {
+    id.push_i64(r.id);
+    task.push_text(r.task);
+    dataset.push_text(r.dataset);
+    model.push_text(r.model);
+    state.push_text(r.state);
+    push_time(started, r.started);
+    push_time(finished, r.finished);
+    samples.push_i64(static_cast<int64_t>(r.n_samples));
+    done.push_i64(static_cast<int64_t>(r.n_done));
+    metrics.push_text(r.metrics);
+    error.push_text(r.error);
+  }
+  return one_chunk_table({{"Run", Type::int64}, {"Task", Type::string}, {"Dataset", Type::string}, {"Model", Type::string},
+                          {"State", Type::string}, {"Started", Type::datetime}, {"Finished", Type::datetime}, {"Samples", Type::int64},
+                          {"Done", Type::int64}, {"Metrics", Type::dynamic}, {"Error", Type::string}},
+                         {id, task, dataset, model, state, started, finished, samples, done, metrics, error});
+}
+
+// The samples of all runs; a run is a chunk (or several), read when it is asked for.
+class ResultsTable final : public kql::Table {
+ public:
+  explicit ResultsTable(store::Database& database)
+      : runs_of_(database), schema_{{"Run", Type::int64}, {"Task", Type::string}, {"Number", Type::int64}, {"Input", Type::string},
+                                     {"Expected", Type::string}, {"Output", Type::string}, {"ParseState", Type::string},
+                                     {"Failure", Type::string}, {"Score", Type::real}, {"Ms", Type::real}, {"Details", Type::dynamic}} {
+    runs_ = runs_of_.list();
+  }
+  const columns::Schema& schema() const override { return schema_; }
+  size_t n_chunks() const override { return runs_.size(); }
+  bool may_hold(size_t index, size_t column, int64_t min, int64_t max) const override {
+    return column != 0 || (min <= runs_[index].id && runs_[index].id <= max);
+  }
+  std::shared_ptr<const columns::Chunk> chunk(size_t index) const override {
+    Column run(Type::int64), task(Type::string), number(Type::int64), input(Type::string), expected(Type::string), output(Type::string),
+        parse_state(Type::string), failure(Type::string), score(Type::real), ms(Type::real), details(Type::dynamic);
+    for (const store::TaskSample& s : runs_of_.samples(runs_[index].id)) {
+      run.push_i64(runs_[index].id);
+      task.push_text(runs_[index].task);
+      number.push_i64(static_cast<int64_t>(s.number));
+      input.push_text(s.input);
+      expected.push_text(s.expected);
+      output.push_text(s.output);
+      parse_state.push_text(s.parse_state);
+      failure.push_text(s.failure);
+      score.push_f64(s.score);
+      ms.push_f64(s.ms);
+      details.push_text(s.details);
+    }
+    auto chunk = std::make_shared<columns::Chunk>();
+    chunk->n_rows = run.n_rows();
+    chunk->columns = {run, task, number, input, expected, output, parse_state, failure, score, ms, details};
+    return chunk;
+  }
+
+ private:
+  store::RunStore runs_of_;
+  columns::Schema schema_;
+  std::vector<store::TaskRun> runs_;
+};
+
 }  // namespace
 
 kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log) {
@@ -152,6 +251,12 @@ kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log) {
 void add_finding_tables(kql::Tables& tables, std::span<const Finding> findings, std::span<const ConfigFinding> configs) {
   tables.add("Findings", finding_table(findings), "what the checks found");
   tables.add("Configs", config_table(configs), "findings of config reviews");
+}
+
+void add_application_tables(kql::Tables& tables, store::Database& database) {
+  tables.add("Sessions", session_table(store::SessionStore(database).list(store::ListFilter::all)), "all stored sessions");
+  tables.add("TaskRuns", run_table(store::RunStore(database).list()), "benchmark runs");
+  tables.add("TaskResults", std::make_shared<ResultsTable>(database), "samples of the benchmark runs");
 }
 
 }  // namespace app

@@ -48,8 +48,29 @@ void Binder::fail(Span span, std::string message, std::string hint) {
 
 BoundPtr Binder::bad(Span span) { return bound_constant(Value::none(Type::dynamic), span); }
 
+// What is wrong in a saved function is not to be found in the query's text: it is said in one sentence.
+void Binder::bind_saved_functions(const EnvPtr& env) {
+  if (tables_.functions().empty()) return;
+  saved_ = parse(tables_.functions());
+  for (const Statement& s : saved_.statements) {
+    try {
+      if (saved_.errors.empty()) statement(s, env);
+    } catch (const BindFailed&) {
+      depth_ = 0;
+      call_span_ = {};
+    }
+  }
+  errors_.insert(errors_.begin(), saved_.errors.begin(), saved_.errors.end());
+  if (errors_.empty()) return;
+  const std::string what = errors_[0].message;
+  errors_.clear();
+  error({0, 0}, "a saved function cannot be used: " + what, "mend or remove it");
+}
+
 NodePtr Binder::bind(const Script& script) {
-  const auto env = std::make_shared<Env>(nullptr);
+  const auto saved = std::make_shared<Env>(nullptr);
+  bind_saved_functions(saved);
+  const auto env = std::make_shared<Env>(saved);
   NodePtr last;
   bool any_query = false;
   for (const Statement& s : script.statements) {
@@ -380,8 +401,17 @@ NodePtr Binder::query(const Query& q, const EnvPtr& outer, NodePtr input) {
       node = table(*q.source, env);
     }
   }
+  struct Depth {
+    explicit Depth(int& d) : depth(d) { ++depth; }
+    ~Depth() { --depth; }
+    int& depth;
+  } inside(query_depth_);
   for (const Operator& o : q.ops) {
     if (++n_bound_ > max_bound) fail(o.span, "the query is too large once its functions are expanded");
+    if (o.op == "fork" || o.op == "facet") {  // several tables: only a whole query can give them
+      if (query_depth_ > 1) fail(o.keyword, "'" + o.op + "' gives several tables, and one is needed here", "use it at the end of the query");
+      if (&o != &q.ops.back() && (&o)[1].op != "render") fail((&o)[1].keyword, "only render can follow " + o.op, "put it into each branch");
+    }
     node = op(o, std::move(node), env);
   }
   return node;

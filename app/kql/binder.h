@@ -61,6 +61,9 @@ class Binder {
   NodePtr bind(const Script& script);
   const std::vector<Diagnostic>& errors() const { return errors_; }
   const RenderHint& render() const { return render_; }
+  // The tables of fork and facet beside the first, which bind() gives.
+  const std::vector<std::pair<std::string, NodePtr>>& further() const { return further_; }
+  const std::string& first_name() const { return first_name_; }
 
  private:
   friend class PluginCall;
@@ -110,6 +113,14 @@ class Binder {
   NodePtr op_make_series(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_partition(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_search(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr op_fork(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr op_facet(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr op_reduce(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr partition_by_value(const Operator& op, NodePtr input, BoundPtr key, const EnvPtr& env);
+  std::vector<std::pair<std::string, NodePtr>> searched_tables(const Operator& op, const EnvPtr& env);
+  BoundPtr search_condition(const Expr& e, Scope& scope, bool case_sensitive);
+  BoundPtr search_term(const Expr& term, Scope& scope, bool case_sensitive);
+  BoundPtr any_column(const char* function, const Expr& term, Scope& scope);
   NodePtr op_find(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_top_nested(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_top_hitters(const Operator& op, NodePtr input, const EnvPtr& env);
@@ -158,11 +169,17 @@ class Binder {
   static std::string unique_name(const std::string& name, const std::vector<Named>& taken);
   NodePtr compute(NodePtr input, const std::vector<Named>& list);
 
+  void bind_saved_functions(const EnvPtr& env);
+
   const Tables& tables_;
+  Script saved_;               // of tables_.functions(); entries point into it
   ExecContext& context_;
   bool check_only_;
   std::vector<Diagnostic> errors_;
   RenderHint render_;
+  std::vector<std::pair<std::string, NodePtr>> further_;
+  std::string first_name_;
+  int query_depth_ = 0;
   int depth_ = 0, next_slot_ = 0;
   size_t n_bound_ = 0;
   Span call_span_;             // of the outermost user function being expanded

@@ -60,11 +60,13 @@ NodePtr Binder::op(const Operator& o, NodePtr input, const EnvPtr& env) {
     if (!entry || !entry->function) fail(o.exprs[0]->span, "there is no function '" + o.exprs[0]->name + "'", "define it: let " + o.exprs[0]->name + " = (T:(*)) { ... };");
     return call_function(*o.exprs[0], *entry, env, input, nullptr, nullptr);
   }
+  if (n == "fork") return op_fork(o, std::move(input), env);
+  if (n == "facet") return op_facet(o, std::move(input), env);
+  if (n == "reduce") return op_reduce(o, std::move(input), env);
   if (n == "consume") return make_take(std::move(input), 0);
   if (n == "assert-schema" || n == "execute-and-cache") return input;
   static const std::map<std::string, const char*> nearest = {
-      {"fork", "run the branches as separate queries"}, {"facet", "use summarize count() by each column"},
-      {"reduce", "use the Templates table"}, {"project-smart", "use project"}, 
+      {"project-smart", "use project"},
       {"make-graph", "use join on the edges"}, {"macro-expand", "use union"}};
   const auto at = nearest.find(n.find("graph") != std::string::npos ? "make-graph" : n);
   fail(o.keyword, "the operator '" + n + "' is not supported here", at == nearest.end() ? "" : at->second);
@@ -603,83 +605,10 @@ NodePtr Binder::op_partition(const Operator& o, NodePtr input, const EnvPtr& env
   scope.schema = &input->schema;
   scope.env = env;
   BoundPtr key = expr(*o.by[0], scope);
-  if (o.star) fail(o.keyword, "partition with { } is not supported here", "write the subquery in ( )");
+  if (o.star) return partition_by_value(o, std::move(input), std::move(key), env);
   const int slot = next_slot_++;
   NodePtr body = query(*o.queries[0], env, make_slot(input->schema, slot));
   return make_partition(std::move(input), std::move(key), std::move(body), slot);
-}
-
-// ---------------------------------------------------------------- search
-
-NodePtr Binder::op_search(const Operator& o, NodePtr input, const EnvPtr& env) {
-  std::vector<std::pair<std::string, NodePtr>> legs;
-  if (input) {
-    legs.emplace_back("", input);
-  } else if (o.queries.empty()) {
-    legs = tables_like("*", env);
-  } else {
-    for (const auto& leg : o.queries) {
-      if (leg->source->kind == ExprKind::wildcard) {
-        for (auto& m : tables_like(leg->source->name, env)) legs.push_back(std::move(m));
-      } else {
-        legs.emplace_back(leg->source->name, table(*leg->source, env));
-      }
-    }
-  }
-  if (legs.empty()) fail(o.keyword, "there is no table to search");
-  const Expr* kind = o.param("kind");
-  const bool case_sensitive = kind && kind->name == "case_sensitive";
-  // A term alone, or * OP term, looks in every column.
-  const auto bind = [&](auto&& self, const Expr& e, Scope& scope) -> BoundPtr {
-    const auto any_column = [&](const char* op, const Expr& term) {
-      std::vector<BoundPtr> args;
-      for (size_t k = 0; k < scope.schema->size(); ++k) args.push_back(bound_column(k, (*scope.schema)[k].type));
-      args.push_back(bound_constant(Value::text(to_text(constant(term, scope.env)))));
-      return make_call(op, std::move(args), e.span);
-    };
-    const auto term_call = [&](const Expr& term) {  // "abc*" is a prefix, "*abc" a suffix, "*abc*" contains
-      std::string text = to_text(constant(term, scope.env));
-      const bool front = !text.empty() && text.front() == '*', back = text.size() > 1 && text.back() == '*';
-      if (!front && !back) return any_column(case_sensitive ? "any has_cs" : "any has", term);
-      Expr cut;
-      cut.kind = ExprKind::literal;
-      cut.value = Value::text(text.substr(front, text.size() - front - back));
-      cut.span = term.span;
-      if (text == "*") return BoundPtr(bound_constant(Value::boolean(true)));
-      return any_column(front && back ? "any contains" : front ? "any hassuffix" : "any hasprefix", cut);
-    };
-    if (e.kind == ExprKind::star) return bound_constant(Value::boolean(true));
-    if (e.kind == ExprKind::literal) return term_call(e);
-    if (e.kind == ExprKind::all_of || e.kind == ExprKind::any_of) {
-      std::vector<BoundPtr> args;
-      for (const ExprPtr& arg : e.args) args.push_back(self(self, *arg, scope));
-      return make_call(e.kind == ExprKind::all_of ? "and" : "or", std::move(args), e.span);
-    }
-    if (e.kind == ExprKind::call && e.name == "not" && e.args.size() == 1) return make_call("not", {self(self, *e.args[0], scope)}, e.span);
-    if (e.kind == ExprKind::binary && e.args[0]->kind == ExprKind::star) {
-      const std::string name = "any " + e.name;
-      if (!find_function(name)) fail(e.span, "* cannot be used with '" + e.name + "'", "use has or contains");
-      return any_column(find_function(name)->name, *e.args[1]);
-    }
-    if (e.kind == ExprKind::binary && e.args[0]->kind == ExprKind::name && !find_column(*scope.schema, e.args[0]->name)) {
-      return bound_constant(Value::boolean(false));  // a table without the column has no match
-    }
-    return condition(e, scope);
-  };
-  for (auto& [name, node] : legs) {
-    Scope scope;
-    scope.schema = &node->schema;
-    scope.env = env;
-    node = make_filter(node, bind(bind, *o.exprs[0], scope));
-  }
-  if (legs.size() == 1 && legs[0].first.empty()) return legs[0].second;
-  return unite(std::move(legs), false, "$table");
-}
-
-NodePtr Binder::op_find(const Operator& o, NodePtr input, const EnvPtr& env) {
-  (void)input;
-  (void)env;
-  fail(o.keyword, "the operator 'find' is not supported here", "use search, or union withsource=source_ T1, T2 | where ...");
 }
 
 }  // namespace app::kql

@@ -142,6 +142,9 @@ struct SeriesPlan {
 };
 NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan);
 
+// Patterns of texts: the child's columns are a text and the number of its rows.
+NodePtr make_reduce(NodePtr child, double threshold, std::string separators);
+
 struct ScanStepPlan {
   std::string name;
   BoundPtr condition;

@@ -52,7 +52,7 @@ void collect(const Node& plan, ExecContext& context, ResultTable& result) {
       }
       result.chunks.push_back(std::make_shared<const columns::Chunk>(batch.to_chunk()));
       result.n_rows += batch.n_rows();
-      if (context.options.on_rows) context.options.on_rows(*result.chunks.back());
+      if (context.options.on_rows && result.name.empty()) context.options.on_rows(*result.chunks.back());
     }
     if (result.truncated) break;
   }
@@ -92,6 +92,18 @@ std::vector<std::string> Tables::names() const {
   return names;
 }
 
+std::vector<Diagnostic> check_functions(const std::string& let_statements, std::vector<SavedFunction>* functions) {
+  Script script = parse(let_statements);
+  for (const Statement& s : script.statements) {
+    const bool let = s.kind == Statement::Kind::let_value || s.kind == Statement::Kind::let_function;
+    if (let && functions) functions->push_back({s.name, let_statements.substr(s.span.begin, s.span.end - s.span.begin)});
+    if (!let && script.errors.empty()) {
+      script.errors.push_back({s.span, DiagnosticSeverity::error, "only let statements can be saved", "write let name = (x:long) { ... };"});
+    }
+  }
+  return script.errors;
+}
+
 std::vector<Diagnostic> check(const std::string& text, const Tables& tables) {
   const Script script = parse(text);
   if (!script.errors.empty()) return script.errors;
@@ -116,13 +128,22 @@ ResultTable run(const std::string& text, const Tables& tables, const RunOptions&
     if (plan && !result.failed()) {
       result.columns = plan->schema;
       result.render = binder.render();
+      result.name = binder.first_name();
       collect(*plan, context, result);
+      for (const auto& [name, node] : binder.further()) {
+        ResultTable& next = result.more.emplace_back();
+        next.name = name;
+        next.columns = node->schema;
+        next.render = result.render;
+        collect(*node, context, next);
+      }
     }
   } catch (const engine::Error& e) {
     // A value of the data that no constant check could foresee, such as a pattern that is no RE2.
     if (e.kind() != engine::ErrorKind::invalid_input && e.kind() != engine::ErrorKind::unsupported) throw;
     result.diagnostics.push_back({{0, text.size()}, DiagnosticSeverity::error, e.what(), {}});
     result.chunks.clear();
+    result.more.clear();
     result.n_rows = 0;
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -65,8 +65,12 @@ class Tables {
   void add(std::string name, std::shared_ptr<const Table> table, std::string about = {}, std::string part_of = {});
   const TableEntry* find(std::string_view name) const;  // null where there is none; case counts
   std::vector<std::string> names() const;               // sorted
+  // let statements that every query sees before its own: the user's saved functions.
+  void set_functions(std::string let_statements) { functions_ = std::move(let_statements); }
+  const std::string& functions() const { return functions_; }
 
  private:
+  std::string functions_;
   std::map<std::string, TableEntry, std::less<>> entries_;
 };
 
@@ -78,6 +82,12 @@ struct CheckResult {
   std::vector<std::string> operators;  // tabular operators, each once
 };
 CheckResult check_syntax(const std::string& text);
+
+// What is wrong with let statements that are to be saved as functions, or nothing; and each of them.
+struct SavedFunction {
+  std::string name, text;  // text: "let name = ...", without a semicolon
+};
+std::vector<Diagnostic> check_functions(const std::string& let_statements, std::vector<SavedFunction>* functions = nullptr);
 
 // Parse and bind: syntax errors, unknown names, wrong types, unsupported parts. Empty: it can run.
 std::vector<Diagnostic> check(const std::string& text, const Tables& tables);
@@ -97,6 +107,8 @@ struct ResultTable {
   double seconds = 0;
   std::vector<Diagnostic> diagnostics;  // an error among them: no result
   RenderHint render;
+  std::string name;                     // of a branch of fork, or what a facet counts; mostly empty
+  std::vector<ResultTable> more;        // fork and facet: the tables behind this one
 
   bool failed() const;
   // Chunk and row in it of a result row.

@@ -48,6 +48,18 @@ std::vector<int64_t> match_rows(const columns::Column& column, std::string_view 
 // The same for a pattern; literal texts that the pattern cannot do without are searched for first.
 std::vector<int64_t> match_regex_rows(CallState& state, const columns::Column& column, const std::string& pattern);
 
+// What a pattern cannot match without: texts that are searched for before it is tried.
+class PatternFilter {
+ public:
+  explicit PatternFilter(const std::string& pattern);
+  // 0 for the rows in which the pattern certainly does not match. Any thread.
+  std::vector<int64_t> candidates(const columns::Column& column) const;
+
+ private:
+  std::vector<std::string> atoms_;  // empty: every row is a candidate
+  std::vector<bool> possible_;      // for every set of atoms found, one bit an atom
+};
+
 // The compiled pattern, kept in the call site while the pattern stays the same. Throws
 // Error{invalid_input} naming the pattern and what is wrong with it.
 const re2::RE2& compiled(CallState& state, const std::string& pattern);

@@ -156,64 +156,33 @@ bool is_ascii(std::string_view text) {
   return (any & 0x8080808080808080ull) == 0;
 }
 
-// A pattern, and the texts of which some must stand in a row before it can match there.
-class Pattern {
- public:
-  explicit Pattern(const std::string& pattern) {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(64 << 20);
-    regex_ = std::make_unique<re2::RE2>(pattern, options);
-    if (!regex_->ok()) {
-      engine::fail(engine::ErrorKind::invalid_input, "the regular expression '%s' cannot be used: %s; the syntax is RE2's",
-                   pattern.substr(0, 200).c_str(), regex_->error().c_str());
-    }
-    int id = 0;
-    if (filter_.Add(pattern, options, &id) != re2::RE2::NoError) return;
-    std::vector<std::string> atoms;
-    filter_.Compile(&atoms);
-    const bool ascii = std::all_of(atoms.begin(), atoms.end(), [](const std::string& a) { return is_ascii(a); });
-    if (atoms.empty() || atoms.size() > max_atoms || !ascii) return;
-    // Which sets of atoms leave the pattern possible; one bit an atom.
-    possible_.resize(size_t{1} << atoms.size());
-    for (size_t set = 0; set < possible_.size(); ++set) {
-      std::vector<int> found, candidates;
-      for (size_t k = 0; k < atoms.size(); ++k) {
-        if (set >> k & 1) found.push_back(static_cast<int>(k));
-      }
-      filter_.AllPotentials(found, &candidates);
-      possible_[set] = !candidates.empty();
-    }
-    if (possible_[0]) return;  // it can match without any
-    atoms_ = std::move(atoms);
-  }
+re2::RE2::Options pattern_options() {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(64 << 20);
+  return options;
+}
 
-  std::vector<int64_t> match(const Column& column) const {
-    std::vector<int64_t> out(column.n_rows(), 1);
-    if (!atoms_.empty()) {
-      std::vector<uint8_t> sets(column.n_rows());
-      for (size_t k = 0; k < atoms_.size(); ++k) {
-        const std::vector<int64_t> found = match_rows(column, atoms_[k], TextMatch::contains, true);
-        for (size_t row = 0; row < found.size(); ++row) sets[row] |= static_cast<uint8_t>(found[row] << k);
-      }
-      // A few letters beyond ASCII are case pairs of ASCII's: such rows are always tried.
-      for (size_t row = 0; row < out.size(); ++row) out[row] = possible_[sets[row]] || !is_ascii(column.text(row));
+// A pattern and its filter, as a call site keeps them.
+struct Pattern {
+  explicit Pattern(const std::string& pattern) : regex(pattern, pattern_options()), filter(pattern) {
+    if (!regex.ok()) {
+      engine::fail(engine::ErrorKind::invalid_input, "the regular expression '%s' cannot be used: %s; the syntax is RE2's",
+                   pattern.substr(0, 200).c_str(), regex.error().c_str());
     }
+  }
+  std::vector<int64_t> match(const Column& column) const {
+    std::vector<int64_t> out = filter.candidates(column);
     for (size_t row = 0; row < out.size(); ++row) {
       if (!out[row]) continue;
       const std::string_view text = column.text(row);
-      out[row] = re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *regex_);
+      out[row] = re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
     }
     return out;
   }
 
- private:
-  static constexpr size_t max_atoms = 4;
-  static constexpr int min_atom_length = 3;
-  std::unique_ptr<re2::RE2> regex_;
-  re2::FilteredRE2 filter_{min_atom_length};
-  std::vector<std::string> atoms_;  // empty: every row is tried
-  std::vector<bool> possible_;
+  re2::RE2 regex;
+  PatternFilter filter;
 };
 
 }  // namespace
@@ -276,6 +245,42 @@ std::vector<int64_t> match_rows(const Column& column, std::string_view part, Tex
   } else {
     for (size_t row = 0; row < out.size(); ++row) out[row] = found_in(column.text(row), finder, how);
   }
+  return out;
+}
+
+PatternFilter::PatternFilter(const std::string& pattern) {
+  constexpr size_t max_atoms = 4;
+  constexpr int min_atom_length = 3;
+  re2::FilteredRE2 filter(min_atom_length);
+  int id = 0;
+  if (filter.Add(pattern, pattern_options(), &id) != re2::RE2::NoError) return;
+  std::vector<std::string> atoms;
+  filter.Compile(&atoms);
+  const bool ascii = std::all_of(atoms.begin(), atoms.end(), [](const std::string& a) { return is_ascii(a); });
+  if (atoms.empty() || atoms.size() > max_atoms || !ascii) return;
+  // Which sets of atoms leave the pattern possible.
+  possible_.resize(size_t{1} << atoms.size());
+  for (size_t set = 0; set < possible_.size(); ++set) {
+    std::vector<int> found, left;
+    for (size_t k = 0; k < atoms.size(); ++k) {
+      if (set >> k & 1) found.push_back(static_cast<int>(k));
+    }
+    filter.AllPotentials(found, &left);
+    possible_[set] = !left.empty();
+  }
+  if (!possible_[0]) atoms_ = std::move(atoms);  // otherwise it can match without any
+}
+
+std::vector<int64_t> PatternFilter::candidates(const Column& column) const {
+  std::vector<int64_t> out(column.n_rows(), 1);
+  if (atoms_.empty()) return out;
+  std::vector<uint8_t> sets(column.n_rows());
+  for (size_t k = 0; k < atoms_.size(); ++k) {
+    const std::vector<int64_t> found = match_rows(column, atoms_[k], TextMatch::contains, true);
+    for (size_t row = 0; row < found.size(); ++row) sets[row] |= static_cast<uint8_t>(found[row] << k);
+  }
+  // A few letters beyond ASCII are case pairs of ASCII's: such rows are always tried.
+  for (size_t row = 0; row < out.size(); ++row) out[row] = possible_[sets[row]] || !is_ascii(column.text(row));
   return out;
 }
 

@@ -1,12 +1,18 @@
 // sigmactl kql check: parse queries, one {"id", "query"} a line, and say what is wrong with each.
 // sigmactl kql ask: a question in words, turned to KQL by rules and run.
+// sigmactl kql save, functions, forget: let statements that every query can use.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "app/kql/query.h"
 #include "app/nl2kql/rules.h"
+#include "app/settings.h"
 #include "engine/base/error.h"
 #include "tools/ctl/command.h"
 #include "tools/ctl/query.h"
@@ -85,6 +91,61 @@ int ask(const std::vector<std::string>& paths, const std::string& question, bool
   return 0;
 }
 
+// Saved functions are let statements in one file of the data folder.
+std::string functions_file(const Program& program) {
+  return (program.data_folder.empty() ? app::default_data_folder() : program.data_folder) + "/functions.kql";
+}
+
+std::vector<app::kql::SavedFunction> saved_functions(const Program& program) {
+  std::ifstream file(functions_file(program), std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::vector<app::kql::SavedFunction> functions;
+  app::kql::check_functions(text, &functions);
+  return functions;
+}
+
+void write_functions(const Program& program, const std::vector<app::kql::SavedFunction>& functions) {
+  const std::string path = functions_file(program), half = path + ".new";
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  {
+    std::ofstream file(half, std::ios::binary);
+    for (const auto& f : functions) file << f.text << ";\n";
+    if (!file.flush()) engine::fail(engine::ErrorKind::io, "%s cannot be written; is there room on the disk?", half.c_str());
+  }
+  std::filesystem::rename(half, path);
+}
+
+// A function of the same name is replaced.
+int save_functions(const Program& program, const std::string& text) {
+  std::vector<app::kql::SavedFunction> added, kept;
+  const std::vector<app::kql::Diagnostic> errors = app::kql::check_functions(text, &added);
+  if (!errors.empty()) {
+    const app::kql::Position at = app::kql::position_at(text, errors[0].span.begin);
+    engine::fail(engine::ErrorKind::invalid_input, "%d:%d: %s%s", static_cast<int>(at.line), static_cast<int>(at.column), errors[0].message.c_str(),
+                 errors[0].hint.empty() ? "" : (" (" + errors[0].hint + ")").c_str());
+  }
+  if (added.empty()) engine::fail(engine::ErrorKind::usage, "there is nothing to save; write let name = (x:long) { ... };");
+  const auto is_new = [&](const app::kql::SavedFunction& old) {
+    return std::any_of(added.begin(), added.end(), [&](const auto& f) { return f.name == old.name; });
+  };
+  for (auto& f : saved_functions(program)) {
+    if (!is_new(f)) kept.push_back(std::move(f));
+  }
+  for (const auto& f : added) std::cout << "saved " << f.name << "\n";
+  kept.insert(kept.end(), added.begin(), added.end());
+  write_functions(program, kept);
+  return 0;
+}
+
+int forget_function(const Program& program, const std::string& name) {
+  std::vector<app::kql::SavedFunction> functions = saved_functions(program);
+  const auto end = std::remove_if(functions.begin(), functions.end(), [&](const auto& f) { return f.name == name; });
+  if (end == functions.end()) engine::fail(engine::ErrorKind::not_found, "there is no saved function '%s'; see sigmactl kql functions", name.c_str());
+  functions.erase(end, functions.end());
+  write_functions(program, functions);
+  return 0;
+}
+
 }  // namespace
 
 void add_kql(Program& program) {
@@ -104,6 +165,18 @@ void add_kql(Program& program) {
   asking->add_option("--question", question->text, "Such as: how many errors per minute from sshd")->required();
   asking->add_flag("--json", question->json, "Print one JSON document");
   asking->callback(chosen(program, [question] { return ask(question->paths, question->text, question->json); }));
+
+  const auto argument = std::make_shared<std::string>();
+  CLI::App* saving = kql->add_subcommand("save", "Save let statements: every query can use their names from then on");
+  saving->add_option("TEXT", *argument, "Such as: let errors = (T:(Level:string)) { T | where Level == 'ERROR' };")->required();
+  saving->callback(chosen(program, [argument, &program] { return save_functions(program, *argument); }));
+  kql->add_subcommand("functions", "Print the saved functions")->callback(chosen(program, [&program] {
+    for (const auto& f : saved_functions(program)) std::cout << f.text << ";\n";
+    return 0;
+  }));
+  CLI::App* forgetting = kql->add_subcommand("forget", "Remove a saved function");
+  forgetting->add_option("NAME", *argument, "Its name")->required();
+  forgetting->callback(chosen(program, [argument, &program] { return forget_function(program, *argument); }));
 }
 
 }  // namespace ctl

@@ -1,18 +1,23 @@
 // sigmactl query: KQL over logs, or over nothing where the query brings its own data; and many
 // queries of one process with --batch.
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "app/ingest.h"
+#include "app/kql/file_table.h"
 #include "app/kql/query.h"
 #include "app/log_tables.h"
 #include "app/settings.h"
 #include "app/store/database.h"
 #include "app/store/log_store.h"
+#include "app/store/session_store.h"
 #include "engine/base/error.h"
 #include "tools/ctl/command.h"
 #include "tools/ctl/query.h"
@@ -61,7 +66,10 @@ std::string diagnostic_text(const std::string& query, const app::kql::Diagnostic
 }
 
 void print_json(const ResultTable& result) {
-  std::printf("{%s,\"truncated\":%s,\"seconds\":%.6f}\n", result_json(result).c_str(), result.truncated ? "true" : "false", result.seconds);
+  std::string more;
+  for (const ResultTable& table : result.more) more += (more.empty() ? "" : ",") + std::string("{\"name\":") + quoted(table.name) + "," + result_json(table) + "}";
+  if (!more.empty()) more = ",\"more\":[" + more + "]";
+  std::printf("{%s,\"truncated\":%s,\"seconds\":%.6f%s}\n", result_json(result).c_str(), result.truncated ? "true" : "false", result.seconds, more.c_str());
 }
 
 void print_csv(const ResultTable& result) {
@@ -162,9 +170,39 @@ std::string result_json(const ResultTable& result) {
   return "\"columns\":[" + columns + "],\"rows\":" + rows_json(result);
 }
 
-app::kql::Tables load_session_tables(const app::store::Database& database, int64_t session) {
-  return app::make_log_tables(app::store::load_log_snapshot(database, session));
+namespace {
+
+std::string data_folder_of(const Program& program) {
+  return program.data_folder.empty() ? app::default_data_folder() : program.data_folder;
 }
+
+// A stored session: its log, what was found in it, and what else the application has stored.
+app::kql::Tables load_session_tables(app::store::Database& database, int64_t session) {
+  app::kql::Tables tables = app::make_log_tables(app::store::load_log_snapshot(database, session));
+  const app::store::SessionStore sessions(database);
+  std::vector<app::ConfigFinding> configs;
+  for (const app::store::ConfigReview& review : sessions.reviews(session)) {
+    configs.insert(configs.end(), review.findings.begin(), review.findings.end());
+  }
+  app::add_finding_tables(tables, sessions.findings(session), configs);
+  return tables;
+}
+
+// NAME=FILE, or FILE alone under its own name.
+void add_file_table(app::kql::Tables& tables, const std::string& argument) {
+  const size_t equals = argument.find('=');
+  const bool named = equals != std::string::npos && argument.find_first_of("/.") > equals;
+  const std::string path = named ? argument.substr(equals + 1) : argument;
+  tables.add(named ? argument.substr(0, equals) : app::kql::table_name_of(path), app::kql::load_file_table(path), path);
+}
+
+// The user's functions are one text of let statements in the data folder.
+std::string saved_functions(const Program& program) {
+  std::ifstream file(data_folder_of(program) + "/functions.kql", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
 
 app::kql::Tables load_tables(const std::vector<std::string>& paths) {
   if (paths.empty()) return {};
@@ -182,6 +220,7 @@ void add_query(Program& program) {
     std::vector<std::string> paths;
     bool batch = false;
     int64_t session = 0;
+    std::vector<std::string> tables;
   };
   const auto options = std::make_shared<Options>();
   query->add_option("PATH", options->paths, "Logs: files, folders, archives, or - for standard input");
@@ -189,13 +228,17 @@ void add_query(Program& program) {
   query->add_option("--format", options->format, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   query->add_flag("--batch", options->batch, "Read queries from standard input, one {\"id\", \"query\"} a line");
   query->add_option("--session", options->session, "Query a stored session (see sigmactl session list) instead of files");
+  query->add_option("--table", options->tables, "A CSV, TSV or JSONL file as a table: FILE or NAME=FILE; may be repeated");
   query->callback(chosen(program, [options, &program] {
     std::unique_ptr<app::store::Database> database;
-    if (options->session != 0) {
-      const std::string folder = program.data_folder.empty() ? app::default_data_folder() : program.data_folder;
-      database = std::make_unique<app::store::Database>(folder + "/sigmadesk.db", app::store::DatabaseOptions{.read_only = true});
+    const std::string stored = data_folder_of(program) + "/sigmadesk.db";
+    if (options->session != 0 || std::filesystem::exists(stored)) {
+      database = std::make_unique<app::store::Database>(stored, app::store::DatabaseOptions{.read_only = true});
     }
-    const app::kql::Tables tables = database ? load_session_tables(*database, options->session) : load_tables(options->paths);
+    app::kql::Tables tables = options->session != 0 ? load_session_tables(*database, options->session) : load_tables(options->paths);
+    if (database) app::add_application_tables(tables, *database);
+    for (const std::string& table : options->tables) add_file_table(tables, table);
+    tables.set_functions(saved_functions(program));
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
     const ResultTable result = app::kql::run(options->kql, tables, {});
@@ -203,6 +246,12 @@ void add_query(Program& program) {
     if (options->format == "json") print_json(result);
     else if (options->format == "csv") print_csv(result);
     else print_table(result);
+    if (options->format != "json") {
+      for (const ResultTable& more : result.more) {
+        std::printf("\n%s\n", more.name.c_str());
+        options->format == "csv" ? print_csv(more) : print_table(more);
+      }
+    }
     return 0;
   }));
 }

@@ -146,13 +146,25 @@ class ScanChunks : public ChunkSource {
       if (out.n_rows() == 0) return false;
       const Prune& p = filter.prune;
       if (p.range && !table.may_differ(chunk, p.column, p.min, p.max)) continue;
-      const Rows rows = evaluator.filter(*filter.condition, out);
+      const Rows rows = p.range ? rows_in_range(*out.column(p.column), p.min, p.max) : evaluator.filter(*filter.condition, out);
       if (rows.size() < out.n_rows()) out.keep(rows);
     }
     return out.n_rows() > 0;
   }
 
  private:
+  static Rows rows_in_range(const columns::Column& column, int64_t min, int64_t max) {
+    const std::vector<int64_t>& values = column.i64s();
+    const std::vector<uint8_t>& valid = column.valid();
+    Rows rows(values.size());
+    size_t n_kept = 0;
+    for (size_t row = 0; row < values.size(); ++row) {
+      rows[n_kept] = static_cast<uint32_t>(row);
+      n_kept += (values[row] >= min) & (values[row] <= max) & (valid.empty() || valid[row] != 0);
+    }
+    rows.resize(n_kept);
+    return rows;
+  }
   static bool cannot_hold(const Table& table, size_t chunk, const Prune& p) {
     if (p.range && !table.may_hold(chunk, p.column, p.min, p.max)) return true;
     if (p.has_text && !table.may_hold_text(chunk, p.column, p.text)) return true;

@@ -18,6 +18,7 @@ struct Grouped {
   Rows groups;
   std::vector<ColumnPtr> fresh_keys;
   size_t n_fresh = 0;
+  std::vector<Vec> keys;    // in place of all these, where most rows are groups of their own
   std::vector<std::vector<Vec>> args;
   size_t worker_bytes = 0;  // what the worker holds by now
 };
@@ -30,6 +31,7 @@ class Summarize : public Node {
       for (size_t w = 0; w < max_workers(context); ++w) workers_.emplace_back(node.keys.size());
       global_of_.resize(workers_.size());
       worker_bytes_.resize(workers_.size());
+      mostly_fresh_.resize(workers_.size());
       for (const AggregateCall& call : node.aggregates) states_.push_back(call.function->make(call));
       for (const BoundPtr& key : node.keys) key_columns_.emplace_back(key->type);
     }
@@ -63,11 +65,18 @@ class Summarize : public Node {
       out->n_rows = batch.n_rows();
       std::vector<Vec> keys;
       for (const BoundPtr& key : node_.keys) keys.push_back(evaluator.eval(*key, batch));
-      Rows fresh;
-      workers_[worker].group(keys, batch.n_rows(), out->groups, &fresh);
-      out->n_fresh = fresh.size();
-      for (const Vec& key : keys) {
-        out->fresh_keys.push_back(share(key.constant ? repeat(*key.column, 0, fresh.size()) : key.column->take(fresh)));
+      if (mostly_fresh_[worker] != 0) {
+        out->keys = std::move(keys);
+      } else {
+        Rows fresh;
+        workers_[worker].group(keys, batch.n_rows(), out->groups, &fresh);
+        out->n_fresh = fresh.size();
+        for (const Vec& key : keys) {
+          out->fresh_keys.push_back(share(key.constant ? repeat(*key.column, 0, fresh.size()) : key.column->take(fresh)));
+        }
+        // Numbering them twice would be for nothing.
+        mostly_fresh_[worker] = fresh.size() > 1000 && fresh.size() > batch.n_rows() / 4;
+        if (mostly_fresh_[worker]) workers_[worker] = Grouper(node_.keys.size());
       }
       for (const AggregateCall& call : node_.aggregates) {
         std::vector<Vec>& args = out->args.emplace_back();
@@ -80,18 +89,19 @@ class Summarize : public Node {
 
     // On the reader's thread, in the order of the batches: groups get their numbers for all workers.
     void add(Grouped& grouped) {
-      Rows& global_of = global_of_[grouped.worker];
-      if (grouped.n_fresh > 0) {
-        std::vector<Vec> keys;
-        for (const ColumnPtr& key : grouped.fresh_keys) keys.push_back({key, false});
-        Rows numbers, first_rows;
-        grouper_.group(keys, grouped.n_fresh, numbers, &first_rows);
-        global_of.insert(global_of.end(), numbers.begin(), numbers.end());
-        for (size_t k = 0; k < keys.size(); ++k) {
-          for (const uint32_t row : first_rows) push(key_columns_[k], get(*keys[k].column, row));
+      if (!grouped.keys.empty()) {
+        number(grouped.keys, grouped.n_rows, grouped.groups);
+      } else {
+        Rows& global_of = global_of_[grouped.worker];
+        if (grouped.n_fresh > 0) {
+          std::vector<Vec> keys;
+          for (const ColumnPtr& key : grouped.fresh_keys) keys.push_back({key, false});
+          Rows numbers;
+          number(keys, grouped.n_fresh, numbers);
+          global_of.insert(global_of.end(), numbers.begin(), numbers.end());
         }
+        for (uint32_t& group : grouped.groups) group = global_of[group];
       }
-      for (uint32_t& group : grouped.groups) group = global_of[group];
       size_t bytes = grouper_.size_bytes();
       worker_bytes_[grouped.worker] = grouped.worker_bytes;
       for (const size_t n : worker_bytes_) bytes += n;
@@ -102,6 +112,14 @@ class Summarize : public Node {
       if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
     }
 
+    void number(const std::vector<Vec>& keys, size_t n_rows, Rows& groups) {
+      Rows first_rows;
+      grouper_.group(keys, n_rows, groups, &first_rows);
+      for (size_t k = 0; k < keys.size(); ++k) {
+        for (const uint32_t row : first_rows) push(key_columns_[k], get(*keys[k].column, keys[k].at(row)));
+      }
+    }
+
     const Summarize& node_;
     ExecContext& context_;
     Grouper grouper_;
@@ -110,6 +128,7 @@ class Summarize : public Node {
     std::vector<std::unique_ptr<Aggregator>> states_;
     std::vector<Column> key_columns_;
     std::vector<size_t> worker_bytes_;
+    std::vector<uint8_t> mostly_fresh_;
     size_t charged_ = 0;
     bool done_ = false;
   };
