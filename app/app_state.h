@@ -65,9 +65,6 @@ using SessionPtr = std::shared_ptr<OpenSession>;
 std::string taught_formats_folder(const std::string& data_folder);
 void add_taught_formats(logs::FormatSet& formats, const std::string& data_folder);
 
-// The log and what was found in it, as tables for queries.
-kql::Tables tables_of(OpenSession& session);
-
 // --- app_branches.cpp: a conversation whose questions may have alternatives. Under session.mutex.
 constexpr size_t no_message = SIZE_MAX;
 size_t parent_of(const OpenSession& session, size_t message);
@@ -78,6 +75,9 @@ void branches_from_text(OpenSession& session, const std::string& text);
 
 struct App::State {
   explicit State(AppOptions chosen);
+
+  // The log, what was found in it and the app's own database, as tables for queries; with the saved functions.
+  kql::Tables tables_of(OpenSession& session);
 
   // --- fixed after construction
   AppOptions options;

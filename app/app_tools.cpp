@@ -18,12 +18,14 @@ constexpr uint64_t shown_rows = 500'000;
 
 }  // namespace
 
-kql::Tables tables_of(OpenSession& session) {
+kql::Tables App::State::tables_of(OpenSession& session) {
   kql::Tables tables = make_log_tables(session.log->snapshot());
   const std::lock_guard lock(session.mutex);
   std::vector<ConfigFinding> configs;
   for (const ConfigReview& review : session.reviews) configs.insert(configs.end(), review.findings.begin(), review.findings.end());
   add_finding_tables(tables, session.findings, configs);
+  add_application_tables(tables, *database);
+  tables.set_functions(saved_functions(data_folder));
   return tables;
 }
 
@@ -109,11 +111,11 @@ void App::run_query(const std::string& text) {
   };
   s.jobs->start(
       "query", "query", "Running the query",
-      [session, text, finish](Job& job) {
+      [&s, session, text, finish](Job& job) {
         kql::RunOptions options;
         options.row_limit = shown_rows;
         options.stop = job.stop();
-        const kql::Tables tables = tables_of(*session);
+        const kql::Tables tables = s.tables_of(*session);
         auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
         const kql::Span emptied_by = result->n_rows == 0 && !result->failed() ? emptying_operator(text, tables, options) : kql::Span{};
         {

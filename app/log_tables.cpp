@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -254,9 +255,14 @@ void add_finding_tables(kql::Tables& tables, std::span<const Finding> findings, 
 }
 
 void add_application_tables(kql::Tables& tables, store::Database& database) {
-  tables.add("Sessions", session_table(store::SessionStore(database).list(store::ListFilter::all)), "all stored sessions");
-  tables.add("TaskRuns", run_table(store::RunStore(database).list()), "benchmark runs");
-  tables.add("TaskResults", std::make_shared<ResultsTable>(database), "samples of the benchmark runs");
+  tables.add_apart("Sessions", session_table(store::SessionStore(database).list(store::ListFilter::all)), "all stored sessions");
+  tables.add_apart("TaskRuns", run_table(store::RunStore(database).list()), "benchmark runs");
+  tables.add_apart("TaskResults", std::make_shared<ResultsTable>(database), "samples of the benchmark runs");
+}
+
+std::string saved_functions(const std::string& data_folder) {
+  std::ifstream file(data_folder + "/functions.kql", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 }  // namespace app

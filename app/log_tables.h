@@ -13,6 +13,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
 
 #include "app/kql/query.h"
 #include "app/store/log_store.h"
@@ -34,5 +35,8 @@ void add_finding_tables(kql::Tables& tables, std::span<const Finding> findings,
 // Adds Sessions, TaskRuns and TaskResults: what the application's own database holds. Results of runs
 // are read when a query asks for them; the database must outlive the tables.
 void add_application_tables(kql::Tables& tables, store::Database& database);
+
+// The user's saved functions: one text of let statements, functions.kql of the data folder; empty where there is none.
+std::string saved_functions(const std::string& data_folder);
 
 }  // namespace app

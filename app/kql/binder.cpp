@@ -373,6 +373,7 @@ std::vector<std::pair<std::string, NodePtr>> Binder::tables_like(const std::stri
     const TableEntry& entry = *tables_.find(name);
     // Rows that another of these tables gives are not given twice.
     const bool twice = !entry.part_of.empty() && matches_wildcard(pattern, entry.part_of) && tables_.find(entry.part_of);
+    if (entry.apart && pattern == "*") continue;
     if (matches_wildcard(pattern, name) && !twice) legs.emplace_back(name, make_scan(entry.table));
   }
   for (Env* at = env.get(); at; at = at->parent.get()) {

@@ -120,7 +120,9 @@ NodePtr Binder::op_find(const Operator& o, NodePtr input, const EnvPtr& env) {
   for (const ExprPtr& e : o.by) away.insert(e->name);
   const bool any_rest = !o.has_columns || o.star;
   Legs shown;
-  for (const auto& [name, node] : legs) {
+  for (const auto& searched : legs) {
+    const std::string& name = searched.first;
+    const NodePtr& node = searched.second;
     std::vector<Named> list;
     std::vector<bool> taken(node->schema.size());
     const auto add = [&](size_t k, std::optional<Type> type) {

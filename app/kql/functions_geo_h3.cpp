@@ -103,7 +103,9 @@ void polygon_to_h3cells(CallState& s, Args a, Value& out) {
     const bool inside = holds(*polygon, h3_centre(cell));
     if (inside) cells.push_back(cell);
     if (cells.size() > max_cells || seen.size() > 4 * max_cells) return set_null(out);
-    if (inside || border.count(cell)) for (const uint64_t other : h3_rings(cell, 1)[1]) note(other);
+    if (!inside && border.count(cell) == 0) continue;
+    const auto rings = h3_rings(cell, 1);
+    for (const uint64_t other : rings[1]) note(other);
   }
   std::sort(cells.begin(), cells.end());
   set(out, names_of(cells));

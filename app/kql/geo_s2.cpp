@@ -59,7 +59,7 @@ std::shared_ptr<S2Polyline> to_s2(const Path& path) {
   std::vector<S2Point> points;
   for (const Point& p : path) {
     const S2Point next = s2_point(p);
-    if (points.empty() || points.back() != next) points.push_back(next);  // a place twice in a row is one place
+    if (points.empty() || (points.back() - next).Norm2() != 0) points.push_back(next);  // a place twice in a row is one place
   }
   if (points.size() < 2) return nullptr;
   auto line = std::make_shared<S2Polyline>();

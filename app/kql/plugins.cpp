@@ -6,8 +6,8 @@
 
 namespace app::kql {
 
-PluginCall::PluginCall(Binder& binder, const Operator& op, const Expr& call, NodePtr input, const EnvPtr& env)
-    : binder_(binder), op_(op), call_(call), input_(std::move(input)), env_(env) {
+PluginCall::PluginCall(Binder& binder, const Operator&, const Expr& call, NodePtr input, const EnvPtr& env)
+    : binder_(binder), call_(call), input_(std::move(input)), env_(env) {
   for (const ExprPtr& arg : call.args) {
     if (arg->names.empty() || arg->kind != ExprKind::literal) positional_.push_back(arg.get());
   }

@@ -42,7 +42,6 @@ class PluginCall {
 
  private:
   Binder& binder_;
-  const Operator& op_;
   const Expr& call_;
   NodePtr input_;
   EnvPtr env_;

@@ -81,6 +81,14 @@ void Tables::add(std::string name, std::shared_ptr<const Table> table, std::stri
   entries_[std::move(name)] = {std::move(table), std::move(about), std::move(part_of)};
 }
 
+void Tables::add_apart(std::string name, std::shared_ptr<const Table> table, std::string about) {
+  TableEntry& entry = entries_[std::move(name)];
+  entry.table = std::move(table);
+  entry.about = std::move(about);
+  entry.part_of.clear();
+  entry.apart = true;
+}
+
 const TableEntry* Tables::find(std::string_view name) const {
   const auto at = entries_.find(name);
   return at == entries_.end() ? nullptr : &at->second;

@@ -58,11 +58,13 @@ struct TableEntry {
   std::shared_ptr<const Table> table;
   std::string about;  // one line for the schema tree
   std::string part_of;  // the table whose rows these are too: search, find and union * read them once
+  bool apart = false;   // not part of what is looked into, as another database in Kusto: read where it is named only
 };
 
 class Tables {
  public:
   void add(std::string name, std::shared_ptr<const Table> table, std::string about = {}, std::string part_of = {});
+  void add_apart(std::string name, std::shared_ptr<const Table> table, std::string about = {});
   const TableEntry* find(std::string_view name) const;  // null where there is none; case counts
   std::vector<std::string> names() const;               // sorted
   // let statements that every query sees before its own: the user's saved functions.

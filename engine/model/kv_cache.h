@@ -61,7 +61,7 @@ class KvCache {
   void drop_blocks(size_t n_kept);
 
   std::shared_ptr<KvPool> pool_;
-  int n_ctx_ = 0, n_layers_ = 0;
+  int n_ctx_ = 0;
   std::vector<int32_t> tokens_;
   std::vector<Ref> blocks_;
   // The tree's block for the tokens of blocks_[i]: the same, another with these tokens, or none yet.

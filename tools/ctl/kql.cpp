@@ -11,6 +11,7 @@
 #include <string>
 
 #include "app/kql/query.h"
+#include "app/log_tables.h"
 #include "app/nl2kql/rules.h"
 #include "app/settings.h"
 #include "engine/base/error.h"
@@ -97,10 +98,8 @@ std::string functions_file(const Program& program) {
 }
 
 std::vector<app::kql::SavedFunction> saved_functions(const Program& program) {
-  std::ifstream file(functions_file(program), std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   std::vector<app::kql::SavedFunction> functions;
-  app::kql::check_functions(text, &functions);
+  app::kql::check_functions(app::saved_functions(std::filesystem::path(functions_file(program)).parent_path().string()), &functions);
   return functions;
 }
 

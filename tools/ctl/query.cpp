@@ -196,10 +196,16 @@ void add_file_table(app::kql::Tables& tables, const std::string& argument) {
   tables.add(named ? argument.substr(0, equals) : app::kql::table_name_of(path), app::kql::load_file_table(path), path);
 }
 
-// The user's functions are one text of let statements in the data folder.
-std::string saved_functions(const Program& program) {
-  std::ifstream file(data_folder_of(program) + "/functions.kql", std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+// The database of the data folder, or none: a query over files works without it, whatever state it is in.
+std::unique_ptr<app::store::Database> open_stored(const std::string& path, bool needed) {
+  if (!needed && !std::filesystem::exists(path)) return nullptr;
+  try {
+    return std::make_unique<app::store::Database>(path, app::store::DatabaseOptions{.read_only = true});
+  } catch (const engine::Error& e) {
+    if (needed) throw;
+    std::fprintf(stderr, "note: Sessions, TaskRuns and TaskResults are not there to query: %s\n", e.what());
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -230,15 +236,11 @@ void add_query(Program& program) {
   query->add_option("--session", options->session, "Query a stored session (see sigmactl session list) instead of files");
   query->add_option("--table", options->tables, "A CSV, TSV or JSONL file as a table: FILE or NAME=FILE; may be repeated");
   query->callback(chosen(program, [options, &program] {
-    std::unique_ptr<app::store::Database> database;
-    const std::string stored = data_folder_of(program) + "/sigmadesk.db";
-    if (options->session != 0 || std::filesystem::exists(stored)) {
-      database = std::make_unique<app::store::Database>(stored, app::store::DatabaseOptions{.read_only = true});
-    }
+    const auto database = open_stored(data_folder_of(program) + "/sigmadesk.db", options->session != 0);
     app::kql::Tables tables = options->session != 0 ? load_session_tables(*database, options->session) : load_tables(options->paths);
     if (database) app::add_application_tables(tables, *database);
     for (const std::string& table : options->tables) add_file_table(tables, table);
-    tables.set_functions(saved_functions(program));
+    tables.set_functions(app::saved_functions(data_folder_of(program)));
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
     const ResultTable result = app::kql::run(options->kql, tables, {});

@@ -160,7 +160,8 @@ class ScanChunks : public ChunkSource {
     size_t n_kept = 0;
     for (size_t row = 0; row < values.size(); ++row) {
       rows[n_kept] = static_cast<uint32_t>(row);
-      n_kept += (values[row] >= min) & (values[row] <= max) & (valid.empty() || valid[row] != 0);
+      const size_t not_before = values[row] >= min, not_after = values[row] <= max, is_valid = valid.empty() || valid[row] != 0;
+      n_kept += not_before & not_after & is_valid;
     }
     rows.resize(n_kept);
     return rows;

@@ -63,15 +63,15 @@ class Summarize : public Node {
       auto out = std::make_shared<Grouped>();
       out->worker = worker;
       out->n_rows = batch.n_rows();
-      std::vector<Vec> keys;
-      for (const BoundPtr& key : node_.keys) keys.push_back(evaluator.eval(*key, batch));
+      std::vector<Vec> key_values;
+      for (const BoundPtr& key : node_.keys) key_values.push_back(evaluator.eval(*key, batch));
       if (mostly_fresh_[worker] != 0) {
-        out->keys = std::move(keys);
+        out->keys = std::move(key_values);
       } else {
         Rows fresh;
-        workers_[worker].group(keys, batch.n_rows(), out->groups, &fresh);
+        workers_[worker].group(key_values, batch.n_rows(), out->groups, &fresh);
         out->n_fresh = fresh.size();
-        for (const Vec& key : keys) {
+        for (const Vec& key : key_values) {
           out->fresh_keys.push_back(share(key.constant ? repeat(*key.column, 0, fresh.size()) : key.column->take(fresh)));
         }
         // Numbering them twice would be for nothing.
@@ -94,10 +94,10 @@ class Summarize : public Node {
       } else {
         Rows& global_of = global_of_[grouped.worker];
         if (grouped.n_fresh > 0) {
-          std::vector<Vec> keys;
-          for (const ColumnPtr& key : grouped.fresh_keys) keys.push_back({key, false});
+          std::vector<Vec> key_values;
+          for (const ColumnPtr& key : grouped.fresh_keys) key_values.push_back({key, false});
           Rows numbers;
-          number(keys, grouped.n_fresh, numbers);
+          number(key_values, grouped.n_fresh, numbers);
           global_of.insert(global_of.end(), numbers.begin(), numbers.end());
         }
         for (uint32_t& group : grouped.groups) group = global_of[group];
@@ -112,11 +112,11 @@ class Summarize : public Node {
       if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
     }
 
-    void number(const std::vector<Vec>& keys, size_t n_rows, Rows& groups) {
+    void number(const std::vector<Vec>& key_values, size_t n_rows, Rows& groups) {
       Rows first_rows;
-      grouper_.group(keys, n_rows, groups, &first_rows);
-      for (size_t k = 0; k < keys.size(); ++k) {
-        for (const uint32_t row : first_rows) push(key_columns_[k], get(*keys[k].column, keys[k].at(row)));
+      grouper_.group(key_values, n_rows, groups, &first_rows);
+      for (size_t k = 0; k < key_values.size(); ++k) {
+        for (const uint32_t row : first_rows) push(key_columns_[k], get(*key_values[k].column, key_values[k].at(row)));
       }
     }
 

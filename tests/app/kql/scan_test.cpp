@@ -162,6 +162,15 @@ TEST_CASE("kql/log_tables: rows without a time are in no time range, though the 
   CHECK(run("Logs | where Timestamp between (datetime(1969-01-01) .. datetime(2000-01-01)) | count", tables, {}).text(0, 0) == "10");
 }
 
+TEST_CASE("kql/tables: one kept apart is read where it is named and by a pattern of its own, not by search and union *") {
+  Tables tables = app::make_log_tables(two_sources());
+  tables.add_apart("Elsewhere", tables.find("app_log")->table);
+  CHECK(run("Elsewhere | count", tables, {}).text(0, 0) == "10");
+  CHECK(run("union Else* | count", tables, {}).text(0, 0) == "10");
+  CHECK(run("search 'failed' | count", tables, {}).text(0, 0) == "5");
+  CHECK(run("union * | where Message has 'failed' | count", tables, {}).text(0, 0) == "5");
+}
+
 TEST_CASE("kql/log_tables: search and union * read a record once") {
   const Tables tables = app::make_log_tables(two_sources());
   CHECK(run("search 'failed' | count", tables, {}).text(0, 0) == "5");
