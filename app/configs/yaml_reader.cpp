@@ -6,8 +6,10 @@
 
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 namespace app::configs {
 namespace {
@@ -138,17 +140,53 @@ void set_places(Document& document, size_t first, int line, int column) {
   }
 }
 
+constexpr size_t max_documents = 100'000;  // real files have a few
+
+// YAML 1.2, 5.1: control characters other than tab and line ends are not part of a text.
+std::optional<ParseError> find_control_character(std::string_view text) {
+  int line = 1, column = 1;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      ++line, column = 1;
+      continue;
+    }
+    if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) {
+      return ParseError{line, column, engine::format("byte 0x%02x is not part of a text; is this file binary or damaged?", byte)};
+    }
+    ++column;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 YamlText read_yaml(std::string_view text) {
   YamlText result;
+  result.error = find_control_character(text);
+  if (result.error) return result;
+  size_t n_documents = 0;
+  std::pair<int, int> last_empty{0, 0};
   std::istringstream stream{std::string(text)};
   try {
     YAML::Parser parser(stream);
     Builder builder;
     while (parser.HandleNextDocument(builder)) {
       Document document = builder.take();
-      if (document.root->is_null()) continue;
+      if (++n_documents > max_documents) {
+        result.error = ParseError{1, 1, "more than 100,000 documents in one file; split it"};
+        break;
+      }
+      if (document.root->is_null()) {
+        // yaml-cpp 0.7 finds one empty document after another where a text begins with "," or "]", and never reads on.
+        const std::pair<int, int> place{document.root->line, document.root->column};
+        if (place == last_empty) {
+          result.error = ParseError{place.first, place.second, "nothing can begin with this character"};
+          break;
+        }
+        last_empty = place;
+        continue;
+      }
       result.start_lines.push_back(document.root->line);
       result.documents.push_back(std::move(document));
     }

@@ -11,6 +11,25 @@
 
 using namespace app::configs;
 
+TEST_CASE("configs/yaml: a text that begins with a separator is one error, not an endless row of empty documents") {
+  for (const char* text : {",7", "] a", "a: 1\n---\n, b"}) {
+    CAPTURE(text);
+    const YamlText yaml = read_yaml(text);
+    CHECK(yaml.error);
+    CHECK(yaml.documents.size() <= 1);
+  }
+  CHECK_FALSE(read_yaml("---\n---\n---\na: 1\n").error);
+}
+
+TEST_CASE("configs/yaml: a control character is one error with its place") {
+  const YamlText yaml = read_yaml(std::string_view("a: 1\n,\0007", 9));
+  REQUIRE(yaml.error);
+  CHECK(yaml.error->line == 2);
+  CHECK(yaml.error->column == 2);
+  CHECK(yaml.error->message.find("0x00") != std::string::npos);
+  CHECK(yaml.documents.empty());
+}
+
 TEST_CASE("configs/yaml: documents keep lines, columns, quotes and merge keys") {
   const YamlText yaml = read_yaml("a: &x {b: 1}\n---\nc: \"1\"\nd:\n  <<: *y\n");
   CHECK(yaml.error.has_value());  // an unknown anchor
