@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer targets with clang, ASan and UBSan and runs each over its seed corpus for a share of the given
-# seconds (default 60). A crash fails, and its input is kept beside the build for a new seed.
+# seconds (default 60), always with the same seed so that a change is judged by the same inputs; FUZZ_SEED picks others
+# (0: a new one each time). A crash fails, and its input is kept beside the build for a new seed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seconds=${1:-60}
@@ -16,7 +17,7 @@ status=0
 for target in "${targets[@]}"; do
   seeds=$root/tests/fuzz/corpus/${target%_fuzz}
   mkdir -p "$build/found/$target"
-  if "$build/$target" "$build/found/$target" "$seeds" -max_total_time="$each" -rss_limit_mb=4096 -timeout=20 \
+  if "$build/$target" "$build/found/$target" "$seeds" -seed="${FUZZ_SEED:-1}" -max_total_time="$each" -rss_limit_mb=4096 -timeout=20 \
       -artifact_prefix="$build/$target-" > "$build/$target.log" 2>&1; then
     echo "fuzz: $target: $(grep -oE 'Done [0-9]+ runs' "$build/$target.log" | tail -n 1) in ${each} s, no finding"
   else
