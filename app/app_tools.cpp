@@ -18,12 +18,22 @@ constexpr uint64_t shown_rows = 500'000;
 
 }  // namespace
 
-kql::Tables App::State::tables_of(OpenSession& session) {
+namespace {
+
+// Without a look into the database: what the frame's thread may ask for.
+kql::Tables session_tables(OpenSession& session) {
   kql::Tables tables = make_log_tables(session.log->snapshot());
   const std::lock_guard lock(session.mutex);
   std::vector<ConfigFinding> configs;
   for (const ConfigReview& review : session.reviews) configs.insert(configs.end(), review.findings.begin(), review.findings.end());
   add_finding_tables(tables, session.findings, configs);
+  return tables;
+}
+
+}  // namespace
+
+kql::Tables App::State::tables_of(OpenSession& session) {
+  kql::Tables tables = session_tables(session);
   add_application_tables(tables, *database);
   tables.set_functions(saved_functions(data_folder));
   return tables;
@@ -59,7 +69,7 @@ kql::Span emptying_operator(const std::string& text, const kql::Tables& tables, 
 void App::State::publish_kql(OpenSession& session) {
   if (!is_current(session)) return;
   KqlView view;
-  const kql::Tables tables = tables_of(session);
+  const kql::Tables tables = session_tables(session);
   {
     const std::lock_guard lock(session.mutex);
     view = session.kql;
