@@ -44,6 +44,12 @@ class LogTable : public kql::Table {
     const auto* level = std::find(std::begin(level_names), std::end(level_names), text);
     return level != std::end(level_names) && (log_->info(index).levels >> (level - level_names) & 1) != 0;
   }
+  bool may_hold_word(size_t index, size_t column, std::string_view word) const override {
+    const bool text = column != any_column && columns::is_text(schema()[column].type);
+    // Times and numbers read as text have digits, and the T and Z of 2026-01-31T12:00:00.0000000Z.
+    const bool only_text = text || (column == any_column && word.find_first_not_of("0123456789TtZz") != word.npos);
+    return !only_text || log_->may_hold_term(index, word);
+  }
   RowId first_row(size_t index) const override { return log_->info(index).first_row; }
   std::optional<size_t> n_rows(size_t index) const override { return log_->info(index).n_rows; }
 

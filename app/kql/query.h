@@ -42,7 +42,9 @@ class Table {
   // False only where no row has a null in that column, and every value is in [min, max].
   virtual bool may_differ(size_t index, size_t column, int64_t min, int64_t max) const;
   // False only where no row's text in that column holds this word, in whatever case. A word is a run
-  // of ASCII letters and digits that stands between other characters.
+  // of ASCII letters and digits that stands between other characters. any_column: no column's value has
+  // it, when all of them are read as text.
+  static constexpr size_t any_column = SIZE_MAX;
   virtual bool may_hold_word(size_t index, size_t column, std::string_view word) const;
   // False only where no row of the chunk has this text in that column.
   virtual bool may_hold_text(size_t index, size_t column, std::string_view text) const;

@@ -43,6 +43,17 @@ std::shared_ptr<const columns::Chunk> ChunkReader::chunk(ChunkEntry& entry, LogC
   return chunk;
 }
 
+bool ChunkReader::may_hold_term(ChunkEntry& entry, std::string_view term) {
+  const std::lock_guard guard(entry.mutex);
+  if (entry.unwritten) return true;
+  if (!entry.terms_known) {
+    const std::string bytes = storage_->read_terms(entry.number);
+    if (!bytes.empty()) entry.terms = columns::TermFilter::decode(bytes);
+    entry.terms_known = true;
+  }
+  return !entry.terms || entry.terms->may_hold(term);
+}
+
 void ChunkReader::written(ChunkEntry& entry) {
   const std::lock_guard guard(entry.mutex);
   keep(entry.number, all_log_columns, entry.unwritten);

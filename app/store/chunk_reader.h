@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string_view>
 
 #include "app/store/chunk_storage.h"
 
@@ -16,6 +18,8 @@ struct ChunkEntry {
   ChunkMeta meta;
   std::mutex mutex;
   std::shared_ptr<const columns::Chunk> unwritten;  // guarded by mutex
+  bool terms_known = false;                         // guarded by mutex: terms has been read
+  std::optional<columns::TermFilter> terms;         // set once
 };
 
 class ChunkReader {
@@ -25,6 +29,9 @@ class ChunkReader {
   ChunkStorage& storage() { return *storage_; }
   // A chunk with at least the wanted columns.
   std::shared_ptr<const columns::Chunk> chunk(ChunkEntry& entry, LogColumnSet wanted);
+  // False only where no text of the chunk has this term. The terms are read on first use and stay: they
+  // are some hundredths of the texts.
+  bool may_hold_term(ChunkEntry& entry, std::string_view term);
   // The entry's blobs are in the storage now: its columns move into the cache.
   void written(ChunkEntry& entry);
   uint64_t cached_bytes() const;

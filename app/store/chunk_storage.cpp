@@ -60,6 +60,13 @@ class MemoryStorage : public ChunkStorage {
     }
     return parts;
   }
+  std::string read_terms(size_t chunk) const override {
+    const std::lock_guard guard(mutex_);
+    for (const LogPart& part : *chunks_.at(chunk)) {
+      if (part.part == terms_part) return part.bytes;
+    }
+    return {};
+  }
 
  private:
   mutable std::mutex mutex_;
@@ -79,6 +86,7 @@ class ReadOnlyStorage : public ChunkStorage {
   void write(const LogWrite&) override { check_writable(); }
   void sync() override {}
   std::vector<LogPart> read(size_t chunk, LogColumnSet wanted) const override;
+  std::string read_terms(size_t chunk) const override;
 
  protected:
   const Database& database_;
@@ -181,14 +189,19 @@ void DatabaseStorage::write_templates(const std::vector<Template>& templates) {
 std::vector<LogPart> ReadOnlyStorage::read(size_t chunk, LogColumnSet wanted) const {
   Statement select = database_.prepare_read(
       "select part, data from log_column where chunk_id = "
-      "(select id from log_chunk where session_id = ? and number = ?)");
-  select.with(session_, uint64_t{chunk});
+      "(select id from log_chunk where session_id = ? and number = ?) and (? >> part) & 1");
+  select.with(session_, uint64_t{chunk}, with_companions(wanted));  // a blob that is not wanted is not read
   std::vector<LogPart> parts;
-  while (select.step()) {
-    const auto part = static_cast<int>(select.i64(0));
-    if (is_wanted(part, wanted)) parts.push_back({part, std::string(select.blob(1))});
-  }
+  while (select.step()) parts.push_back({static_cast<int>(select.i64(0)), std::string(select.blob(1))});
   return parts;
+}
+
+std::string ReadOnlyStorage::read_terms(size_t chunk) const {
+  Statement select = database_.prepare_read(
+      "select data from log_column where chunk_id = "
+      "(select id from log_chunk where session_id = ? and number = ?) and part = ?");
+  select.with(session_, uint64_t{chunk}, terms_part);
+  return select.step() ? std::string(select.blob(0)) : std::string();
 }
 
 std::vector<Template> load_templates(const Database& database, int64_t session) {

@@ -54,6 +54,7 @@ class ChunkStorage {
   virtual void write(const LogWrite& write) = 0;
   virtual void sync() = 0;
   virtual std::vector<LogPart> read(size_t chunk, LogColumnSet wanted) const = 0;  // any thread
+  virtual std::string read_terms(size_t chunk) const = 0;  // any thread; empty: it has none
 };
 
 std::unique_ptr<ChunkStorage> make_memory_chunk_storage();

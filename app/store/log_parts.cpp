@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/columns/encoding.h"
+#include "app/columns/term_filter.h"
 #include "app/store/chunk_builder.h"
 #include "engine/base/error.h"
 
@@ -40,7 +41,26 @@ Level level_named(std::string_view name) {
   return found == std::end(level_names) ? Level::none : static_cast<Level>(found - level_names);
 }
 
+// A dynamic that is a string is searched as the text it stands for, which is not the text stored.
+bool has_string_values(const Column& dynamics) {
+  for (size_t row = 0; row < dynamics.n_rows(); ++row) {
+    if (dynamics.text(row).starts_with('"')) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+std::optional<columns::TermFilter> terms_of(const Chunk& chunk) {
+  if (has_string_values(column(chunk, LogColumn::properties))) return std::nullopt;
+  columns::TermFilter terms;
+  for (const LogColumn which : {LogColumn::level, LogColumn::source, LogColumn::host, LogColumn::process, LogColumn::file, LogColumn::properties, LogColumn::raw}) {
+    terms.add_column(column(chunk, which));
+  }
+  terms.add_parts(column(chunk, LogColumn::message), column(chunk, LogColumn::raw));
+  terms.shrink();
+  return terms;
+}
 
 std::vector<LogPart> encode_log_chunk(const Chunk& chunk, int zstd_level) {
   CHECK_INVARIANT(chunk.columns.size() == n_log_columns);
@@ -54,6 +74,7 @@ std::vector<LogPart> encode_log_chunk(const Chunk& chunk, int zstd_level) {
       parts.push_back({static_cast<int>(i), columns::encode_column(chunk.columns[i], zstd_level)});
     }
   }
+  if (const auto terms = terms_of(chunk)) parts.push_back({terms_part, terms->encode()});
   return parts;
 }
 

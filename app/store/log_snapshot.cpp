@@ -38,6 +38,7 @@ std::shared_ptr<const columns::Column> LogSnapshot::column(size_t chunk_number, 
 }
 
 bool LogSnapshot::may_hold_line(size_t, uint32_t, uint64_t) const { return true; }
+bool LogSnapshot::may_hold_term(size_t, std::string_view) const { return true; }
 
 size_t LogSnapshot::chunk_of(RowId row) const {
   size_t low = 0, high = n_chunks();  // the chunk lies in [low, high)

@@ -58,6 +58,10 @@ class Snapshot : public LogSnapshot {
       return range.source == source && range.first <= line && line <= range.last;
     });
   }
+  bool may_hold_term(size_t number, std::string_view term) const override {
+    CHECK_INVARIANT(number < n_chunks());
+    return number == entries.size() || reader->may_hold_term(*entries[number], term);
+  }
 
  private:
   const ChunkMeta& meta(size_t number) const {

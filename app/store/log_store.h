@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/columns/column.h"
@@ -84,6 +85,9 @@ class LogSnapshot {
   virtual const std::vector<Template>& templates() const = 0;  // as of this snapshot; may be empty
   // False where the chunk certainly has no part of this line; costs no decoding.
   virtual bool may_hold_line(size_t chunk, uint32_t source, uint64_t line) const;
+  // False where certainly no text in the chunk's text columns has this term (a maximal run of letters
+  // and digits), in whatever case. Reads the chunk's list of terms on first use, never its text.
+  virtual bool may_hold_term(size_t chunk, std::string_view term) const;
 
   // Chunks hold up to columns::chunk_rows rows; those with very long lines hold fewer.
   size_t chunk_of(RowId row) const;                // row must be < n_rows()

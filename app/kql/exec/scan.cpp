@@ -4,6 +4,7 @@
 
 #include "app/kql/exec/pipeline.h"
 #include "app/kql/functions.h"
+#include "app/kql/json.h"
 #include "app/kql/text_match.h"
 
 namespace app::kql {
@@ -16,7 +17,7 @@ struct Prune {
   size_t column = 0;
   bool range = false;                  // the filter is: column in [min, max], and nothing else
   int64_t min = INT64_MIN, max = INT64_MAX;
-  std::vector<std::string> words;      // stand in the column's text
+  std::vector<std::vector<std::string>> words;  // all words of one of these stand in the column's text; empty: unknown
   bool has_text = false;               // the column is this text
   std::string text;
 };
@@ -51,8 +52,36 @@ void add_words(const std::string& text, bool ends_are_words, std::vector<std::st
   }
 }
 
-Prune prune_of(const Bound& e) {
+// has_any and has_all: texts, or arrays of them. Nothing is known where one is not a constant.
+void add_list(const Bound& e, bool all, Prune& out) {
+  std::vector<std::string> texts;
+  for (size_t k = 1; k < e.args.size(); ++k) {
+    if (!is_constant(*e.args[k])) return;
+    const Value& value = e.args[k]->value;
+    const Json json = value.type == Type::dynamic ? dynamic_value(value) : Json();
+    if (!json.is_array()) texts.push_back(to_text(value));
+    for (const Json& item : json.items) texts.push_back(to_text(from_json(item)));
+  }
+  if (all) out.words.emplace_back();
+  for (const std::string& text : texts) add_words(text, true, all ? out.words.back() : out.words.emplace_back());
+}
+
+// search: any column, read as text.
+bool set_any_column(const Bound& e, size_t n_columns, Prune& out) {
+  const std::string_view name = e.function->name;
+  const bool has = name == "any has" || name == "any has_cs";
+  if ((!has && name != "any contains" && name != "any contains_cs") || e.args.size() != n_columns + 1 || !is_constant(*e.args.back())) return false;
+  for (size_t k = 0; k < n_columns; ++k) {
+    if (e.args[k]->kind != Bound::Kind::column) return false;
+  }
+  out.column = Table::any_column;
+  add_words(to_text(e.args.back()->value), has, out.words.emplace_back());
+  return true;
+}
+
+Prune prune_of(const Bound& e, size_t n_columns) {
   Prune out;
+  if (e.kind == Bound::Kind::call && e.args.size() >= 2 && set_any_column(e, n_columns, out)) return out;
   if (e.kind != Bound::Kind::call || e.args.size() < 2 || e.args[0]->kind != Bound::Kind::column) return out;
   const std::string_view name = e.function->name;
   out.column = e.args[0]->column;
@@ -60,16 +89,16 @@ Prune prune_of(const Bound& e) {
     set_range(name, e, out);
     return out;
   }
-  if (e.args[0]->type != Type::string || !is_constant(*e.args[1]) || e.args[1]->type != Type::string) return out;
+  if (e.args[0]->type != Type::string) return out;
+  if (name == "has_any" || name == "has_all") {
+    add_list(e, name == "has_all", out);
+    return out;
+  }
+  if (!is_constant(*e.args[1]) || e.args[1]->type != Type::string) return out;
   const std::string& text = e.args[1]->value.s;
   if (name == "==") out.has_text = true, out.text = text;
-  if (name == "has" || name == "has_cs") add_words(text, true, out.words);
-  if (name == "contains" || name == "contains_cs") add_words(text, false, out.words);
-  if (name == "has_all") {
-    for (size_t k = 1; k < e.args.size(); ++k) {
-      if (is_constant(*e.args[k]) && e.args[k]->type == Type::string) add_words(e.args[k]->value.s, true, out.words);
-    }
-  }
+  if (name == "has" || name == "has_cs" || name == "==" || name == "=~") add_words(text, true, out.words.emplace_back());
+  if (name == "contains" || name == "contains_cs") add_words(text, false, out.words.emplace_back());
   return out;
 }
 
@@ -109,7 +138,7 @@ class Scan : public Node {
     auto copy = std::make_shared<Scan>(*this);
     std::vector<BoundPtr> parts;
     add_conjuncts(condition, parts);
-    for (const BoundPtr& part : parts) copy->filters.push_back({part, prune_of(*part), cost_of(*part)});
+    for (const BoundPtr& part : parts) copy->filters.push_back({part, prune_of(*part, schema.size()), cost_of(*part)});
     std::stable_sort(copy->filters.begin(), copy->filters.end(), [](const ScanFilter& a, const ScanFilter& b) { return a.cost < b.cost; });
     return copy;
   }
@@ -169,8 +198,10 @@ class ScanChunks : public ChunkSource {
   static bool cannot_hold(const Table& table, size_t chunk, const Prune& p) {
     if (p.range && !table.may_hold(chunk, p.column, p.min, p.max)) return true;
     if (p.has_text && !table.may_hold_text(chunk, p.column, p.text)) return true;
-    return std::any_of(p.words.begin(), p.words.end(),
-                       [&](const std::string& word) { return !table.may_hold_word(chunk, p.column, word); });
+    const auto lacks_one = [&](const std::vector<std::string>& words) {
+      return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return !table.may_hold_word(chunk, p.column, word); });
+    };
+    return !p.words.empty() && std::all_of(p.words.begin(), p.words.end(), lacks_one);
   }
   const Scan& scan_;
 };
@@ -178,7 +209,7 @@ class ScanChunks : public ChunkSource {
 // Without filters nothing is gained by reading ahead.
 class SerialScan : public Stream {
  public:
-  SerialScan(const Scan& scan, ExecContext& context) : chunks_(scan), context_(context), evaluator_(context.now) {}
+  SerialScan(const Scan& scan, ExecContext& context) : chunks_(scan), context_(context), evaluator_(context.now, context.options.stop) {}
   bool next(Batch& out) override {
     while (chunk_ < chunks_.n_chunks()) {
       context_.check_stop();

@@ -381,6 +381,26 @@ TEST_CASE("store/log_store: a damaged chunk is said where it is read, the others
   CHECK(row_is(log->row(70'000), 70'000));
 }
 
+TEST_CASE("store/log_store: the terms of a full chunk are stored beside it; without them every term may be there") {
+  Stored stored;
+  {
+    const auto store = open_log_store(*stored.database, stored.session);
+    store->add_source(named("a", "/var/log/app"));
+    append_made(*store, 0, two_chunks_and_some);
+  }
+  const auto open = [&] { return open_log_store(*stored.database, stored.session)->snapshot(); };
+  CHECK(open()->may_hold_term(0, "app"));             // of its path
+  CHECK_FALSE(open()->may_hold_term(0, "absentword7"));
+  CHECK_FALSE(open()->may_hold_term(1, "absentword7"));
+  CHECK(open()->may_hold_term(2, "absentword7"));     // the open chunk
+  stored.database->execute("delete from log_column where part = 31 and chunk_id = (select id from log_chunk where number = 0)");
+  CHECK(open()->may_hold_term(0, "absentword7"));     // as in a session of an earlier version
+  CHECK_FALSE(open()->may_hold_term(1, "absentword7"));
+  stored.database->execute("update log_column set data = x'0103' where part = 31");
+  CHECK_THROWS_AS((void)open()->may_hold_term(1, "absentword7"), engine::Error);
+  CHECK(row_is(open()->row(70'000), 70'000));         // its rows are read all the same
+}
+
 TEST_CASE("store/log_store: missing chunks are said when the log is opened") {
   Stored stored;
   {
