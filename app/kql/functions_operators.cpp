@@ -449,14 +449,6 @@ Vec has_list_vec(CallState&, std::span<const Vec> args, size_t n) {
 
 void logical_row(CallState&, Args, Value& out) { out.null = true; }  // Evaluator::logical does these
 
-// The * of search: any column as text. Arguments: the columns, then the text last.
-template <Match match>
-void any_column(CallState&, Args a, Value& out) {
-  const std::string part = to_text(a.back());
-  out.i = 0;
-  for (size_t k = 0; k + 1 < a.size() && !out.i; ++k) out.i = match(to_text(a[k]), part);
-}
-
 // ---------------------------------------------------------------- paths
 
 void member(CallState& s, Args a, Value& out) {
@@ -510,16 +502,6 @@ constexpr Function table[] = {
     {"!in~", "**+", Result::boolean, in_list<true, true>, sees_nulls, in_list_vec<true, true>},
     {"has_any", "s*+", Result::boolean, has_list<false>, sees_nulls, has_list_vec<false>},
     {"has_all", "s*+", Result::boolean, has_list<true>, sees_nulls, has_list_vec<true>},
-    {"any has", "*+", Result::boolean, any_column<m_has>, sees_nulls},
-    {"any has_cs", "*+", Result::boolean, any_column<m_has_cs>, sees_nulls},
-    {"any contains", "*+", Result::boolean, any_column<m_contains>, sees_nulls},
-    {"any contains_cs", "*+", Result::boolean, any_column<m_contains_cs>, sees_nulls},
-    {"any startswith", "*+", Result::boolean, any_column<m_starts>, sees_nulls},
-    {"any hasprefix", "*+", Result::boolean, any_column<m_prefix>, sees_nulls},
-    {"any hassuffix", "*+", Result::boolean, any_column<m_suffix>, sees_nulls},
-    {"any endswith", "*+", Result::boolean, any_column<m_ends>, sees_nulls},
-    {"any ==", "*+", Result::boolean, any_column<[](std::string_view a, std::string_view b) { return a == b; }>, sees_nulls},
-    {"any =~", "*+", Result::boolean, any_column<m_equals>, sees_nulls},
     {"member", "y*", Result::dynamic, member, no_flags},
 };
 
