@@ -238,6 +238,12 @@ void extract(CallState& s, Args a, Value& out) {
   const re2::StringPiece piece = groups[static_cast<size_t>(group)];
   if (piece.data()) out.s.assign(piece.data(), piece.size());
 }
+Vec extract_vec(CallState& s, std::span<const Vec> args, size_t) {
+  const columns::Column &pattern = *args[0].column, &group = *args[1].column, &text = *args[2].column;
+  const bool fixed = args[0].constant && args[1].constant && pattern.type() == Type::string && is_integer(group.type()) && !group.is_null(0);
+  if (!fixed || args[2].constant || text.type() != Type::string || s.type != Type::string) return {};
+  return {share(extract_rows(s, text, std::string(pattern.text(0)), group.i64(0))), false};
+}
 // extract_all(regex, [groups,] text)
 void extract_all(CallState& s, Args a, Value& out) {
   const re2::RE2& regex = compiled(s, to_text(a[0]));
@@ -594,7 +600,7 @@ constexpr Function table[] = {
     {"replace_regex", "sss", Result::string, replace_regex}, {"replace", "sss", Result::string, replace_regex},
     {"replace_string", "sss", Result::string, replace_string}, {"replace_strings", "syy", Result::string, replace_strings},
     {"translate", "sss", Result::string, translate}, {"trim", "ss", Result::string, trim_}, {"trim_start", "ss", Result::string, trim_start},
-    {"trim_end", "ss", Result::string, trim_end}, {"extract", "sis", Result::string, extract},
+    {"trim_end", "ss", Result::string, trim_end}, {"extract", "sis", Result::string, extract, no_flags, extract_vec},
     {"extract_all", "s*?s", Result::dynamic, extract_all}, {"extractall", "s*?s", Result::dynamic, extract_all},
     {"countof", "ss?s", Result::int64, countof}, {"has_any_index", "sy", Result::int64, has_any_index},
     {"regex_quote", "s", Result::string, regex_quote}, {"isascii", "s", Result::boolean, isascii_}, {"isutf8", "s", Result::boolean, isutf8},

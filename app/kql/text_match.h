@@ -48,6 +48,12 @@ std::vector<int64_t> match_rows(const columns::Column& column, std::string_view 
 // The same for a pattern; literal texts that the pattern cannot do without are searched for first.
 std::vector<int64_t> match_regex_rows(CallState& state, const columns::Column& column, const std::string& pattern);
 
+// What a group of the pattern's first match holds in each row, empty where there is none.
+columns::Column extract_rows(CallState& state, const columns::Column& column, const std::string& pattern, int64_t group);
+
+// What a group of the pattern's first match holds in each row of a text column, empty where there is none.
+columns::Column extract_rows(CallState& state, const columns::Column& column, const std::string& pattern, int64_t group);
+
 // What a pattern cannot match without: texts that are searched for before it is tried.
 class PatternFilter {
  public:
@@ -58,6 +64,8 @@ class PatternFilter {
  private:
   std::vector<std::string> atoms_;  // empty: every row is a candidate
   std::vector<bool> possible_;      // for every set of atoms found, one bit an atom
+  bool folds_ = true;               // rows with letters beyond ASCII are always candidates
+  bool only_ascii_ = false;         // what the pattern matches without an atom is matched by ASCII texts alone
 };
 
 // The compiled pattern, kept in the call site while the pattern stays the same. Throws

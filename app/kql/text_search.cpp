@@ -156,6 +156,24 @@ bool is_ascii(std::string_view text) {
   return (any & 0x8080808080808080ull) == 0;
 }
 
+// Whether letters of the pattern may stand for letters beyond ASCII, which an atom (lower-case ASCII)
+// does not find: where a flag ignores case, or a letter is itself beyond ASCII or written as a number.
+// The Kelvin sign is a K, the long s an s.
+bool may_fold(std::string_view pattern) {
+  if (!is_ascii(pattern)) return true;
+  for (size_t at = 0; at + 1 < pattern.size(); ++at) {
+    const char next = pattern[at + 1];
+    if (pattern[at] == '(' && next == '?') {
+      const size_t end = std::min(pattern.find_first_of(":)<", at), pattern.size());
+      if (pattern.substr(at, end - at).find('i') != pattern.npos) return true;
+    }
+    if (pattern[at] != '\\') continue;
+    if (next == 'x' || (next >= '0' && next <= '9')) return true;
+    ++at;
+  }
+  return false;
+}
+
 re2::RE2::Options pattern_options() {
   re2::RE2::Options options;
   options.set_log_errors(false);
@@ -171,9 +189,10 @@ struct Pattern {
                    pattern.substr(0, 200).c_str(), regex.error().c_str());
     }
   }
-  std::vector<int64_t> match(const Column& column) const {
+  std::vector<int64_t> match(const Column& column, const std::stop_token& stop) const {
     std::vector<int64_t> out = filter.candidates(column);
     for (size_t row = 0; row < out.size(); ++row) {
+      check_stop(stop, row);
       if (!out[row]) continue;
       const std::string_view text = column.text(row);
       out[row] = re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
@@ -181,9 +200,39 @@ struct Pattern {
     return out;
   }
 
+  Column extract(const Column& column, int64_t group, const std::stop_token& stop) const {
+    Column out(Type::string);
+    out.reserve(column.n_rows());
+    const int n_groups = regex.NumberOfCapturingGroups() + 1;
+    const bool known = group >= 0 && group < n_groups;
+    const std::vector<int64_t> candidates = filter.candidates(column);
+    std::vector<re2::StringPiece> groups(static_cast<size_t>(n_groups));
+    for (size_t row = 0; row < candidates.size(); ++row) {
+      check_stop(stop, row);
+      std::string_view found;
+      if (known && candidates[row]) {
+        const std::string_view text = column.text(row);
+        const bool matched = regex.Match({text.data(), text.size()}, 0, text.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(group) + 1);
+        const re2::StringPiece& piece = groups[static_cast<size_t>(group)];
+        if (matched && piece.data() != nullptr) found = {piece.data(), piece.size()};
+      }
+      out.push_text(found);
+    }
+    return out;
+  }
+
   re2::RE2 regex;
   PatternFilter filter;
 };
+
+const Pattern& pattern_of(CallState& state, const std::string& pattern) {
+  const std::string key = "\xFF" + pattern;  // no pattern that compiles begins so
+  if (!state.cache || state.cache_key != key) {
+    state.cache = std::make_shared<Pattern>(pattern);
+    state.cache_key = key;
+  }
+  return *static_cast<const Pattern*>(state.cache.get());
+}
 
 }  // namespace
 
@@ -268,7 +317,9 @@ PatternFilter::PatternFilter(const std::string& pattern) {
     filter.AllPotentials(found, &left);
     possible_[set] = !left.empty();
   }
-  if (!possible_[0]) atoms_ = std::move(atoms);  // otherwise it can match without any
+  if (possible_[0]) return;  // it can match without any
+  atoms_ = std::move(atoms);
+  folds_ = may_fold(pattern);
 }
 
 std::vector<int64_t> PatternFilter::candidates(const Column& column) const {
@@ -279,18 +330,16 @@ std::vector<int64_t> PatternFilter::candidates(const Column& column) const {
     const std::vector<int64_t> found = match_rows(column, atoms_[k], TextMatch::contains, true);
     for (size_t row = 0; row < found.size(); ++row) sets[row] |= static_cast<uint8_t>(found[row] << k);
   }
-  // A few letters beyond ASCII are case pairs of ASCII's: such rows are always tried.
-  for (size_t row = 0; row < out.size(); ++row) out[row] = possible_[sets[row]] || !is_ascii(column.text(row));
+  for (size_t row = 0; row < out.size(); ++row) out[row] = possible_[sets[row]] || (folds_ && !is_ascii(column.text(row)));
   return out;
 }
 
 std::vector<int64_t> match_regex_rows(CallState& state, const Column& column, const std::string& pattern) {
-  const std::string key = "\xFF" + pattern;  // no pattern that compiles begins so
-  if (!state.cache || state.cache_key != key) {
-    state.cache = std::make_shared<Pattern>(pattern);
-    state.cache_key = key;
-  }
-  return static_cast<const Pattern*>(state.cache.get())->match(column);
+  return pattern_of(state, pattern).match(column, state.stop);
+}
+
+Column extract_rows(CallState& state, const Column& column, const std::string& pattern, int64_t group) {
+  return pattern_of(state, pattern).extract(column, group, state.stop);
 }
 
 }  // namespace app::kql
