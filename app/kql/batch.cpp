@@ -176,8 +176,11 @@ class JoinedBatches : public ColumnSource {
   ColumnPtr column(size_t k) const override {
     std::vector<ColumnPtr> parts;
     // From copies of the batches: what they decode to give their part is not held on to.
-    for (const Batch& batch : batches_) parts.push_back(Batch(batch).column(k));
-    return charged(concat(parts, schema_[k].type));
+    for (const Batch& batch : batches_) {
+      parts.push_back(Batch(batch).column(k));
+      if (charge_) charge_(bytes_of(*parts.back()));
+    }
+    return share(concat(parts, schema_[k].type));
   }
 
   // Each batch gives its rows among the wanted; then they are put in order.
@@ -209,6 +212,14 @@ class JoinedBatches : public ColumnSource {
   }
 
  private:
+  // What a column's rows take once they are copied into one.
+  static size_t bytes_of(const Column& column) {
+    if (!columns::is_text(column.type())) return column.n_rows() * 8 + column.valid().size();
+    if (column.is_dictionary()) return column.n_rows() * 4;
+    size_t bytes = column.n_rows() * 8;
+    for (const uint32_t length : column.lengths()) bytes += length;
+    return bytes;
+  }
   size_t part_of_row(uint32_t row) const {
     return static_cast<size_t>(std::upper_bound(begins_.begin(), begins_.end(), row) - begins_.begin()) - 1;
   }

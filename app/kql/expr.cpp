@@ -21,6 +21,7 @@ Column run_rows(const Function& f, CallState& state, std::span<const Vec> args, 
   const bool strict = !(f.flags & sees_nulls);
   Value result;
   for (size_t row = 0; row < n_rows; ++row) {
+    check_stop(state.stop, row);
     bool null = false;
     for (size_t k = 0; k < args.size(); ++k) {
       if (!args[k].constant) values[k] = get(*args[k].column, row);
@@ -67,6 +68,10 @@ Column run_dictionary(const Function& f, CallState& state, std::span<const Vec> 
 
 }  // namespace
 
+void check_stop(const std::stop_token& stop) {
+  if (stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the query was cancelled");
+}
+
 BoundPtr bound_constant(Value value, Span span) {
   auto e = std::make_shared<Bound>();
   e->type = value.type;
@@ -104,6 +109,7 @@ CallState& Evaluator::state(const Bound& e) {
   if (added) {
     at->second.type = e.type;
     at->second.now = now_;
+    at->second.stop = stop_;
     at->second.random = 0x9E3779B97F4A7C15ull ^ static_cast<uint64_t>(now_) ^ (e.span.begin * 0xD1B54A32D192ED03ull);
   }
   return at->second;

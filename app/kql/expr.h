@@ -2,8 +2,10 @@
 // their evaluation, a column at a time.
 #pragma once
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "app/kql/batch.h"
@@ -48,14 +50,23 @@ struct CallState {
   std::string cache_key;
   int64_t now = 0;
   uint64_t random = 0;         // state of rand()
+  std::stop_token stop;        // looked at by kernels that may take long over a chunk
 };
+
+// Throws Error{cancelled} where a stop is asked for.
+void check_stop(const std::stop_token& stop);
+// Looks at the token once in so many rows.
+inline void check_stop(const std::stop_token& stop, size_t row) {
+  if ((row & 0x3FF) == 0) check_stop(stop);
+}
 
 // One per thread: holds the call sites' states.
 class Evaluator {
  public:
-  explicit Evaluator(int64_t now) : now_(now) {}
+  explicit Evaluator(int64_t now, std::stop_token stop = {}) : now_(now), stop_(std::move(stop)) {}
   Vec eval(const Bound& e, const Batch& batch);
   ColumnPtr column(const Bound& e, const Batch& batch);  // expanded to n_rows values
+  const std::stop_token& stop() const { return stop_; }
   // Rows where a bool expression is true.
   Rows filter(const Bound& e, const Batch& batch);
 
@@ -65,6 +76,7 @@ class Evaluator {
   CallState& state(const Bound& e);
 
   int64_t now_;
+  std::stop_token stop_;
   std::unordered_map<const Bound*, CallState> states_;
 };
 

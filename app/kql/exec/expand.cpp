@@ -30,15 +30,23 @@ std::vector<Json> items_of(const Value& value, bool bags_as_arrays) {
   return items;
 }
 
-// Expands rows [begin, end) of a batch.
-Batch expand(const Batch& batch, size_t begin, size_t end, const columns::Schema& schema, const ExpandOptions& options, Evaluator& evaluator) {
+// What is expanded of a batch, evaluated once for all of its rows.
+std::vector<ColumnPtr> expanded_columns(const Batch& batch, const ExpandOptions& options, Evaluator& evaluator) {
   std::vector<ColumnPtr> sources;
   for (const ExpandColumn& column : options.columns) sources.push_back(evaluator.column(*column.expr, batch));
+  return sources;
+}
+
+// Expands rows [begin, end) of a batch, and fewer where they become many: end is set to the row after
+// the last one.
+Batch expand(const Batch& batch, const std::vector<ColumnPtr>& sources, size_t begin, size_t& end, const columns::Schema& schema,
+             const ExpandOptions& options) {
   std::vector<Column> out;
   for (const ExpandColumn& column : options.columns) out.emplace_back(column.type);
   Column index(Type::int64);
   Rows rows;
   for (size_t row = begin; row < end; ++row) {
+    if (rows.size() >= columns::chunk_rows) end = row + 1;
     std::vector<std::vector<Json>> items;
     size_t n = 0;
     for (const ColumnPtr& source : sources) {
@@ -77,16 +85,17 @@ class Expand : public Node {
  public:
   class Expanded : public Stream {
    public:
-    Expanded(const Expand& node, ExecContext& context) : node_(node), context_(context), evaluator_(context.now), stream_(node.child->open(context)) {}
+    Expanded(const Expand& node, ExecContext& context) : node_(node), context_(context), evaluator_(context.now, context.options.stop), stream_(node.child->open(context)) {}
     bool next(Batch& out) override {
       while (at_ >= batch_.n_rows()) {
         at_ = 0;
         batch_ = Batch();
         if (!stream_->next(batch_)) return false;
+        sources_ = expanded_columns(batch_, node_.options, evaluator_);
       }
       context_.check_stop();
-      const size_t end = std::min(batch_.n_rows(), at_ + expand_step);
-      out = expand(batch_, at_, end, node_.schema, node_.options, evaluator_);
+      size_t end = std::min(batch_.n_rows(), at_ + expand_step);
+      out = expand(batch_, sources_, at_, end, node_.schema, node_.options);
       at_ = end;
       return true;
     }
@@ -97,6 +106,7 @@ class Expand : public Node {
     Evaluator evaluator_;
     std::unique_ptr<Stream> stream_;
     Batch batch_;
+    std::vector<ColumnPtr> sources_;
     size_t at_ = 0;
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Expanded>(*this, context); }
@@ -108,18 +118,20 @@ class Apply : public Node {
  public:
   class Applied : public Stream {
    public:
-    Applied(const Apply& node, ExecContext& context) : node_(node), context_(context), evaluator_(context.now), stream_(node.child->open(context)) {}
+    Applied(const Apply& node, ExecContext& context) : node_(node), context_(context), evaluator_(context.now, context.options.stop), stream_(node.child->open(context)) {}
     bool next(Batch& out) override {
       while (at_ >= batch_.n_rows()) {
         at_ = 0;
         batch_ = Batch();
         if (!stream_->next(batch_)) return false;
+        sources_ = expanded_columns(batch_, node_.options, evaluator_);
       }
       std::vector<Batch> results;
       const size_t end = std::min<size_t>(batch_.n_rows(), at_ + 256);
       for (; at_ < end; ++at_) {
         context_.check_stop();
-        context_.slots[node_.slot] = expand(batch_, at_, at_ + 1, node_.expanded, node_.options, evaluator_);
+        size_t row_end = at_ + 1;
+        context_.slots[node_.slot] = expand(batch_, sources_, at_, row_end, node_.expanded, node_.options);
         Batch found = concat(run_all(*node_.body, context_), node_.body->schema);
         std::vector<ColumnPtr> columns;
         for (const size_t k : node_.outer_columns) columns.push_back(share(repeat(*batch_.column(k), at_, found.n_rows())));
@@ -136,6 +148,7 @@ class Apply : public Node {
     Evaluator evaluator_;
     std::unique_ptr<Stream> stream_;
     Batch batch_;
+    std::vector<ColumnPtr> sources_;
     size_t at_ = 0;
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Applied>(*this, context); }
@@ -166,7 +179,7 @@ class Partition : public Node {
     void start() {
       started_ = true;
       all_ = run_to_one(*node_.child, context_);
-      Evaluator evaluator(context_.now);
+      Evaluator evaluator(context_.now, context_.options.stop);
       Grouper grouper(1);
       Rows groups;
       grouper.group({evaluator.eval(*node_.key, all_)}, all_.n_rows(), groups);

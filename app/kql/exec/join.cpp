@@ -14,16 +14,20 @@ class Join : public Node {
   class Matches : public Stream {
    public:
     Matches(const Join& node, ExecContext& context)
-        : node_(node), context_(context), evaluator_(context.now), grouper_(node.right_keys.size()), seen_(node.left_keys.size()) {}
+        : node_(node), context_(context), evaluator_(context.now, context.options.stop), grouper_(node.right_keys.size()), seen_(node.left_keys.size()) {}
 
     bool next(Batch& out) override {
       if (!left_) build();
-      Batch batch;
-      while (left_->next(batch)) {
+      while (true) {
         context_.check_stop();
-        if (node_.kind == JoinKind::innerunique) keep_first_of_keys(batch);
-        if (!probe(batch, out)) continue;
-        return true;
+        if (row_ < batch_.n_rows()) {
+          if (probe(out)) return true;
+          continue;
+        }
+        batch_ = Batch();
+        if (!left_->next(batch_)) break;
+        if (node_.kind == JoinKind::innerunique) keep_first_of_keys(batch_);
+        look_up();
       }
       if (done_) return false;
       done_ = true;
@@ -33,15 +37,17 @@ class Join : public Node {
    private:
     // Rows of the right side in order of their key's number; first_[key] .. first_[key + 1].
     void build() {
-      right_ = run_to_one(*node_.right, context_);
-      std::vector<Vec> keys;
-      for (const BoundPtr& key : node_.right_keys) keys.push_back(evaluator_.eval(*key, right_));
+      std::vector<Batch> batches = run_all(*node_.right, context_);
       Rows groups;
-      grouper_.group(keys, right_.n_rows(), groups);
+      for (const Batch& batch : batches) number_right(batch, groups);
+      right_ = concat(std::move(batches), node_.right->schema, [this](size_t bytes) {
+        context_.check_stop();
+        context_.charge(bytes);
+      });
       first_.assign(grouper_.n_groups() + 2, 0);
-      for (size_t row = 0; row < groups.size(); ++row) {
-        if (any_null(keys, row)) groups[row] = grouper_.n_groups();  // null matches nothing
-        ++first_[groups[row] + 1];
+      for (uint32_t& group : groups) {
+        if (group == Grouper::none) group = grouper_.n_groups();  // null matches nothing
+        ++first_[group + 1];
       }
       for (size_t k = 1; k < first_.size(); ++k) first_[k] += first_[k - 1];
       rows_.resize(groups.size());
@@ -50,6 +56,16 @@ class Join : public Node {
       matched_.assign(right_.n_rows(), false);
       context_.charge(grouper_.size_bytes() + rows_.size() * 8);
       left_ = node_.left->open(context_);
+    }
+
+    // Appends the key's number of each row; none where a part of the key is null.
+    void number_right(const Batch& batch, Rows& out) {
+      context_.check_stop();
+      std::vector<Vec> keys;
+      for (const BoundPtr& key : node_.right_keys) keys.push_back(evaluator_.eval(*key, batch));
+      Rows groups;
+      grouper_.group(keys, batch.n_rows(), groups);
+      for (size_t row = 0; row < groups.size(); ++row) out.push_back(any_null(keys, row) ? Grouper::none : groups[row]);
     }
 
     static bool any_null(const std::vector<Vec>& keys, size_t row) {
@@ -65,41 +81,61 @@ class Join : public Node {
       Rows groups, fresh;
       seen_.group(keys, batch.n_rows(), groups, &fresh);
       batch.keep(fresh);
+      const size_t bytes = seen_.size_bytes();
+      if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
     }
 
-    bool probe(Batch& batch, Batch& out) {
+    // The right side's group of every left row of the batch; none where there is no match.
+    void look_up() {
       std::vector<Vec> keys;
-      for (const BoundPtr& key : node_.left_keys) keys.push_back(evaluator_.eval(*key, batch));
-      Rows groups;
-      grouper_.find(keys, batch.n_rows(), groups);
+      for (const BoundPtr& key : node_.left_keys) keys.push_back(evaluator_.eval(*key, batch_));
+      grouper_.find(keys, batch_.n_rows(), groups_);
+      for (size_t row = 0; row < groups_.size(); ++row) {
+        uint32_t& group = groups_[row];
+        const bool hit = group != Grouper::none && group < grouper_.n_groups() && !any_null(keys, row) && first_[group] < first_[group + 1];
+        if (!hit) group = Grouper::none;
+      }
+      row_ = 0;
+      match_ = 0;
+    }
+
+    // The next rows of the batch with their matches: a piece, since a row may have millions of them.
+    bool probe(Batch& out) {
       const JoinKind wanted = node_.kind;
       const bool outer = wanted == JoinKind::leftouter || wanted == JoinKind::fullouter;
+      const bool only_left = wanted == JoinKind::leftsemi || wanted == JoinKind::leftanti;
+      const bool only_right = wanted == JoinKind::rightsemi || wanted == JoinKind::rightanti;
       Rows left_rows, right_rows;
-      for (uint32_t row = 0; row < batch.n_rows(); ++row) {
-        const uint32_t group = groups[row];
-        const bool hit = group != Grouper::none && group < grouper_.n_groups() && !any_null(keys, row) && first_[group] < first_[group + 1];
-        if (wanted == JoinKind::leftsemi || wanted == JoinKind::leftanti) {
-          if (hit == (wanted == JoinKind::leftsemi)) left_rows.push_back(row);
+      for (; row_ < groups_.size() && left_rows.size() < columns::chunk_rows; ++row_) {
+        const uint32_t group = groups_[row_];
+        const bool hit = group != Grouper::none;
+        if (only_left) {
+          if (hit == (wanted == JoinKind::leftsemi)) left_rows.push_back(row_);
           continue;
         }
         if (!hit) {
-          if (outer) left_rows.push_back(row), right_rows.push_back(UINT32_MAX);
+          if (outer) left_rows.push_back(row_), right_rows.push_back(UINT32_MAX);
           continue;
         }
-        for (uint32_t k = first_[group]; k < first_[group + 1]; ++k) {
-          matched_[rows_[k]] = true;
-          if (wanted == JoinKind::rightsemi || wanted == JoinKind::rightanti) continue;
-          left_rows.push_back(row);
-          right_rows.push_back(rows_[k]);
+        const uint32_t n_matches = first_[group + 1] - first_[group];
+        const auto end = static_cast<uint32_t>(std::min<size_t>(n_matches, match_ + columns::chunk_rows - left_rows.size()));
+        for (; match_ < end; ++match_) {
+          const uint32_t right_row = rows_[first_[group] + match_];
+          matched_[right_row] = true;
+          if (only_right) continue;
+          left_rows.push_back(row_);
+          right_rows.push_back(right_row);
         }
+        if (match_ < n_matches) break;
+        match_ = 0;
       }
       if (left_rows.empty()) return false;
-      batch.keep(left_rows);
-      if (wanted != JoinKind::leftsemi && wanted != JoinKind::leftanti) {
-        for (const size_t k : node_.right_columns) batch.add_column(share(right_.column(k)->take(right_rows)));
-        batch.forget_row_ids();
+      out = batch_;
+      out.keep(left_rows);
+      if (!only_left) {
+        for (const size_t k : node_.right_columns) out.add_column(share(right_.column(k)->take(right_rows)));
+        out.forget_row_ids();
       }
-      out = std::move(batch);
       return true;
     }
 
@@ -137,6 +173,10 @@ class Join : public Node {
     Rows rows_;
     std::vector<bool> matched_;
     std::unique_ptr<Stream> left_;
+    Batch batch_;                // of the left side, and where it is being read on
+    Rows groups_;
+    uint32_t row_ = 0, match_ = 0;
+    size_t charged_ = 0;         // of seen_
     bool done_ = false;
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Matches>(*this, context); }

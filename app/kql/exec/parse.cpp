@@ -31,6 +31,7 @@ class Parse : public Node {
     Rows kept;
     std::string other;
     for (size_t row = 0; row < batch.n_rows(); ++row) {
+      check_stop(evaluator.stop(), row);
       std::string_view value = text ? source->text(row) : std::string_view();
       if (!text) value = other = to_text(get(*source, row));
       const bool matched = candidates[row] && match(value, groups, parsed);

@@ -34,7 +34,7 @@ struct Steps {
 class SerialItems : public ItemStream {
  public:
   SerialItems(Steps steps, ExecContext& context, Finish finish)
-      : steps_(std::move(steps)), context_(context), finish_(std::move(finish)), evaluator_(context.now), stream_(steps_.source->open(context)) {}
+      : steps_(std::move(steps)), context_(context), finish_(std::move(finish)), evaluator_(context.now, context.options.stop), stream_(steps_.source->open(context)) {}
   bool next(Item& out) override {
     out = Item();
     while (stream_->next(out.batch)) {
@@ -104,7 +104,7 @@ class ParallelItems : public ItemStream {
   }
 
   void work(size_t worker) {
-    Evaluator evaluator(context_.now);
+    Evaluator evaluator(context_.now, context_.options.stop);
     while (true) {
       size_t chunk = 0;
       {

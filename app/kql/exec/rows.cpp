@@ -77,7 +77,7 @@ class Filter : public Unary {
   std::unique_ptr<Stream> open(ExecContext& context) const override {
     if (mapped_child()) return open_mapped(*this, context);
     return mapped(*child, context, condition->window,
-                  [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) { apply(batch, *evaluator); });
+                  [this, evaluator = std::make_shared<Evaluator>(context.now, context.options.stop)](Batch& batch) { apply(batch, *evaluator); });
   }
   const Node* mapped_child() const override { return condition->window || !is_pure(*condition) ? nullptr : child.get(); }
   void apply(Batch& batch, Evaluator& evaluator) const override {
@@ -94,11 +94,21 @@ class Compute : public Unary {
     if (mapped_child()) return open_mapped(*this, context);
     const bool window = std::any_of(exprs.begin(), exprs.end(), [](const BoundPtr& e) { return e->window; });
     return mapped(*child, context, window,
-                  [this, evaluator = std::make_shared<Evaluator>(context.now)](Batch& batch) { apply(batch, *evaluator); });
+                  [this, evaluator = std::make_shared<Evaluator>(context.now, context.options.stop)](Batch& batch) { apply(batch, *evaluator); });
   }
   const Node* mapped_child() const override {
-    const bool simple = std::all_of(exprs.begin(), exprs.end(), [](const BoundPtr& e) { return !e->window && is_pure(*e); });
-    return simple ? child.get() : nullptr;
+    return is_simple() ? child.get() : nullptr;
+  }
+  // sort | project | take: only the first rows are sorted for.
+  NodePtr with_limit(uint64_t n_rows) const override {
+    NodePtr limited = is_simple() ? child->with_limit(n_rows) : nullptr;
+    if (!limited) return nullptr;
+    auto copy = std::make_shared<Compute>(*this);
+    copy->child = std::move(limited);
+    return copy;
+  }
+  bool is_simple() const {
+    return std::all_of(exprs.begin(), exprs.end(), [](const BoundPtr& e) { return !e->window && is_pure(*e); });
   }
   // Plain columns keep their place in the batch (nothing is copied); the rest is appended, then chosen.
   void apply(Batch& batch, Evaluator& evaluator) const override {

@@ -182,7 +182,7 @@ class ScanSteps : public Node {
  private:
   // The rows of each partition, in their order; partitions in order of appearance.
   std::vector<Rows> parts(const Batch& rows, ExecContext& context) const {
-    Evaluator evaluator(context.now);
+    Evaluator evaluator(context.now, context.options.stop);
     std::vector<Vec> keys;
     for (const BoundPtr& key : plan.partition) keys.push_back(evaluator.eval(*key, rows));
     Grouper grouper(keys.size());

@@ -36,7 +36,7 @@ class Series : public Node {
   // Rows are grouped by key and point of the axis; then every key gets an array over all points.
   std::unique_ptr<Stream> open(ExecContext& context) const override {
     Batch all = run_to_one(*child, context);
-    Evaluator evaluator(context.now);
+    Evaluator evaluator(context.now, context.options.stop);
     const ColumnPtr axis = evaluator.column(*plan.axis, all);
     const bool real = axis->type() == Type::real;
     const double step = real ? plan.step.d : static_cast<double>(plan.step.i);

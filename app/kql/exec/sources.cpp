@@ -100,7 +100,7 @@ NodePtr make_range(std::string name, Value from, Value to, Value step) {
 }
 
 void ExecContext::check_stop() const {
-  if (options.stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the query was cancelled");
+  kql::check_stop(options.stop);
 }
 
 void ExecContext::charge(size_t bytes) {
@@ -125,7 +125,10 @@ std::vector<Batch> run_all(const Node& node, ExecContext& context) {
 }
 
 Batch run_to_one(const Node& node, ExecContext& context) {
-  return concat(run_all(node, context), node.schema, [&context](size_t bytes) { context.charge(bytes); });
+  return concat(run_all(node, context), node.schema, [&context](size_t bytes) {
+    context.check_stop();
+    context.charge(bytes);
+  });
 }
 
 }  // namespace app::kql

@@ -102,7 +102,7 @@ class Summarize : public Node {
         }
         for (uint32_t& group : grouped.groups) group = global_of[group];
       }
-      size_t bytes = grouper_.size_bytes();
+      size_t bytes = grouper_.size_bytes() + key_text_bytes_ + key_columns_.size() * grouper_.n_groups() * 8;
       worker_bytes_[grouped.worker] = grouped.worker_bytes;
       for (const size_t n : worker_bytes_) bytes += n;
       for (size_t k = 0; k < states_.size(); ++k) {
@@ -116,7 +116,15 @@ class Summarize : public Node {
       Rows first_rows;
       grouper_.group(key_values, n_rows, groups, &first_rows);
       for (size_t k = 0; k < key_values.size(); ++k) {
-        for (const uint32_t row : first_rows) push(key_columns_[k], get(*key_values[k].column, key_values[k].at(row)));
+        const Column& from = *key_values[k].column;
+        Column& to = key_columns_[k];
+        for (const uint32_t row : first_rows) {
+          const size_t at = key_values[k].at(row);
+          if (from.type() != to.type()) push(to, get(from, at));
+          else if (from.is_null(at)) to.push_null();
+          else if (columns::is_text(from.type())) to.push_text(from.text(at)), key_text_bytes_ += from.text(at).size();
+          else from.type() == Type::real ? to.push_f64(from.f64(at)) : to.push_i64(from.i64(at));
+        }
       }
     }
 
@@ -127,6 +135,7 @@ class Summarize : public Node {
     std::vector<Rows> global_of_;  // of each worker's groups
     std::vector<std::unique_ptr<Aggregator>> states_;
     std::vector<Column> key_columns_;
+    size_t key_text_bytes_ = 0;
     std::vector<size_t> worker_bytes_;
     std::vector<uint8_t> mostly_fresh_;
     size_t charged_ = 0;
