@@ -24,6 +24,7 @@ class Count : public Aggregator {
     counts_.resize(n);
     return {Column::from_i64(Type::int64, counts_)};
   }
+  size_t size_bytes() const override { return counts_.size() * 8; }
 
  private:
   std::vector<int64_t> counts_;
@@ -79,6 +80,7 @@ class Sum : public Aggregator {
     }
     return {std::move(out)};
   }
+  size_t size_bytes() const override { return (counts_.size() + integers_.size() + reals_.size()) * 8 + decimals_.size() * sizeof(Decimal); }
 
  private:
   Type type_;
@@ -113,6 +115,7 @@ class Variance : public Aggregator {
     }
     return {Column::from_f64(std::move(out))};
   }
+  size_t size_bytes() const override { return states_.size() * sizeof(State); }
 
  private:
   struct State {

@@ -33,15 +33,20 @@ class Extreme : public Aggregator {
       }
       Value v = get(c, at);
       if (v.type == Type::dynamic && v.s == "null") continue;
-      if (!any_[g] || (max_ ? compare(v, best_[g]) > 0 : compare(v, best_[g]) < 0)) best_[g] = std::move(v);
+      if (!any_[g] || (max_ ? compare(v, best_[g]) > 0 : compare(v, best_[g]) < 0)) {
+        text_bytes_ += v.s.size();
+        best_[g] = std::move(v);
+      }
       any_[g] = true;
     }
   }
   std::vector<Column> finish(size_t n) override { return {from_values(type_, best_, n)}; }
+  size_t size_bytes() const override { return best_.size() * sizeof(Value) + text_bytes_; }
 
  private:
   Type type_;
   bool max_;
+  size_t text_bytes_ = 0;  // of all texts that were ever best: an upper bound
   std::vector<Value> best_;
   std::vector<uint8_t> any_;
 };
@@ -56,7 +61,9 @@ class Any : public Aggregator {
       for (size_t row = 0; row < groups.size(); ++row) {
         Value& v = values_[k][groups[row]];
         const bool missing = v.null || (columns::is_text(types_[k]) && v.s.empty());
-        if (missing && !args[k].is_null(row)) v = get(*args[k].column, args[k].at(row));
+        if (!missing || args[k].is_null(row)) continue;
+        v = get(*args[k].column, args[k].at(row));
+        text_bytes_ += v.s.size();
       }
     }
   }
@@ -65,8 +72,14 @@ class Any : public Aggregator {
     for (size_t k = 0; k < types_.size(); ++k) out.push_back(from_values(types_[k], values_[k], n));
     return out;
   }
+  size_t size_bytes() const override {
+    size_t bytes = text_bytes_;
+    for (const auto& values : values_) bytes += values.size() * sizeof(Value);
+    return bytes;
+  }
 
  private:
+  size_t text_bytes_ = 0;
   std::vector<Type> types_;
   std::vector<std::vector<Value>> values_;
 };
@@ -106,8 +119,12 @@ class ArgExtreme : public Aggregator {
         if (v.null) continue;
         if (!best[0].null && (max_ ? compare(v, best[0]) <= 0 : compare(v, best[0]) >= 0)) continue;
       }
+      for (const Value& old : best) text_bytes_ -= old.s.size();
       best.clear();
-      for (const Vec& arg : args) best.push_back(get(*arg.column, arg.at(row)));
+      for (const Vec& arg : args) {
+        best.push_back(get(*arg.column, arg.at(row)));
+        text_bytes_ += best.back().s.size();
+      }
     }
   }
   std::vector<Column> finish(size_t n) override {
@@ -120,9 +137,11 @@ class ArgExtreme : public Aggregator {
     }
     return out;
   }
+  size_t size_bytes() const override { return rows_.size() * (sizeof(std::vector<Value>) + (types_.size() + 1) * sizeof(Value)) + text_bytes_; }
 
  private:
   bool max_;
+  size_t text_bytes_ = 0;
   std::vector<Type> types_;
   std::vector<std::vector<Value>> rows_;
   Rows winner_;

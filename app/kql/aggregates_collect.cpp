@@ -43,7 +43,18 @@ class MakeList : public Aggregator {
   void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
     texts_.resize(n_groups);
     counts_.resize(n_groups);
+    const Type type = args[0].column->type();
+    const bool by_value = set_ && type != Type::dynamic && type != Type::real && type != Type::decimal;
+    Rows numbers;  // of equal values, which are then written as JSON once a group
+    if (by_value) values_.number(args[0], groups.size(), numbers);
     for (size_t row = 0; row < groups.size(); ++row) {
+      if (counts_[groups[row]] >= limit_) continue;
+      if (by_value && !args[0].is_null(row)) {
+        const uint32_t before = seen_.size();
+        if (seen_.insert((static_cast<uint64_t>(groups[row]) << 32) | numbers[row]) != before) continue;
+        add(groups[row], json_text(to_json(get(*args[0].column, args[0].at(row)))));
+        continue;
+      }
       const Value v = get(*args[0].column, args[0].at(row));
       const bool null = is_null(v);
       if (null && !nulls_) continue;
@@ -62,7 +73,7 @@ class MakeList : public Aggregator {
     for (std::string& text : texts_) out.push_text("[" + text + "]");
     return {std::move(out)};
   }
-  size_t size_bytes() const override { return bytes_ + seen_.size_bytes(); }
+  size_t size_bytes() const override { return bytes_ + seen_.size_bytes() + values_.size_bytes() + texts_.size() * (sizeof(std::string) + 8); }
 
  private:
   void append(uint32_t group, const std::string& item) {
@@ -71,6 +82,9 @@ class MakeList : public Aggregator {
       const uint32_t before = seen_.size();
       if (seen_.insert((static_cast<uint64_t>(group) << 32) | values_.number_text(item, false)) != before) return;
     }
+    add(group, item);
+  }
+  void add(uint32_t group, const std::string& item) {
     if (counts_[group]++) texts_[group] += ',';
     texts_[group] += item;
     bytes_ += item.size() + 1;

@@ -268,9 +268,17 @@ std::optional<int64_t> parse_datetime(std::string_view text) {
 
 std::string datetime_text(int64_t ticks) {
   const Civil c = civil(ticks);
-  char text[40];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%07dZ", static_cast<int>(c.year), c.month, c.day, c.hour,
-                c.minute, c.second, static_cast<int>(c.fraction));
+  std::string text = "0000-00-00T00:00:00.0000000Z";
+  const auto put = [&](size_t begin, size_t end, int64_t value) {
+    for (; end > begin; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, c.year);
+  put(5, 7, c.month);
+  put(8, 10, c.day);
+  put(11, 13, c.hour);
+  put(14, 16, c.minute);
+  put(17, 19, c.second);
+  put(20, 27, c.fraction);
   return text;
 }
 
