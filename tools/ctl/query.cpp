@@ -65,10 +65,14 @@ std::string diagnostic_text(const std::string& query, const app::kql::Diagnostic
   engine::fail(engine::ErrorKind::invalid_input, "query, %s", all.c_str());
 }
 
-void print_json(const ResultTable& result) {
+// seconds_each: of every run, in order, where there were several.
+void print_json(const ResultTable& result, const std::vector<double>& seconds_each) {
   std::string more;
   for (const ResultTable& table : result.more) more += (more.empty() ? "" : ",") + std::string("{\"name\":") + quoted(table.name) + "," + result_json(table) + "}";
   if (!more.empty()) more = ",\"more\":[" + more + "]";
+  std::string each;
+  for (const double s : seconds_each) each += (each.empty() ? "" : ",") + std::to_string(s);
+  if (seconds_each.size() > 1) more += ",\"seconds_each\":[" + each + "]";
   std::printf("{%s,\"truncated\":%s,\"seconds\":%.6f%s}\n", result_json(result).c_str(), result.truncated ? "true" : "false", result.seconds, more.c_str());
 }
 
@@ -225,6 +229,7 @@ void add_query(Program& program) {
     std::string kql, format = "table";
     std::vector<std::string> paths;
     bool batch = false;
+    int repeat = 1;
     int64_t session = 0;
     std::vector<std::string> tables;
   };
@@ -233,6 +238,8 @@ void add_query(Program& program) {
   query->add_option("--kql", options->kql, "The query, such as: Logs | where Level == 'ERROR' | count");
   query->add_option("--format", options->format, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   query->add_flag("--batch", options->batch, "Read queries from standard input, one {\"id\", \"query\"} a line");
+  query->add_option("--repeat", options->repeat, "Run the query so many times and tell the time of each: the first reads from the disk, the others are warm")
+      ->check(CLI::Range(1, 1000000));
   query->add_option("--session", options->session, "Query a stored session (see sigmactl session list) instead of files");
   query->add_option("--table", options->tables, "A CSV, TSV or JSONL file as a table: FILE or NAME=FILE; may be repeated");
   query->callback(chosen(program, [options, &program] {
@@ -243,9 +250,15 @@ void add_query(Program& program) {
     tables.set_functions(app::saved_functions(data_folder_of(program)));
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
-    const ResultTable result = app::kql::run(options->kql, tables, {});
-    if (result.failed()) fail_query(options->kql, result);
-    if (options->format == "json") print_json(result);
+    ResultTable result;
+    std::vector<double> seconds_each;
+    for (int n = 0; n < options->repeat; ++n) {
+      result = app::kql::run(options->kql, tables, {});
+      if (result.failed()) fail_query(options->kql, result);
+      seconds_each.push_back(result.seconds);
+      if (options->repeat > 1) std::fprintf(stderr, "run %d: %.4f s\n", n + 1, result.seconds);
+    }
+    if (options->format == "json") print_json(result, seconds_each);
     else if (options->format == "csv") print_csv(result);
     else print_table(result);
     if (options->format != "json") {
