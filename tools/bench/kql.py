@@ -1,173 +1,333 @@
 #!/usr/bin/env python3
-"""KQL over a large log: Sigma Desk beside lnav's SQL, DuckDB through duckdb-kql and adxlite, on the same rows in one run.
-    kql.py SIGMACTL DATA_FOLDER SESSION [--log FILE] [--runs N] [--only NAMES]
-The session is one of a single file that SIGMACTL has stored (diagnose --no-model keeps one). The others get its rows as a
-table Logs with Timestamp, Level, Host, Process, Pid, TemplateId and Message; lnav reads --log itself, and its seconds
-are those of a run with the query less those of a run without. Each query runs once to warm and then N times; the
-least counts. Answers are compared by their number of rows. Programs that are not installed are left out, and the
-list says so:  pip install duckdb duckdb-kql adxlite;  apt install lnav"""
+"""KQL over a large log: Sigma Desk beside DuckDB through duckdb-kql, adxlite and lnav's SQL, on the same rows in one run.
+    kql.py SIGMACTL DATA_FOLDER SESSION                          our own times
+    kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER --prepare gives the others the session's rows, once
+    kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER [--log FILE] [--only ...] [--runs N]
+The session is one of a single file that SIGMACTL has stored: `sigmactl diagnose --no-model FILE` keeps one. Ours is
+one process, `sigmactl query --session SESSION --batch`, asked over its pipe; DuckDB and adxlite are one process each,
+with a database of their own in FOLDER (table Logs: Timestamp, Level, Host, Process, Pid, TemplateId, Message). Every
+query runs once in each to warm, then N times in turn, one after the other; the median counts, wall time from the
+question to the last row of the answer. A run that takes longer than --patience is not repeated, one that takes longer
+than --give-up is ended. Answers are compared cell by cell, in any order of rows; what a program cannot express or runs
+into is said. lnav reads --log itself, in one process that runs all queries one after the other; the clock starts when
+the file is loaded. Programs that are not installed are left out, and the list says so:
+    pip install duckdb duckdb-kql pandas adxlite;  apt install lnav"""
 import argparse
 import csv
 import json
+import math
 import os
+import re
+import select
+import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 COLUMNS = ["Timestamp", "Level", "Host", "Process", "Pid", "TemplateId", "Message"]
-QUERIES = [  # name, KQL, SQL for lnav
-    ("count by level per minute", "Logs | where Timestamp >= datetime(2026-01-01 00:10:00) | summarize count() by Level, bin(Timestamp, 1m)",
+MESSAGE_IPS = r"(\d+)\.(\d+)\.(\d+)\.(\d+)"
+QUERIES = [  # name, KQL, SQL for lnav or why it has none
+    ("count by level and minute",
+     "Logs | where Timestamp >= datetime(2026-01-01 00:10:00) | summarize n = count() by Level, Minute = bin(Timestamp, 1m)",
      "SELECT log_level, strftime('%Y-%m-%d %H:%M', log_time), count(*) FROM all_logs WHERE log_time >= '2026-01-01 00:10:00' GROUP BY 1, 2"),
     ("rare term", "Logs | where Message has 'nvme1n1' | project Timestamp, Message", "SELECT log_time, log_body FROM all_logs WHERE log_body LIKE '%nvme1n1%'"),
-    ("common term", "Logs | where Message has 'error' | count", "SELECT count(*) FROM all_logs WHERE log_body LIKE '%error%'"),
+    ("absent term", "Logs | where Message has 'zzyzx9' | count", "SELECT count(*) FROM all_logs WHERE log_body LIKE '%zzyzx9%'"),
+    ("common term", "Logs | where Message has 'error' | count", "SELECT count(*) FROM all_logs WHERE log_body REGEXP '(?i)\\berror\\b'"),
     ("part of a word", "Logs | where Message contains 'ailed' | count", "SELECT count(*) FROM all_logs WHERE log_body LIKE '%ailed%'"),
-    ("pattern", "Logs | where Message matches regex @'sector \\d+ op' | count", "SELECT count(*) FROM all_logs WHERE log_body REGEXP 'sector \\d+ op'"),
-    ("pattern without a word", "Logs | where Message matches regex @'(\\d+)\\.(\\d+)\\.(\\d+)\\.(\\d+)' | count",
-     "SELECT count(*) FROM all_logs WHERE log_body REGEXP '(\\d+)\\.(\\d+)\\.(\\d+)\\.(\\d+)'"),
-    ("errors by process", "Logs | where Level == 'ERROR' | summarize count() by Process | top 10 by count_",
-     "SELECT log_opid, count(*) FROM all_logs WHERE log_level = 'error' GROUP BY 1 ORDER BY 2 DESC LIMIT 10"),
-    ("distinct by template", "Logs | summarize dcount(Host), dcount(Pid) by TemplateId", None),
+    ("pattern with a word", "Logs | where Message matches regex @'sector \\d+ op' | count", "SELECT count(*) FROM all_logs WHERE log_body REGEXP 'sector \\d+ op'"),
+    ("pattern without a word", f"Logs | where Message matches regex @'{MESSAGE_IPS}' | count", f"SELECT count(*) FROM all_logs WHERE log_body REGEXP '{MESSAGE_IPS}'"),
+    ("template parameter", "Logs | where Message has 'blk' | extend Block = extract(@'blk_(-?\\d+)', 1, Message) | summarize Hosts = dcount(Host) by Block | count",
+     "lnav's all_logs has no host of these lines"),
+    ("errors by process", "Logs | where Level == 'ERROR' | summarize n = count() by Process", "lnav's all_logs has no process of these lines"),
+    ("distinct by template", "Logs | summarize Hosts = dcount(Host), Pids = dcount(Pid) by TemplateId", "lnav has its own templates"),
+    ("distinct pairs", "Logs | distinct Host, Process | count", "lnav's all_logs has no host of these lines"),
     ("newest 100", "Logs | top 100 by Timestamp desc | project Timestamp, Message", "SELECT log_time, log_body FROM all_logs ORDER BY log_time DESC LIMIT 100"),
-    ("sort by two", "Logs | sort by Pid asc, Timestamp desc | take 100 | project Timestamp, Pid", None),
-    ("join", "Logs | take 1000000 | join kind=inner (Logs | take 10000 | project Timestamp, P2 = Pid) on Timestamp | count", None),
-    ("distinct pairs", "Logs | distinct Host, Process | count", None),
-    ("first rows", "Logs | where Level == 'ERROR' | project Timestamp, Message | take 10", "SELECT log_time, log_body FROM all_logs WHERE log_level = 'error' LIMIT 10"),
+    ("sort by two, 100 of all", "Logs | sort by Pid asc, Timestamp desc | take 100 | project Timestamp, Pid", "lnav's all_logs has no process id of these lines"),
+    ("join of 1 M with 10 K",
+     "Logs | where Timestamp < datetime(2026-01-01 01:16:00) | join kind=inner (Logs | where Timestamp < datetime(2026-01-01 00:00:46) | project Timestamp, P2 = Pid) on Timestamp | count",
+     "SELECT count(*) FROM all_logs a, all_logs b WHERE a.log_time < '2026-01-01 01:16:00' AND b.log_time < '2026-01-01 00:00:46' AND a.log_time = b.log_time"),
+    ("first rows of a filter", "Logs | where Level == 'ERROR' | project Timestamp, Message | take 10", "SELECT log_time, log_body FROM all_logs WHERE log_level = 'error' LIMIT 10"),
 ]
+ANY_ROWS = {"first rows of a filter"}  # whose answer may be any rows: only their number is compared
 
 
-def best(run, runs):
-    """Least seconds of some runs, and the number of rows; or why there are none."""
-    try:
-        n_rows = run()
-        seconds = []
-        for _ in range(runs):
-            began = time.monotonic()
-            n_rows = run()
-            seconds.append(time.monotonic() - began)
-        return min(seconds), n_rows
-    except Exception as error:  # what another program cannot do is a result, not a fault of this one
-        return None, f"{type(error).__name__}: {str(error).splitlines()[0][:60]}" if str(error) else type(error).__name__
+class GaveUp(Exception):
+    pass
 
 
-class Ours:
-    """One process; every query goes through its --batch."""
+class Process:
+    """Questions as lines of JSON in, answers as lines of JSON out."""
 
-    def __init__(self, program, folder, session):
-        self.process = subprocess.Popen([program, "--data-folder", folder, "query", "--session", str(session), "--batch"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, command):
+        self.command = command
+        print("  " + shlex.join(command), flush=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
-    def ask(self, kql):
-        self.process.stdin.write(json.dumps({"id": 1, "query": kql}) + "\n")
+    def ask(self, kql, limit_s=600):
+        self.process.stdin.write(json.dumps({"id": 1, "query": kql}).encode() + b"\n")
         self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
+        end = time.monotonic() + limit_s
+        line = b""
+        fd = self.process.stdout.fileno()
+        while not line.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                self.process.kill()
+                raise GaveUp(f"more than {limit_s:g} s")
+            piece = os.read(fd, 1 << 20)
+            if not piece:
+                raise RuntimeError("it ended, as out of memory")
+            line += piece
+        answer = json.loads(line)
         if "error" in answer:
-            raise RuntimeError(answer["error"]["message"])
-        return answer
-
-    def run(self, kql):
-        return len(self.ask(kql)["rows"])
+            error = answer["error"]
+            raise RuntimeError(error["message"] if isinstance(error, dict) else error)
+        return answer["rows"]
 
 
-def write_rows(ours, path):
-    """All rows of the session, in pieces that a result can hold."""
-    step, n = 200000, 0
-    last = ours.ask("Logs | summarize max(Line)")["rows"][0][0] or 0
-    with open(path, "w", newline="", encoding="utf-8") as f:
-        writer = csv.writer(f)
-        writer.writerow(COLUMNS)
-        for begin in range(0, last + 1, step):
-            rows = ours.ask(f"Logs | where Line between ({begin} .. {begin + step - 1}) | project {', '.join(COLUMNS)}")["rows"]
-            writer.writerows(rows)
-            n += len(rows)
-    return n
+# ---------------------------------------------------------------- the other programs, each in a process of its own
+
+def serve(query):
+    """Answers questions from standard input until it ends."""
+    for line in sys.stdin:
+        try:
+            answer = {"rows": query(json.loads(line)["query"])}
+        except Exception as error:  # what it cannot do is an answer
+            answer = {"error": f"{type(error).__name__}: " + (str(error).strip().splitlines() or [""])[0][:120]}
+        print(json.dumps(answer, default=str), flush=True)
 
 
-def duckdb_runner(path):
+def serve_duckdb(path):
     import duckdb
     import duckdb_kql
-    types = {c: "VARCHAR" for c in COLUMNS} | {"Timestamp": "TIMESTAMP", "Pid": "BIGINT", "TemplateId": "BIGINT"}
-    connection = duckdb.connect()
-    connection.execute("SET threads = 2")
-    connection.execute(f"CREATE TABLE Logs AS SELECT * FROM read_csv('{path}', header = true, types = {types})")
-
-    def run(kql):
-        translated = duckdb_kql.to_sql(kql)
-        return len(connection.execute(getattr(translated, "sql", str(translated))).fetchall())
-    return run
+    connection = duckdb.connect(path, read_only=True)
+    connection.execute("SET threads = 2; SET TimeZone = 'UTC'")
+    serve(lambda kql: duckdb_kql.kql(connection, kql).fetchall())
 
 
-def adxlite_runner(path):
+def serve_adxlite(path):
     import adxlite
-    import pandas
-    client = adxlite.AdxLiteClient()
-    client.ingest("Logs", pandas.read_csv(path, parse_dates=["Timestamp"]))
-    return lambda kql: len(client.query(kql))
+    client = adxlite.AdxLiteClient(path)
+
+    def query(kql):
+        frame = client.query(kql)
+        return json.loads(frame.to_json(orient="values", date_format="iso", date_unit="us"))
+    serve(query)
 
 
-def lnav_runner(program, log):
-    def seconds(sql):
+def prepare(ours, folder, only):
+    """All rows of the session as CSV, in pieces that a result can hold, and a database of each program."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "rows.csv")
+    total = ours.ask("Logs | count")[0][0]
+    if not os.path.exists(path):
+        step, n = 200000, 0
+        last = ours.ask("Logs | summarize max(Line)")[0][0] or 0
+        with open(path + ".part", "w", newline="", encoding="utf-8") as f:
+            writer = csv.writer(f)
+            writer.writerow(COLUMNS)
+            for begin in range(0, last + 1, step):
+                rows = ours.ask(f"Logs | where Line between ({begin} .. {begin + step - 1}) | project {', '.join(COLUMNS)}")
+                writer.writerows(rows)
+                n += len(rows)
+        if n != total:
+            sys.exit(f"{n} of {total} rows could be given to the others; the session must be of one file")
+        os.rename(path + ".part", path)
+    if not only or "duckdb" in only:
+        import duckdb
+        target = os.path.join(folder, "rows.duckdb")
+        if os.path.exists(target):
+            os.remove(target)
+        types = {c: "VARCHAR" for c in COLUMNS} | {"Timestamp": "TIMESTAMP", "Pid": "BIGINT", "TemplateId": "BIGINT"}
+        duckdb.connect(target).execute(f"CREATE TABLE Logs AS SELECT * FROM read_csv('{path}', header = true, types = {types})")
+    if not only or "adxlite" in only:
+        import adxlite
+        import pandas
+        target = os.path.join(folder, "rows.adxlite")
+        if os.path.exists(target):
+            os.remove(target)
+        client = adxlite.AdxLiteClient(target)
+        for frame in pandas.read_csv(path, parse_dates=["Timestamp"], keep_default_na=False, chunksize=500000):
+            client.ingest("Logs", frame, mode="append")
+
+
+def run_lnav(log, limit_s):
+    """Of each query: seconds and rows, or why not. One process: loading ten million lines takes longer than most queries."""
+    program = shutil.which("lnav")
+    version = subprocess.run([program, "-V"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    clock = ";SELECT (julianday('now') - 2440587.5) * 86400.0 AS t"
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        script = os.path.join(folder, "queries.lnav")
+        asked = [(k, name, sql) for k, (name, _, sql) in enumerate(QUERIES) if sql.startswith("SELECT")]
+        with open(script, "w", encoding="utf-8") as f:
+            for k, _, sql in asked:
+                f.write(f"{clock}\n:write-csv-to {folder}/{k}.begin\n;{sql}\n:write-json-to {folder}/{k}.rows\n{clock}\n:write-csv-to {folder}/{k}.end\n")
+        command = [program, "-n", "-f", script, log]
+        print(f"  {shlex.join(command)}   ({version})", flush=True)
+        began = time.time()
+        try:
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=limit_s)
+            why = "no answer"
+        except subprocess.TimeoutExpired:
+            why = f"not done in {limit_s:g} s"
+        first = True
+        for k, name, _ in asked:
+            times = []
+            for end in ("begin", "end"):
+                try:
+                    with open(f"{folder}/{k}.{end}", encoding="utf-8") as f:
+                        times.append(float(f.read().split()[1]))
+                except (OSError, IndexError, ValueError):
+                    break
+            if first and times:
+                print(f"  lnav had loaded the file after {times[0] - began:.1f} s", flush=True)
+                first = False
+            if len(times) == 2:
+                with open(f"{folder}/{k}.rows", encoding="utf-8") as f:
+                    rows = [list(row.values()) for row in json.load(f)]
+                found[name] = (max(times[1] - times[0], 0.001), rows)
+            else:
+                found[name] = (None, why)
+    for name, _, sql in QUERIES:
+        if not sql.startswith("SELECT"):
+            found[name] = (None, sql)
+    return found
+
+
+# ---------------------------------------------------------------- comparing
+
+TIME = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00)?$")
+
+
+def plain(cell):
+    """A cell as it compares: times to the microsecond, whole reals as integers, nothing as nothing."""
+    if cell is None or cell == "":
+        return None
+    if isinstance(cell, bool):
+        return int(cell)
+    if isinstance(cell, float):
+        return None if math.isnan(cell) else int(cell) if cell.is_integer() else round(cell, 6)
+    if isinstance(cell, str):
+        time_of = TIME.match(cell)
+        if time_of:
+            return f"{time_of[1]}T{time_of[2]}.{(time_of[3] or '').ljust(6, '0')[:6]}"
+    return cell
+
+
+def verdict(name, ours, theirs):
+    if name in ANY_ROWS:
+        return "same number" if len(ours) == len(theirs) else f"{len(theirs)} rows"
+    a = sorted(json.dumps([plain(c) for c in row]) for row in ours)
+    b = sorted(json.dumps([plain(c) for c in row]) for row in theirs)
+    if a == b:
+        return "same"
+    return f"{len(theirs)} rows" if len(a) != len(b) else f"{sum(x != y for x, y in zip(a, b))} rows differ"
+
+
+class Runner:
+    """Warm and repeated runs of one query in one program."""
+
+    def __init__(self, process, patience, give_up):
+        self.process, self.patience, self.give_up = process, patience, give_up
+        self.seconds, self.rows, self.why = [], None, None
+
+    def go(self, kql, warming):
+        if self.why or (self.seconds and self.seconds[-1] > self.patience):
+            return
         began = time.monotonic()
-        out = subprocess.run([program, "-n", "-c", ";" + sql, log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
-        return time.monotonic() - began, out.stdout.count(b"\n")
-    empty = min(seconds("SELECT 1")[0] for _ in range(2))
-
-    def run(sql):
-        took, lines = seconds(sql)
-        return max(took - empty, 0.001), max(lines - 1, 0)
-    return run
+        try:
+            rows = self.process.ask(kql, self.give_up)
+        except (GaveUp, RuntimeError, OSError) as error:
+            self.why = str(error) or type(error).__name__
+            return
+        took = time.monotonic() - began
+        if self.rows is None:
+            self.rows = rows
+        if not warming or took > self.patience:
+            self.seconds.append(took)
 
 
 def main():
+    if len(sys.argv) == 4 and sys.argv[1] == "--serve":
+        return {"duckdb": serve_duckdb, "adxlite": serve_adxlite}[sys.argv[2]](sys.argv[3])
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("sigmactl")
     p.add_argument("data_folder")
     p.add_argument("session", type=int)
+    p.add_argument("--peers", help="folder of the others' databases")
+    p.add_argument("--prepare", action="store_true", help="fill it")
     p.add_argument("--log", help="the file behind the session, for lnav")
-    p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--runs", type=int, default=5)
+    p.add_argument("--patience", type=float, default=5, help="seconds; a slower run is not repeated")
+    p.add_argument("--give-up", type=float, default=60, help="seconds; a slower run is ended")
+    p.add_argument("--lnav-limit", type=float, default=600, help="seconds for all of lnav's queries and the loading")
     p.add_argument("--only", default="", help="comma-separated: duckdb,adxlite,lnav")
     a = p.parse_args()
     only = set(filter(None, a.only.split(",")))
-    ours = Ours(a.sigmactl, a.data_folder, a.session)
-    total = ours.ask("Logs | count")["rows"][0][0]
-    others = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "rows.csv")
-        n = write_rows(ours, path)
-        for name, make in (("duckdb", lambda: duckdb_runner(path)), ("adxlite", lambda: adxlite_runner(path))):
-            if only and name not in only:
+    print("commands:")
+    ours = Process([a.sigmactl, "--data-folder", a.data_folder, "query", "--session", str(a.session), "--batch"])
+    began = time.monotonic()
+    total = ours.ask("Logs | count")[0][0]
+    opened = time.monotonic() - began
+    if a.prepare:
+        return prepare(ours, a.peers, only)
+
+    peers, lnav = {}, {}
+    for name in ("duckdb", "adxlite"):
+        path = os.path.join(a.peers or "", f"rows.{name}")
+        if not a.peers or (only and name not in only):
+            continue
+        if not os.path.exists(path):
+            print(f"  {name} is left out: there is no {path}; run with --prepare", file=sys.stderr)
+            continue
+        peers[name] = [sys.executable, os.path.abspath(__file__), "--serve", name, path]
+    if a.log and (not only or "lnav" in only):
+        if shutil.which("lnav"):
+            lnav = run_lnav(a.log, a.lnav_limit)
+        else:
+            print("  lnav is left out: it is not installed", file=sys.stderr)
+    running = {name: Process(command) for name, command in peers.items()}
+
+    print(f"\n{total} rows; opened and counted in {opened:.3f} s; median seconds of {a.runs} runs in turn after one to warm (least..most)")
+    behind = compared = 0
+    for name, kql, _ in QUERIES:
+        print(f"\n{name}\n    {kql}", flush=True)
+        runners = {"sigmactl": Runner(ours, math.inf, 600)} | {peer: Runner(process, a.patience, a.give_up) for peer, process in running.items()}
+        for turn in range(a.runs + 1):
+            for runner in runners.values():
+                runner.go(kql, warming=turn == 0)
+        mine = runners["sigmactl"]
+        if mine.why:
+            sys.exit(f"sigmactl: {mine.why}")
+        own = statistics.median(mine.seconds)
+        print(f"    sigmactl {own:9.4f}  ({min(mine.seconds):.4f}..{max(mine.seconds):.4f})  {len(mine.rows)} rows {json.dumps(mine.rows[0])[:60] if len(mine.rows) == 1 else ''}")
+        for peer, runner in runners.items():
+            if peer == "sigmactl":
                 continue
-            try:
-                others[name] = make()
-            except Exception as error:
-                print(f"{name} is left out: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
-        if a.log and shutil.which("lnav") and (not only or "lnav" in only):
-            others["lnav"] = lnav_runner(shutil.which("lnav"), a.log)
-        if n != total:
-            sys.exit(f"{n} of {total} rows could be given to the others; the session must be of one file")
-        print(f"{n} rows; least seconds of {a.runs} warm runs; the ratio is theirs to ours")
-        print(f"{'query':26}{'sigmactl':>10}" + "".join(f"{name:>22}" for name in others))
-        behind = 0
-        for name, kql, sql in QUERIES:
-            seconds, rows = best(lambda: ours.run(kql), a.runs)
-            line = f"{name:26}" + (f"{seconds:10.3f}" if seconds is not None else f"{rows:>10}")
-            for other, run in others.items():
-                if other == "lnav":
-                    if sql is None:
-                        line += f"{'-':>22}"
-                        continue
-                    took = min(run(sql)[0] for _ in range(a.runs))
-                else:
-                    took, why = best(lambda: run(kql), a.runs)
-                    if took is None:
-                        line += f"{why[:20]:>22}"
-                        continue
-                ratio = took / seconds if seconds else 0
-                behind += ratio < 1
-                line += f"{took:13.3f} {ratio:7.1f}x"
-            print(line, flush=True)
-        print(f"ours is behind in {behind} of the comparisons")
+            if runner.why:
+                print(f"    {peer:8} {'-':>9}  {runner.why}")
+                if "more than" in runner.why:
+                    compared += 1
+                if runner.process.process.poll() is not None or "more than" in runner.why:
+                    running[peer] = Process(peers[peer])
+                continue
+            took = statistics.median(runner.seconds)
+            compared += 1
+            behind += took < own
+            print(f"    {peer:8} {took:9.4f}  ({len(runner.seconds)} runs)  {took / own:8.1f} x ours  answer: {verdict(name, mine.rows, runner.rows)}")
+        if name in lnav:
+            took, rows = lnav[name]
+            if took is None:
+                print(f"    {'lnav':8} {'-':>9}  {rows}")
+            else:
+                compared += 1
+                behind += took < own
+                print(f"    {'lnav':8} {took:9.4f}  (1 run)   {took / own:8.1f} x ours  answer: {verdict(name, mine.rows, rows)}")
+    print(f"\nours is behind in {behind} of {compared} comparisons")
 
 
 if __name__ == "__main__":
