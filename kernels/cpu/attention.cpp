@@ -134,19 +134,20 @@ INLINE void split_weights(const float* p, int64_t p_tile_stride, const uint8_t* 
   const float top = max_lane(largest);
   out.step = top / range;
   const F32 inverse = set1(top > 1e-30f ? range / top : 0.0f);
-  F32 high_sum = zero(), low_sum = zero();
+  // w = 256 high + low; the low byte of w is low, -128..127, where high is rounded up from half.
+  constexpr int32_t half = 128;
+  I32 high_sums{}, sums{};
   for (int begin = 0; begin < n_keys; begin += tile_rows) {
-    const F32 a = round_even(mul(load(scaled + begin), inverse));
-    // The half keeps low within -128..127.
-    const F32 high = round_even(mul(add(a, set1(0.5f)), set1(1.0f / 256)));
-    const F32 low = fnma(high, set1(256.0f), a);
-    store_s8(out.high + begin, high);
-    store_s8(out.low + begin, low);
-    high_sum = add(high_sum, high);
-    low_sum = add(low_sum, low);
+    const I32 w = round_to_i32(mul(load(scaled + begin), inverse));
+    const I32 high = shift_right<8>(add(w, set1(&half)));
+    store_low_bytes(out.high + begin, high);
+    store_low_bytes(out.low + begin, w);
+    high_sums = add(high_sums, high);
+    sums = add(sums, w);
   }
-  out.minus_high = -int32_t(sum(high_sum));
-  out.minus_low = -int32_t(sum(low_sum));
+  const int32_t high_sum = sum(high_sums);
+  out.minus_high = -high_sum;
+  out.minus_low = 256 * high_sum - sum(sums);
 }
 
 template <Value type, int quad>

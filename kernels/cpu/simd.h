@@ -8,7 +8,9 @@
 //                               keep_first(a, other, n): lanes 0..n-1 of a, the rest of other
 //                               times_2_to(a, n): a * 2^n, n whole
 //                               store_s8: rounded to nearest even, saturated
-//   I32     16 x s32            set1 shift_left to_f32
+//   I32     16 x s32            set1 add shift_left shift_right (of the sign too) sum to_f32
+//                               round_to_i32: from F32 within its range, to nearest even
+//                               store_low_bytes: the low byte of each lane
 //   Bytes   64 x u8             load_bytes bits with_bits look_up
 //                               dot4<wide>(acc, w, x): lane i gains w[4i..4i+3] . s8 x[0..3];
 //                               wide where w may pass 127

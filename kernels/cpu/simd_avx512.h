@@ -55,6 +55,14 @@ INLINE void store_s8(int8_t* p, F32 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
 
+INLINE I32 round_to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
+INLINE I32 add(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+template <int n>
+INLINE I32 shift_right(I32 a) { return {_mm512_srai_epi32(a.v, n)}; }
+INLINE int32_t sum(I32 a) { return _mm512_reduce_add_epi32(a.v); }
+INLINE void store_low_bytes(int8_t* p, I32 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
 INLINE F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 INLINE I32 set1(const int32_t* p) { return {_mm512_set1_epi32(*p)}; }
 template <int n>

@@ -66,6 +66,17 @@ INLINE void store_s8(int8_t* p, F32 a) {
   LANES p[i] = int8_t(a.v[i] > 127 ? 127 : a.v[i] < -128 ? -128 : int(a.v[i]));
 }
 
+INLINE I32 round_to_i32(F32 a) {
+  a = round_even(a);
+  I32 r;
+  LANES r.v[i] = int32_t(a.v[i]);
+  return r;
+}
+INLINE I32 add(I32 a, I32 b) { LANES a.v[i] += b.v[i]; return a; }
+template <int n>
+INLINE I32 shift_right(I32 a) { LANES a.v[i] >>= n; return a; }
+INLINE int32_t sum(I32 a) { int32_t s = 0; LANES s += a.v[i]; return s; }
+INLINE void store_low_bytes(int8_t* p, I32 a) { LANES p[i] = int8_t(uint8_t(a.v[i])); }
 INLINE F32 to_f32(I32 a) { F32 r; LANES r.v[i] = float(a.v[i]); return r; }
 INLINE I32 set1(const int32_t* p) { I32 r; LANES r.v[i] = *p; return r; }
 template <int n>
