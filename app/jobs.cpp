@@ -57,14 +57,18 @@ JobRunner::JobRunner(std::function<void()> on_change) : on_change_(std::move(on_
   if (!on_change_) on_change_ = [] {};
 }
 
-JobRunner::~JobRunner() {
+JobRunner::~JobRunner() { close(); }
+
+void JobRunner::close() {
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
     for (const auto& entry : entries_) entry->job.stop_.request_stop();
     for (const auto& [name, lane] : lanes_) lane->wake.notify_all();
   }
-  for (const auto& [name, lane] : lanes_) lane->thread.join();
+  // No lane is added from here on.
+  for (const auto& [name, lane] : lanes_)
+    if (lane->thread.joinable()) lane->thread.join();
 }
 
 int64_t JobRunner::start(const std::string& lane_name, const std::string& kind,
@@ -76,6 +80,7 @@ int64_t JobRunner::start(const std::string& lane_name, const std::string& kind,
   entry->began = entry->shown = Clock::now();
   {
     const std::lock_guard lock(mutex_);
+    if (closing_) return 0;
     entry->job.runner_ = this;
     entry->job.id_ = entry->view.id = next_id_++;
     entry->view.kind = kind;

@@ -40,11 +40,14 @@ class JobRunner {
   // on_change is called, from any thread, when a job began, moved on or ended; at most about thirty
   // times a second for progress.
   explicit JobRunner(std::function<void()> on_change);
-  ~JobRunner();  // cancels and waits for all
+  ~JobRunner();  // closes
   JobRunner(const JobRunner&) = delete;
   JobRunner& operator=(const JobRunner&) = delete;
 
-  // Starts work on a lane and gives its id. An Error it throws becomes the job's error; Error{cancelled}
+  // Cancels all jobs and waits for them. A job may still call start() meanwhile: nothing begins then.
+  void close();
+
+  // Starts work on a lane and gives its id; 0 where the runner is closing. An Error it throws becomes the job's error; Error{cancelled}
   // and a stop request mark it cancelled. on_error, where given, is called with the message first.
   int64_t start(const std::string& lane, const std::string& kind, const std::string& title,
                 std::function<void(Job&)> work,

@@ -81,3 +81,19 @@ TEST_CASE("jobs: closing the runner cancels a job that waits in its lane") {
   }
   CHECK(n_run == 1);
 }
+
+TEST_CASE("jobs: a job that starts another one while the runner closes starts nothing, and nothing breaks") {
+  std::atomic<bool> ran = false;
+  std::atomic<int64_t> id = -1;
+  JobRunner runner({});
+  std::atomic<bool> began = false;
+  runner.start("a", "x", "1", [&](Job& job) {
+    began = true;
+    while (!job.stop().stop_requested()) std::this_thread::yield();
+    id = runner.start("new lane", "y", "2", [&](Job&) { ran = true; });
+  });
+  while (!began) std::this_thread::yield();
+  runner.close();
+  CHECK(id == 0);
+  CHECK_FALSE(ran);
+}
