@@ -100,7 +100,8 @@ App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options)
 
 App::~App() {
   state_->language.reset();
-  state_->jobs.reset();
+  // Not reset(): a job that is ending may still reach for the runner to start the next one.
+  state_->jobs->close();
 }
 
 void App::State::guard(const char* what, const std::function<void()>& work) {
@@ -197,7 +198,10 @@ void App::State::publish_logs(OpenSession& session) {
     view.filter = session.filter;
     view.rows = session.filtered.rows;
     view.histogram = session.filtered.histogram;
+    view.whole = session.whole;
+    view.zoomed = session.zoomed;
     view.facets = session.filtered.facets;
+    view.counting_fields = session.counting_fields;
     for (size_t c = 0; c < view.filter.chips.size() && c < session.filtered.chip_hits.size(); ++c) {
       view.filter.chips[c].n_hits = session.filtered.chip_hits[c];
     }

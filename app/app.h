@@ -53,7 +53,9 @@ class App {
   std::shared_ptr<const KqlView> kql() const;
   std::shared_ptr<const QueryHelpView> query_help() const;
   std::shared_ptr<const CompareView> compare() const;
+  std::shared_ptr<const ParametersView> parameters() const;
   std::shared_ptr<const FormatView> format() const;
+  std::shared_ptr<const EncodingView> encodings() const;
   std::shared_ptr<const PromptPreview> preview() const;   // of the last prepare_preview()
   std::shared_ptr<const ConfigsView> configs() const;
   std::shared_ptr<const TasksView> tasks() const;
@@ -86,10 +88,14 @@ class App {
   void ingest_paths(const std::vector<std::string>& paths);
   void ingest_text(const std::string& name, std::string text);
   void set_filter(const LogFilter& filter);
+  void zoom_histogram(Ticks begin, Ticks end);     // counted anew in finer buckets; no_time: no zoom
+  void count_parameters(const std::vector<uint32_t>& template_ids);   // into parameters()
   void compare_logs(const FilterChip& a, const FilterChip& b);
   void preview_format(const FormatDraft& draft);
   void save_format(const FormatDraft& draft);      // into the data folder; used from then on
   void read_again(uint32_t source);                // its text into a new session, formats detected anew
+  void guess_encodings(uint32_t source);           // from its file's bytes, into encodings()
+  void read_as(uint32_t source, const std::string& encoding);   // its file again, into a new session
 
   // --- questions
   void ask(const std::string& question);
@@ -126,7 +132,9 @@ class App {
   void load_model(const std::string& path);
   void stop_loading();
   void unload_model();
-  void add_model_file(const std::string& path);    // links it into the models folder
+  void add_model_file(const std::string& path);    // links it into the models folder and checks it
+  void check_model(const std::string& path);       // SHA-256, into models()
+  void test_model();                               // three prompts to the loaded one; kept
 
   // --- all
   void cancel_job(int64_t id);

@@ -264,6 +264,7 @@ void App::State::publish_models() {
     view.n_ctx = n_ctx > 0 ? n_ctx : settings.n_ctx;
     view.error = model_error;
   }
+  add_model_facts(view);
   set(models_view, std::move(view));
 }
 
@@ -372,6 +373,7 @@ void App::add_model_file(const std::string& path) {
       std::filesystem::create_symlink(std::filesystem::absolute(path), target);
     }
     s.publish_models();
+    if (std::filesystem::is_regular_file(target)) check_model(target.string());
   });
 }
 

@@ -1,6 +1,7 @@
 // The current session's log: ingest, checks, filter, the sample.
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "app/app_state.h"
@@ -37,7 +38,7 @@ void App::ingest_text(const std::string& name, std::string text) {
   if (!text.empty()) state_->ingest({}, name, std::move(text));
 }
 
-void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question) {
+void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question, std::string encoding) {
   const SessionPtr session = current;
   if (!session) return;
   const std::string shown = paths.empty() ? name : file_name(paths.front());
@@ -51,6 +52,7 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
 
   IngestOptions ingest_options;
   ingest_options.utc_offset_minutes = utc_offset_minutes(settings.time_zone);
+  ingest_options.encoding = std::move(encoding);
   std::shared_ptr<const logs::FormatSet> known_formats;
   {
     const std::lock_guard lock(view_mutex);
@@ -131,30 +133,120 @@ void App::State::start_filter(const SessionPtr& session) {
   }
   publish_logs(*session);
   if (is_current(*session)) jobs->cancel_kind("filter");
-  jobs->start(
-      "filter", "filter", "Filtering",
-      [this, session](Job& job) {
-        LogFilter filter;
-        {
-          const std::lock_guard lock(session->mutex);
-          filter = session->filter;
-        }
-        FilterResult result = apply_filter(*session->log->snapshot(), filter, job.stop(),
-                                           [&](double fraction) { job.progress(fraction); });
-        {
-          const std::lock_guard lock(session->mutex);
-          session->filtered = std::move(result);
-          session->filtering = false;
-        }
-        publish_logs(*session);
+  jobs->start("filter", "filter", "Filtering", [this, session](Job& job) { filter(session, job); },
+              [this, session](const std::string& message) {
+                {
+                  const std::lock_guard lock(session->mutex);
+                  session->filter_error = message;
+                  session->filtering = session->counting_fields = false;
+                }
+                publish_logs(*session);
+              });
+}
+
+// The rows first, then what takes longer: the whole log's histogram once, the zoom, the parsed fields.
+void App::State::filter(const SessionPtr& session, Job& job) {
+  LogFilter filter;
+  {
+    const std::lock_guard lock(session->mutex);
+    filter = session->filter;
+  }
+  const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+  FilterResult result = apply_filter(*log, filter, job.stop(), [&](double fraction) { job.progress(fraction); });
+  const std::shared_ptr<const std::vector<RowId>> rows = result.rows;
+  bool know_whole = false;
+  {
+    const std::lock_guard lock(session->mutex);
+    session->filtered = std::move(result);
+    session->filtering = false;
+    session->counting_fields = true;
+    if (!rows) session->whole = session->filtered.histogram;
+    know_whole = session->whole.n_records == log->n_rows() && session->whole.begin == session->filtered.histogram.begin;
+  }
+  publish_logs(*session);
+  if (!know_whole) {
+    logs::Histogram whole = logs::build_histogram(*log, {}, job.stop());
+    const std::lock_guard lock(session->mutex);
+    session->whole = std::move(whole);
+  }
+  zoom(session, job);
+  std::vector<Facet> fields = count_fields(*log, rows.get(), job.stop());
+  {
+    const std::lock_guard lock(session->mutex);
+    session->filtered.facets.insert(session->filtered.facets.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
+    session->counting_fields = false;
+  }
+  publish_logs(*session);
+}
+
+void App::State::zoom(const SessionPtr& session, Job& job) {
+  logs::HistogramOptions range;
+  std::shared_ptr<const std::vector<RowId>> rows;
+  {
+    const std::lock_guard lock(session->mutex);
+    range.begin = session->zoom_begin;
+    range.end = session->zoom_end;
+    rows = session->filtered.rows;
+  }
+  logs::Histogram zoomed;
+  if (range.begin != no_time && range.end > range.begin) {
+    const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+    if (rows) {
+      range.filter = [&](size_t c, const columns::Chunk&) { return passing(*rows, log->info(c).first_row, log->info(c).n_rows); };
+      range.filter_columns = 0;
+    }
+    zoomed = logs::build_histogram(*log, range, job.stop());
+  }
+  const std::lock_guard lock(session->mutex);
+  session->zoomed = std::move(zoomed);
+}
+
+void App::zoom_histogram(Ticks begin, Ticks end) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session) return;
+  {
+    const std::lock_guard lock(session->mutex);
+    if (session->zoom_begin == begin && session->zoom_end == end) return;
+    session->zoom_begin = begin;
+    session->zoom_end = end;
+  }
+  s.jobs->cancel_kind("zoom");
+  s.jobs->start("filter", "zoom", "Counting the lines of the zoom", [&s, session](Job& job) {
+    s.zoom(session, job);
+    s.publish_logs(*session);
+  });
+}
+
+std::shared_ptr<const ParametersView> App::parameters() const { return state_->get(state_->parameters_view); }
+
+void App::count_parameters(const std::vector<uint32_t>& template_ids) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session) return;
+  ParametersView begun;
+  begun.template_ids = template_ids;
+  const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
+  {
+    const std::lock_guard lock(session->mutex);
+    begun.rows = session->filtered.rows;
+  }
+  begun.n_log_rows = log->n_rows();
+  begun.running = true;
+  s.set(s.parameters_view, ParametersView(begun));
+  begun.running = false;
+  s.jobs->cancel_kind("parameters");
+  s.jobs->start(
+      "parameters", "parameters", "Counting the values of a template",
+      [&s, log, begun](Job& job) {
+        ParametersView view = begun;
+        view.templates = app::count_parameters(*log, begun.rows.get(), begun.template_ids, job.stop(), [&](double fraction) { job.progress(fraction); });
+        s.set(s.parameters_view, std::move(view));
       },
-      [this, session](const std::string& message) {
-        {
-          const std::lock_guard lock(session->mutex);
-          session->filter_error = message;
-          session->filtering = false;
-        }
-        publish_logs(*session);
+      [&s, begun](const std::string& error) {
+        ParametersView view = begun;
+        view.error = error;
+        s.set(s.parameters_view, std::move(view));
       });
 }
 

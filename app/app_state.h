@@ -51,8 +51,10 @@ struct OpenSession {
   bool answering = false, checks_running = false;
   LogFilter filter;
   FilterResult filtered;
-  bool filtering = false;
+  bool filtering = false, counting_fields = false;
   std::string filter_error;
+  logs::Histogram whole, zoomed;         // of all rows; of the range below
+  Ticks zoom_begin = no_time, zoom_end = no_time;
   KqlView kql;
   std::string kql_checked;               // the text that kql.diagnostics are of
   RowId kql_rows = 0;  // rows of the log when the result was made
@@ -106,6 +108,9 @@ struct App::State {
   double loading_fraction = -1;
   int n_ctx = 0, context_used = 0;
   double tokens_per_second = 0, first_token_ms = 0;
+  std::map<std::string, ModelCheck> model_checks;  // by path
+  std::map<std::string, ModelTest> model_tests;
+  bool model_tests_read = false, testing_model = false;
 
   // --- views, swapped under view_mutex
   mutable std::mutex view_mutex;
@@ -115,7 +120,9 @@ struct App::State {
   std::shared_ptr<const KqlView> kql_view = std::make_shared<KqlView>();
   std::shared_ptr<const QueryHelpView> query_help_view = std::make_shared<QueryHelpView>();
   std::shared_ptr<const CompareView> compare_view = std::make_shared<CompareView>();
+  std::shared_ptr<const ParametersView> parameters_view = std::make_shared<ParametersView>();
   std::shared_ptr<const FormatView> format_view = std::make_shared<FormatView>();
+  std::shared_ptr<const EncodingView> encoding_view = std::make_shared<EncodingView>();
   std::shared_ptr<const PromptPreview> preview_view = std::make_shared<PromptPreview>();
   std::weak_ptr<OpenSession> language_session;  // whose tables the language service reads
   std::shared_ptr<const ConfigsView> configs_view = std::make_shared<ConfigsView>();
@@ -159,9 +166,12 @@ struct App::State {
 
   // --- app_logs.cpp
   // Where a question is given, it is asked once the checks are done, and answered without a model.
-  void ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question = {});
+  // encoding: one of iconv's names; empty: guessed.
+  void ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question = {}, std::string encoding = {});
   void run_checks(const SessionPtr& session, Job& job);
   void start_filter(const SessionPtr& session);
+  void filter(const SessionPtr& session, Job& job);
+  void zoom(const SessionPtr& session, Job& job);
   void open_sample();
 
   // --- app_answer.cpp
@@ -171,6 +181,7 @@ struct App::State {
   void answer(const SessionPtr& session, const std::string& question, bool use_model, size_t asked, uint64_t seed, Job& job);
   PromptPreview make_preview(const SessionPtr& session, const std::string& question);
   void publish_models();
+  void add_model_facts(ModelsView& view);          // app_models.cpp
   void start_loading(const std::string& path);
 
   // --- app_language.cpp

@@ -5,10 +5,12 @@
 #include "app/aimicius/task.h"
 #include "app/app_state.h"
 #include "app/configs/review.h"
+#include "app/diagnosis/redact.h"
 #include "app/kql/lexer.h"
 #include "app/log_tables.h"
 #include "app/system.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 namespace app {
 namespace {
@@ -145,11 +147,39 @@ void App::stop_query() { state_->jobs->cancel_kind("query"); }
 
 // --- configs
 
+namespace {
+
+// Once for each review. Line by line, so that line numbers hold; a private key's inner lines are
+// masked by what stands around them, which only the whole text shows.
+void mask_secrets(ConfigReview& review) {
+  if (review.checked_for_secrets) return;
+  review.checked_for_secrets = true;
+  diagnosis::Redactor redactor;
+  std::string masked;
+  bool in_key = false;
+  size_t n_key_blocks = 0;
+  for (const std::string_view line : engine::split(review.text, '\n')) {
+    const bool begins = line.find("-----BEGIN") != std::string_view::npos && line.find("PRIVATE KEY") != std::string_view::npos;
+    const bool ends = line.find("-----END") != std::string_view::npos;
+    if (begins) ++n_key_blocks;
+    masked += in_key && !ends ? std::string("<private-key>") : begins || ends ? std::string(line) : redactor.redact(line);
+    masked += '\n';
+    in_key = (in_key || begins) && !ends;
+  }
+  if (!masked.empty()) masked.pop_back();
+  review.n_secrets = redactor.redactions().size() + n_key_blocks;
+  if (review.n_secrets > 0) review.masked = std::move(masked);
+}
+
+}  // namespace
+
 void App::State::publish_configs(OpenSession& session) {
   if (!is_current(session)) return;
   ConfigsView view;
   {
     const std::lock_guard lock(session.mutex);
+    view.reviews = session.reviews;
+    for (ConfigReview& review : session.reviews) mask_secrets(review);
     view.reviews = session.reviews;
     view.running = session.reviewing;
   }

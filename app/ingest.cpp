@@ -239,6 +239,7 @@ void Ingest::read(logs::LogInput& input) {
   const logs::ParseOptions parse_options{.utc_offset_minutes = options_.utc_offset_minutes,
                                          .reference_time = options_.reference_time,
                                          .source_id = source.id,
+                                         .encoding = options_.encoding,
                                          .format = options_.format,
                                          .join_lines = options_.join_lines};
   const auto on_batch = [&](RecordBatch&& batch) {

@@ -19,6 +19,7 @@ namespace app {
 
 struct IngestOptions {
   int utc_offset_minutes = 0;         // of times that carry no zone
+  std::string encoding;               // one of iconv's names instead of a guess
   std::string format;                 // a format's name instead of detection
   Ticks reference_time = no_time;     // see logs::ParseOptions
   bool join_lines = true;             // events of several lines are one record

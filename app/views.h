@@ -12,6 +12,7 @@
 #include "app/kql/query.h"
 #include "app/log_filter.h"
 #include "app/logs/histogram.h"
+#include "app/logs/transcode.h"
 #include "app/store/log_store.h"
 #include "app/store/run_store.h"
 #include "app/types.h"
@@ -70,11 +71,24 @@ struct LogsView {
   std::shared_ptr<const std::vector<RowId>> rows;       // that pass the filter; null: all rows do
   LogFilter filter;
   logs::Histogram histogram;                            // of the rows that pass
-  std::vector<Facet> facets;
+  logs::Histogram whole;                                // of all rows, in the same buckets
+  logs::Histogram zoomed;                               // of the rows that pass, in zoom_histogram()'s range; else empty
+  std::vector<Facet> facets;                            // parsed fields last
+  bool counting_fields = false;                         // their facets are still to come
   std::vector<Anomaly> anomalies;
   bool filtering = false;
   std::string error;                                    // bad regular expression, with the place
   uint64_t n_shown() const { return rows ? rows->size() : log->n_rows(); }
+};
+
+// What stood in the wildcards of templates, over the rows that passed the filter.
+struct ParametersView {
+  std::vector<uint32_t> template_ids;                   // that were asked for
+  std::vector<ParameterValues> templates;
+  std::shared_ptr<const std::vector<RowId>> rows;       // that were counted; null: all n_log_rows
+  RowId n_log_rows = 0;
+  bool running = false;
+  std::string error;
 };
 
 // Templates of two parts of the log, side by side.
@@ -96,17 +110,27 @@ struct FormatDraft {
   std::string name, pattern;      // the pattern language of assets/log_formats
   uint32_t source = 0;            // whose lines it is tried on
   std::string example;            // the line that was marked
+  std::string time_zone = {};     // "+02:00", of times that carry none; empty: as in the settings
+  int year = 0;                   // of the last line, where dates carry none; 0: from the file's time
 };
 struct FormatView {
   FormatDraft draft;              // that the rest is about
   uint64_t n_lines = 0, n_matched = 0;
   struct Sample {
-    std::string line, time, level, host, process, message;
+    std::string line, time, level, host, process, message;   // time: in UTC as it is understood, or empty
   };
   std::vector<Sample> samples;    // the first lines that fit
   std::vector<std::string> misses;  // the first 20 that do not
   std::string error;              // what is wrong with the pattern
   std::string saved;              // file it was written to
+};
+
+// What the bytes of a source may be encoded in.
+struct EncodingView {
+  uint32_t source = 0;
+  std::vector<logs::EncodingChoice> guesses;
+  bool running = false;
+  std::string error;              // why there are none, with the next step
 };
 
 struct QueryHistoryItem {
@@ -164,6 +188,9 @@ struct KqlView {
 struct ConfigReview {
   int64_t id = 0;
   std::string file, kind, text;
+  std::string masked;                                   // text with secrets masked, line by line; empty: none are in it
+  size_t n_secrets = 0;                                 // different ones
+  bool checked_for_secrets = false;
   std::vector<ConfigFinding> findings;                  // by line
   std::vector<std::string> notes;
   std::string error;
@@ -185,6 +212,18 @@ struct TasksView {
   std::string error;
 };
 
+// The SHA-256 of a model file against the one that is known for it.
+struct ModelCheck {
+  enum class State { unchecked, running, good, wrong, unknown, failed } state = State::unchecked;   // unknown: nothing to compare with
+  std::string sha256, error;
+};
+// How fast a model was on this machine: three prompts, no guessing ahead.
+struct ModelTest {
+  double prefill_tok_s = 0, decode_tok_s = 0, first_token_ms = 0;   // the last: median
+  uint64_t peak_bytes = 0;                              // the most memory the program has held
+  Ticks time = no_time;
+};
+
 struct ModelsView {
   std::vector<ModelInfo> models;
   std::string loaded_path, loading_path;                // empty: none
@@ -192,6 +231,9 @@ struct ModelsView {
   double loading_fraction = -1;
   uint64_t free_memory_bytes = 0;                       // now, cgroup limit included
   int n_ctx = 0;
+  std::map<std::string, ModelCheck> checks;             // by path
+  std::map<std::string, ModelTest> tests;
+  bool testing = false;
   std::string folder;                                   // where model files are looked for
   std::string error;
 };

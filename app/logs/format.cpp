@@ -1,6 +1,7 @@
 #include "app/logs/format.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -304,6 +305,19 @@ void read_samples(const json& object, Format& format) {
   }
 }
 
+void read_time_defaults(const json& object, Format& format) {
+  if (const std::string zone = text_of(object, "time_zone"); !zone.empty()) {
+    int hours = 0, minutes = 0;
+    char sign = 0, more = 0;
+    if (std::sscanf(zone.c_str(), "%c%2d:%2d%c", &sign, &hours, &minutes, &more) != 3 || (sign != '+' && sign != '-') || hours > 14 || minutes > 59)
+      fail(ErrorKind::invalid_input, "`time_zone`: \"%s\" must be written as +02:00", zone.c_str());
+    format.utc_offset_minutes = (sign == '-' ? -1 : 1) * (hours * 60 + minutes);
+  }
+  format.year = object.value("year", 0);
+  if (format.year != 0 && (format.year < 1970 || format.year > 2200))
+    fail(ErrorKind::invalid_input, "`year`: %d must lie between 1970 and 2200", format.year);
+}
+
 std::shared_ptr<const Format> read_format(const json& object) {
   const std::string kind = text_of(object, "kind");
   std::shared_ptr<FormatBase> format;
@@ -339,6 +353,7 @@ std::shared_ptr<const Format> read_format(const json& object) {
   format->title = text_of(object, "title", format->name);
   format->weight = object.value("weight", 1.0);
   format->inner = object.value("inner", false);
+  read_time_defaults(object, *format);
   format->level_from = text_of(object, "level_from");
   format->levels = std::move(levels);
   read_samples(object, *format);

@@ -8,6 +8,8 @@
 //     "weight": 1.0,                      optional; tie-break between formats that fit as well
 //     "levels": {"crit": "CRITICAL"},     optional; on top of the usual words and numbers
 //     "level_from": "status",             optional; level from an HTTP status field
+//     "time_zone": "+02:00",              optional; of times that carry none
+//     "year": 2025,                       optional; of dates that carry none: the year of the last line
 //     "inner": true,                      optional; the message is a line of another format (CRI,
 //     docker) "keys": {"time": ["ts"], ...},      json, logfmt: key names of time, level, message,
 //     host, process,
@@ -32,6 +34,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,6 +73,8 @@ class Format {
   std::string name, title;
   double weight = 1.0;
   bool has_time = false;  // some pattern of it reads a time
+  std::optional<int> utc_offset_minutes;  // of times that carry no zone; none: the reader's choice
+  int year = 0;           // of the last line, where dates carry none; 0: from the file's time
   bool inner = false;     // its message is a log line of another format
   struct Sample {
     std::string line, time, level, host, process, message;

@@ -73,10 +73,9 @@ Histogram build_histogram(const store::LogSnapshot& log, const HistogramOptions&
         info.min_time != no_time && (info.max_time < begin || info.min_time >= end);
     // A chunk outside of the range may still hold records without a time.
     if (outside && options.begin != no_time) continue;
-    // A filter may look at any column.
-    constexpr store::LogColumnSet needed =
-        column_bit(LogColumn::timestamp) | column_bit(LogColumn::level);
-    const auto chunk = options.filter ? log.chunk(c) : log.partial_chunk(c, needed);
+    store::LogColumnSet needed = column_bit(LogColumn::timestamp) | column_bit(LogColumn::level);
+    if (options.filter) needed |= options.filter_columns;
+    const auto chunk = log.partial_chunk(c, needed);
     const columns::Column& times = chunk->columns[size_t(LogColumn::timestamp)];
     const columns::Column& levels = chunk->columns[size_t(LogColumn::level)];
     const std::vector<uint8_t> wanted =

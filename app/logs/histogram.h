@@ -27,6 +27,7 @@ struct HistogramOptions {
   size_t n_buckets = 200;                // at most
   // Which rows of a chunk count: one entry a row, 0 = no; empty: all count.
   std::function<std::vector<uint8_t>(size_t chunk, const columns::Chunk&)> filter;
+  store::LogColumnSet filter_columns = store::all_log_columns;  // that filter looks at
 };
 
 // Throws Error{cancelled}.

@@ -19,8 +19,9 @@ bool has_control(std::string_view text) {
 
 }  // namespace
 
-LineSource::LineSource(ByteStream& stream, size_t max_bytes_of_line)
-    : stream_(stream), max_bytes_of_line_(max_bytes_of_line), decoder_(false) {
+LineSource::LineSource(ByteStream& stream, size_t max_bytes_of_line, const std::string& encoding)
+    : stream_(stream), max_bytes_of_line_(max_bytes_of_line), decoder_(false), chosen_(encoding) {
+  if (!chosen_.empty()) transcoder_.emplace(chosen_);
   std::string head = stream.peek_at(0, sample_bytes);
   if (head.empty()) {  // the stream cannot look ahead: read its head now
     raw_.resize(sample_bytes);
@@ -33,7 +34,7 @@ LineSource::LineSource(ByteStream& stream, size_t max_bytes_of_line)
     raw_.resize(n);
     head = raw_;
   }
-  guess_ = guess_encoding(head);
+  if (chosen_.empty()) guess_ = guess_encoding(head);
   decoder_ = Utf16Decoder(guess_.encoding == Encoding::utf16be);
 }
 
@@ -57,6 +58,11 @@ void LineSource::fill() {
   std::string_view text = bytes;
   if (n_bytes_ == 0) text.remove_prefix(std::min(guess_.bom_bytes, text.size()));
   n_bytes_ += bytes.size();
+  if (transcoder_) {
+    transcoder_->decode(text, carry_);
+    if (at_end_) transcoder_->finish(carry_);
+    return;
+  }
   if (guess_.encoding == Encoding::utf8) {
     if (carry_.empty() && text.size() == bytes.size())
       carry_ = std::move(bytes);
@@ -100,7 +106,11 @@ bool LineSource::next(LineBlock& out) {
 }
 
 void LineSource::sample_lines(std::string bytes, bool from_start, bool to_end) {
-  if (guess_.encoding != Encoding::utf8) {
+  if (transcoder_) {
+    std::string decoded;
+    Transcoder(chosen_).decode(bytes, decoded);
+    bytes = std::move(decoded);
+  } else if (guess_.encoding != Encoding::utf8) {
     std::string decoded;
     Utf16Decoder decoder(guess_.encoding == Encoding::utf16be);
     decoder.decode(std::string_view(bytes).substr(from_start ? guess_.bom_bytes : 0), decoded);

@@ -1,14 +1,16 @@
 // app/logs/line_source.h: a byte stream as whole lines of UTF-8 bytes, in blocks.
-// The stream's encoding is found from its head; UTF-16 is converted here, single bad bytes are left
+// The stream's encoding is found from its head, or chosen by the user; UTF-16 is converted here, single bad bytes are left
 // for clean_line. A line is never copied where it can be a slice of its block.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/logs/encoding.h"
 #include "app/logs/input.h"
+#include "app/logs/transcode.h"
 
 namespace app::logs {
 
@@ -21,7 +23,9 @@ struct LineBlock {
 
 class LineSource {
  public:
-  LineSource(ByteStream& stream, size_t max_bytes_of_line);
+  // encoding: one of iconv's names instead of a guess; empty: guessed. Throws Error{invalid_input}
+  // where it is not known.
+  LineSource(ByteStream& stream, size_t max_bytes_of_line, const std::string& encoding = {});
 
   const EncodingGuess& encoding() const { return guess_; }
   // A sample of whole lines: the head, and parts of the middle and the end where the stream can
@@ -39,6 +43,8 @@ class LineSource {
   size_t max_bytes_of_line_;
   EncodingGuess guess_;
   Utf16Decoder decoder_;
+  std::string chosen_;  // encoding chosen by the user
+  std::optional<Transcoder> transcoder_;
   std::string carry_;  // read, not yet given out
   std::string raw_;    // bytes before decoding
   bool at_end_ = false;

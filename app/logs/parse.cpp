@@ -32,8 +32,10 @@ class Parser {
         on_batch_(on_batch),
         on_progress_(on_progress),
         stop_(std::move(stop)),
-        lines_(*input.stream, options.max_bytes_of_line),
-        times_(reference(), options.utc_offset_minutes) {
+        lines_(*input.stream, options.max_bytes_of_line, options.encoding),
+        utc_offset_minutes_(options.utc_offset_minutes),
+        reference_(reference()),
+        times_(reference_, utc_offset_minutes_) {
     source_.id = options.source_id;
     source_.name = input.name;
     source_.path = input.path;
@@ -98,7 +100,21 @@ class Parser {
       headed_by_time_ = headed_by_time_ || m.format->has_time;
     }
     if (!candidates_.empty() && candidates_[0].format->inner) choose_inner(sample);
+    take_time_defaults();
     find_boot_time(sample);
+  }
+
+  // What the format says of times without zone or year goes before what was given for all.
+  void take_time_defaults() {
+    if (candidates_.empty()) return;
+    const Format& format = *candidates_[0].format;
+    if (format.utc_offset_minutes) utc_offset_minutes_ = *format.utc_offset_minutes;
+    reference_ = reference();
+    if (format.year != 0) {
+      reference_ = ticks_from_date(format.year + 1, 1, 1) - 1;
+      given_year_ = true;
+    }
+    times_ = TimeResolver(reference_, utc_offset_minutes_);
   }
 
   // Without lines that look like the inside of an event: they fit no format, and should not.
@@ -136,7 +152,7 @@ class Parser {
         break;
       }
     }
-    if (latest >= 0) times_.set_boot_time(reference() - latest);
+    if (latest >= 0) times_.set_boot_time(reference_ - latest);
   }
 
   // --- lines
@@ -454,6 +470,10 @@ class Parser {
                        : guess.junk_share > 0.1              ? "binary"
                        : n_1252 > 0                          ? "latin-1"
                                                              : "utf-8";
+    if (!options_.encoding.empty()) {
+      source_.encoding = engine::to_lower_ascii(options_.encoding);
+      note("read as " + options_.encoding + ", as chosen");
+    }
     if (source_.encoding == "binary") {
       note(format("%.0f %% of the first bytes are not text: this may not be a log",
                   guess.junk_share * 100));
@@ -497,11 +517,12 @@ class Parser {
       if (source_.n_records > 0) note("no line has a time: everything goes by line order");
       return;
     }
-    const std::string assumed = "assumed " + offset_text(options_.utc_offset_minutes);
+    const std::string assumed = "assumed " + offset_text(utc_offset_minutes_);
     const std::optional<int> written = times_.written_offset_minutes();
     source_.time_zone = times_.assumed_zone() ? assumed : offset_text(written.value_or(0));
     if (times_.assumed_zone()) note(format("times carry no time zone: %s", assumed.c_str()));
-    const char* from = options_.reference_time != no_time ? "the time given"
+    const char* from = given_year_                         ? "the format"
+                       : options_.reference_time != no_time ? "the time given"
                        : input_.modified != no_time       ? "the file's time"
                                                           : "the time of reading";
     if (times_.assumed_year() != 0) {
@@ -521,6 +542,9 @@ class Parser {
   const OnProgress& on_progress_;
   std::stop_token stop_;
   LineSource lines_;
+  int utc_offset_minutes_;
+  Ticks reference_;
+  bool given_year_ = false;
   TimeResolver times_;
   Source source_;
 

@@ -18,6 +18,7 @@ struct ParseOptions {
   int utc_offset_minutes = 0;      // of times that carry no zone
   Ticks reference_time = no_time;  // when the log ended; no_time: the file's time, else now
   uint32_t source_id = 0;          // put into every record
+  std::string encoding;            // one of iconv's names instead of a guess (transcode.h)
   std::string format;              // a format's name instead of detection; "plain": none
   bool join_lines = true;          // events of several lines are one record
   size_t batch_records = 8192;
@@ -37,7 +38,7 @@ using OnProgress = std::function<void(const ParseProgress&)>;
 // Reads input to its end and returns its Source (id = options.source_id, counts, encoding, format,
 // notes). Batches come in line order on the calling thread, at most batch_records records each.
 // Throws Error{io}; Error{cancelled} where stop is requested (batches given so far stay valid);
-// Error{invalid_input} where options.format is not in formats.
+// Error{invalid_input} where options.format is not in formats or options.encoding is not known.
 Source parse(LogInput& input, const FormatSet& formats, const ParseOptions& options,
              const OnBatch& on_batch, const OnProgress& on_progress = {},
              std::stop_token stop = {});

@@ -2,7 +2,9 @@
 // typed, two parts of a log compared, a format taught, view state that comes back.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -158,6 +160,7 @@ TEST_CASE("app/facade: a taught format is tried, saved and used from then on") {
     REQUIRE(app.format()->samples.size() == 2);
     CHECK(app.format()->samples[0].level == "ERROR");
     CHECK(app.format()->samples[0].message == "disk gone");
+    CHECK(app.format()->samples[0].time.substr(0, 19) == "2026-03-14T09:00:00");
     app.preview_format({"odd", "{time", 0, ""});
     REQUIRE(wait_until([&] { return !app.format()->error.empty(); }));
     app.save_format({"../bad", draft.pattern, 0, ""});
@@ -171,6 +174,34 @@ TEST_CASE("app/facade: a taught format is tried, saved and used from then on") {
   again.ingest_text("odd", "@@ 2026-03-14T09:00:00Z ~ ERROR ~ disk gone\n@@ 2026-03-14T09:00:01Z ~ INFO ~ fine\n");
   REQUIRE(wait_until([&] { return idle(again) && again.incident()->log->n_rows() == 2; }));
   CHECK(again.incident()->log->sources()[0].format == "odd");
+}
+
+TEST_CASE("app/facade: a taught format carries the zone and the year that its log leaves out") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  const std::string text = "@@ Mar 14 09:00:00 ~ ERROR ~ disk gone\n@@ Mar 14 09:00:01 ~ INFO ~ fine\n";
+  app.ingest_text("odd", text);
+  REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 2; }));
+  FormatDraft draft;
+  draft.name = "odd";
+  draft.pattern = "@@ {time:syslog} ~ {level} ~ {message}";
+  draft.time_zone = "+02:00";
+  draft.year = 2021;
+  app.preview_format(draft);
+  REQUIRE(wait_until([&] { return !app.format()->samples.empty(); }));
+  CHECK(app.format()->samples[0].time.substr(0, 19) == "2021-03-14T07:00:00");
+  app.save_format(draft);
+  REQUIRE(app.format()->error.empty());
+  app.new_session();
+  app.ingest_text("odd", text);
+  REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 2; }));
+  const auto log = app.incident()->log;
+  CHECK(log->sources()[0].format == "odd");
+  CHECK(log->row(0).time == unix_epoch_ticks + 1'615'705'200LL * ticks_per_second);
+  CHECK(log->sources()[0].time_zone == "assumed +02:00");
+  draft.time_zone = "Berlin";
+  app.save_format(draft);
+  CHECK(app.format()->error.find("+02:00") != std::string::npos);
 }
 
 TEST_CASE("app/facade: view state comes back, and only for its session") {
@@ -188,4 +219,116 @@ TEST_CASE("app/facade: view state comes back, and only for its session") {
   CHECK(again.view_state("logs.bookmarks") == "1,5,9");
   again.set_view_state("logs.bookmarks", "");
   CHECK(again.view_state("logs.bookmarks").empty());
+}
+
+TEST_CASE("app/facade: the filter leaves the whole log's histogram, the zoom counts anew, fields follow") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  std::string text;
+  for (int i = 0; i < 40; ++i)
+    text += R"({"time":"2026-03-14T09:00:)" + std::to_string(i + 10) + R"(Z","level":)" + (i % 2 == 0 ? "\"error\"" : "\"info\"") + R"(,"msg":"took )" + std::to_string(i) +
+            R"( ms","code":)" + std::to_string(i % 4) + "}\n";
+  app.ingest_text("json", text);
+  REQUIRE(wait_until([&] { return idle(app) && app.logs()->log->n_rows() == 40; }));
+  const auto has_code = [&] {
+    const auto view = app.logs();
+    for (const Facet& facet : view->facets)
+      if (facet.name == "code" && facet.kind == FilterChip::Kind::field) return facet.values.size() == 4 || facet.values.size() == 2;
+    return false;
+  };
+  REQUIRE(wait_until(has_code));
+  LogFilter filter;
+  FilterChip errors;
+  errors.kind = FilterChip::Kind::level;
+  errors.value = "ERROR";
+  filter.chips = {errors};
+  app.set_filter(filter);
+  REQUIRE(wait_until([&] { return idle(app) && app.logs()->rows && app.logs()->histogram.n_records == 20 && !app.logs()->counting_fields; }));
+  const auto view = app.logs();
+  CHECK(view->whole.n_records == 40);
+  CHECK(view->whole.begin == view->histogram.begin);
+  CHECK(view->whole.buckets.size() == view->histogram.buckets.size());
+  for (const Facet& facet : view->facets)
+    if (facet.name == "code") CHECK(facet.values.size() == 2);
+  const Ticks begin = view->log->row(10).time, end = view->log->row(12).time;
+  app.zoom_histogram(begin, end);
+  REQUIRE(wait_until([&] { return app.logs()->zoomed.n_records == 1; }));
+  CHECK(app.logs()->zoomed.bucket_ticks < view->histogram.bucket_ticks);
+  app.zoom_histogram(no_time, no_time);
+  REQUIRE(wait_until([&] { return app.logs()->zoomed.buckets.empty(); }));
+
+  REQUIRE(!view->log->templates().empty());
+  app.count_parameters({0});
+  REQUIRE(wait_until([&] { return !app.parameters()->running && !app.parameters()->templates.empty(); }));
+  CHECK(app.parameters()->templates[0].n_rows == 20);
+  CHECK(app.parameters()->rows == view->rows);
+}
+
+TEST_CASE("app/facade: a file in an old encoding is guessed and read again as the user chose") {
+  const DataFolder folder;
+  const std::string path = folder.path() + "/old.log";
+  {
+    std::FILE* file = std::fopen(path.c_str(), "wb");
+    REQUIRE(file != nullptr);
+    for (int i = 0; i < 5; ++i) std::fprintf(file, "2026-03-14T09:00:0%dZ ERROR \xCF\xDB\xC9\xC2\xCB\xC1 \xC4\xC9\xD3\xCB\xC1\n", i);   // KOI8-R: oshibka diska
+    std::fclose(file);
+  }
+  App app(options_for(folder.path()));
+  app.ingest_paths({path});
+  REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 5; }));
+  const int64_t first = app.incident()->session;
+  app.guess_encodings(app.logs()->log->sources()[0].id);
+  REQUIRE(wait_until([&] { return !app.encodings()->running && !app.encodings()->guesses.empty(); }));
+  REQUIRE(app.encodings()->guesses[0].name == "KOI8-R");
+  app.read_as(app.logs()->log->sources()[0].id, "KOI8-R");
+  REQUIRE(wait_until([&] { return idle(app) && app.incident()->session != first && app.incident()->log->n_rows() == 5; }));
+  CHECK(app.incident()->log->row(0).message.find("ошибка диска") != std::string::npos);
+  CHECK(app.incident()->log->sources()[0].encoding == "koi8-r");
+  app.ingest_text("pasted", "a line\n");
+  REQUIRE(wait_until([&] { return idle(app) && app.logs()->log->sources().size() == 2; }));
+  app.guess_encodings(app.logs()->log->sources()[1].id);
+  REQUIRE(wait_until([&] { return !app.encodings()->running && !app.encodings()->error.empty(); }));
+  CHECK(app.encodings()->error.find("save it as a file") != std::string::npos);
+}
+
+TEST_CASE("app/facade: a model file's SHA-256 is computed, and said to be wrong where another is known") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  const auto file = [&](const char* name) {
+    const std::string path = folder.path() + "/" + name;
+    std::FILE* out = std::fopen(path.c_str(), "wb");
+    REQUIRE(out != nullptr);
+    std::fputs("abc", out);
+    std::fclose(out);
+    return path;
+  };
+  const std::string other = file("other.gguf"), known = file("SmolLM2-135M-Instruct.Q4_1.gguf"), none = folder.path() + "/none.gguf";
+  const auto state = [&](const std::string& path) {
+    const auto view = app.models();
+    const auto found = view->checks.find(path);
+    return found == view->checks.end() ? ModelCheck() : found->second;
+  };
+  for (const std::string& path : {other, known, none}) app.check_model(path);
+  REQUIRE(wait_until([&] { return state(none).state == ModelCheck::State::failed; }));
+  CHECK(state(other).state == ModelCheck::State::unknown);
+  CHECK(state(other).sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(state(known).state == ModelCheck::State::wrong);
+  CHECK(state(none).error.find("none.gguf") != std::string::npos);
+}
+
+TEST_CASE("app/facade: a config's secrets come masked beside its text, line for line") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  const std::string text =
+      "services:\n  db:\n    image: postgres:16.2\n    environment:\n      POSTGRES_PASSWORD: hunter2-secret\n      URL: postgres://app:s3cr3tpw@db/x\n"
+      "# -----BEGIN RSA PRIVATE KEY-----\n# MIIEow\n# -----END RSA PRIVATE KEY-----\n";
+  app.review_config_text("docker-compose.yml", text);
+  REQUIRE(wait_until([&] { return !app.configs()->reviews.empty(); }));
+  const ConfigReview review = app.configs()->reviews[0];
+  CHECK(review.n_secrets >= 2);
+  CHECK(review.masked.find("hunter2-secret") == std::string::npos);
+  CHECK(review.masked.find("s3cr3tpw") == std::string::npos);
+  CHECK(review.masked.find("MIIEow") == std::string::npos);
+  CHECK(std::count(review.masked.begin(), review.masked.end(), '\n') == std::count(text.begin(), text.end(), '\n'));
+  CHECK(review.text == text);
 }
