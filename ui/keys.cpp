@@ -49,6 +49,8 @@ constexpr Binding usual[] = {
     {Command::comment_lines, "comment_lines", "Comment lines in or out", Where::anywhere, Key::slash, ctrl},
     {Command::next_problem, "next_problem", "Next problem", Where::anywhere, Key::f8, alt},
     {Command::previous_problem, "previous_problem", "Previous problem", Where::anywhere, Key::f8, alt | shift},
+    {Command::next_finding, "next_finding", "Next finding", Where::configs, Key::right_bracket},
+    {Command::previous_finding, "previous_finding", "Previous finding", Where::configs, Key::left_bracket},
     {Command::next_error, "next_error", "Next error", Where::logs, Key::e},
     {Command::previous_error, "previous_error", "Previous error", Where::logs, Key::e, shift},
     {Command::next_warning, "next_warning", "Next warning", Where::logs, Key::w},

@@ -17,7 +17,8 @@ enum class Command {
   preview_prompt, regenerate, export_report, undo, redo, larger, smaller, normal_size, rename,
   show_keys, open_sample, load_model, unload_model, theme_dark, theme_light, theme_contrast,
   copy_selection, quit, quick_fix, format_query, comment_lines, next_tab, new_tab, close_tab, toggle_note,
-  use_as_evidence, export_session, import_session, fork_session, teach_format, compare_parts
+  use_as_evidence, export_session, import_session, fork_session, teach_format, compare_parts, next_finding,
+  previous_finding
 };
 
 // Where keys act. anywhere: also while typing. app: when no text field has focus. The rest: when a

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "app/logs/text_finder.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
-#include "engine/base/text.h"
 
 namespace ui {
 namespace {
@@ -30,15 +30,30 @@ app::Level level_at(const Chunk& chunk, size_t row) {
   return level_from_text(column(chunk, LogColumn::level).text(row));
 }
 
-bool matches(const FindRequest& request, const Chunk& chunk, size_t row) {
+using Finders = std::vector<app::logs::TextFinder>;
+Finders finders_of(const std::vector<std::string>& terms) { return {terms.begin(), terms.end()}; }
+bool holds_any(std::string_view text, const Finders& finders) {
+  return std::any_of(finders.begin(), finders.end(), [&](const app::logs::TextFinder& finder) { return finder.in(text); });
+}
+
+// What matches() looks at: of 10 million rows the levels fit in memory, the text does not.
+app::store::LogColumnSet columns_of(const FindRequest& request) {
+  switch (request.what) {
+    case FindRequest::What::level: return app::store::column_bit(LogColumn::level);
+    case FindRequest::What::text: return app::store::column_bit(LogColumn::raw);
+    case FindRequest::What::template_id: return app::store::column_bit(LogColumn::template_id);
+  }
+  return app::store::all_log_columns;
+}
+
+bool matches(const FindRequest& request, const Finders& finders, const Chunk& chunk, size_t row) {
   switch (request.what) {
     case FindRequest::What::level: {
       const app::Level level = level_at(chunk, row);
       return request.level == app::Level::error ? level >= app::Level::error
                                                 : level == request.level;
     }
-    case FindRequest::What::text:
-      return engine::contains_ignoring_case(column(chunk, LogColumn::raw).text(row), request.text);
+    case FindRequest::What::text: return holds_any(column(chunk, LogColumn::raw).text(row), finders);
     case FindRequest::What::template_id: {
       const auto& ids = column(chunk, LogColumn::template_id);
       return !ids.is_null(row) && uint32_t(ids.i64(row)) == request.template_id;
@@ -69,6 +84,8 @@ RowText read_row(const std::shared_ptr<const Chunk>& chunk, size_t row) {
   const auto& ids = column(c, LogColumn::template_id);
   out.template_id = ids.is_null(row) ? app::no_template : uint32_t(ids.i64(row));
   out.source = uint32_t(column(c, LogColumn::source_id).i64(row));
+  const auto& pid = column(c, LogColumn::pid);
+  out.pid = pid.is_null(row) ? -1 : pid.i64(row);
   out.raw = column(c, LogColumn::raw).text(row);
   out.message = column(c, LogColumn::message).text(row);
   out.host = column(c, LogColumn::host).text(row);
@@ -104,6 +121,23 @@ void RowCache::show(int64_t session, Snapshot log, Rows rows) {
   find_.reset();
   marks_ = {};
   marks_cursor_ = 0;
+  restart_matches();
+  wake_.notify_all();
+}
+
+void RowCache::restart_matches() {
+  matches_cursor_ = 0;
+  ++terms_generation_;
+  marks_.n_matches = {};
+  marks_.n_all_matches = 0;
+  marks_.matches_complete = terms_.empty();
+}
+
+void RowCache::mark_terms(const std::vector<std::string>& terms) {
+  const std::lock_guard lock(mutex_);
+  if (terms == terms_) return;
+  terms_ = terms;
+  restart_matches();
   wake_.notify_all();
 }
 
@@ -168,11 +202,11 @@ void RowCache::work(std::stop_token stop) {
       engine::log_error("cannot read log rows: %s", error.what());
       wanted_.clear();
       find_.reset();
-      marks_.complete = true;
+      marks_.complete = marks_.matches_complete = true;
     }
     if (!busy)
       wake_.wait(lock, stop, [this] {
-        return log_ && (!wanted_.empty() || find_ || !marks_.complete);
+        return log_ && (!wanted_.empty() || find_ || !marks_.complete || !marks_.matches_complete);
       });
   }
 }
@@ -185,6 +219,8 @@ bool RowCache::step(std::unique_lock<std::mutex>& lock) {
     find_step(lock);
   } else if (!marks_.complete) {
     marks_step(lock);
+  } else if (!marks_.matches_complete) {
+    matches_step(lock);
   } else {
     return false;
   }
@@ -217,6 +253,7 @@ void RowCache::find_step(std::unique_lock<std::mutex>& lock) {
   const auto row_at = [&](uint64_t index) { return rows ? (*rows)[index] : RowId(index); };
   lock.unlock();
 
+  const Finders finders = finders_of(request.terms);
   std::optional<uint64_t> hit;
   bool ended = false;
   std::shared_ptr<const Chunk> data;
@@ -237,14 +274,14 @@ void RowCache::find_step(std::unique_lock<std::mutex>& lock) {
       const app::store::ChunkInfo info = log->info(chunk);
       first_row = info.first_row;
       skip = !chunk_may_match(request, info);
-      if (!skip) data = log->chunk(chunk);
+      if (!skip) data = log->partial_chunk(chunk, columns_of(request));
       if (skip && !rows) {
         cursor = request.backwards ? first_row : first_row + info.n_rows - 1;
         break;
       }
     }
     cursor = next;
-    if (!skip && matches(request, *data, size_t(row - first_row))) hit = next;
+    if (!skip && matches(request, finders, *data, size_t(row - first_row))) hit = next;
   }
 
   lock.lock();
@@ -265,33 +302,71 @@ void RowCache::marks_step(std::unique_lock<std::mutex>& lock) {
   const uint64_t n = rows ? rows->size() : log->n_rows();
   lock.unlock();
 
-  std::array<uint8_t, n_scroll_marks> worst = {};
+  ScrollMarks found;
   constexpr uint32_t marked = (1u << int(app::Level::warning)) | (1u << int(app::Level::error)) |
                               (1u << int(app::Level::critical));
   if (cursor < n) {
     const size_t chunk = log->chunk_of(rows ? (*rows)[cursor] : cursor);
     const app::store::ChunkInfo info = log->info(chunk);
     const RowId end = info.first_row + info.n_rows;
-    std::shared_ptr<const Chunk> data;
-    if ((info.levels & marked) != 0) data = log->chunk(chunk);
+    std::shared_ptr<const app::columns::Column> levels;
+    if ((info.levels & marked) != 0) levels = log->column(chunk, LogColumn::level);
     for (; cursor < n; ++cursor) {
       const RowId row = rows ? (*rows)[cursor] : cursor;
       if (row >= end || row < info.first_row) break;
-      if (!data) continue;
-      const auto level = uint8_t(level_at(*data, size_t(row - info.first_row)));
+      if (!levels) continue;
+      const auto level = uint8_t(level_from_text(levels->text(size_t(row - info.first_row))));
       if (level < uint8_t(app::Level::warning)) continue;
-      uint8_t& slot = worst[size_t(cursor * n_scroll_marks / n)];
-      slot = std::max(slot, level);
+      const auto slot = size_t(cursor * n_scroll_marks / n);
+      found.worst[slot] = std::max(found.worst[slot], level);
+      ++found.n_bad[slot];
     }
   }
 
   lock.lock();
   if (generation != generation_) return;
   marks_cursor_ = cursor;
-  for (size_t i = 0; i < n_scroll_marks; ++i)
-    marks_.worst[i] = std::max(marks_.worst[i], worst[i]);
+  for (size_t i = 0; i < n_scroll_marks; ++i) {
+    marks_.worst[i] = std::max(marks_.worst[i], found.worst[i]);
+    marks_.n_bad[i] += found.n_bad[i];
+  }
   marks_.complete = cursor >= n;
   if (marks_.complete && n > 0 && on_ready_) on_ready_();
+}
+
+// Counts the lines of one chunk that hold a search term.
+void RowCache::matches_step(std::unique_lock<std::mutex>& lock) {
+  const Snapshot log = log_;
+  const Rows rows = rows_;
+  const Finders finders = finders_of(terms_);
+  const uint64_t generation = generation_, terms_generation = terms_generation_;
+  uint64_t cursor = matches_cursor_;
+  const uint64_t n = rows ? rows->size() : log->n_rows();
+  lock.unlock();
+
+  std::array<uint32_t, n_scroll_marks> found = {};
+  uint64_t n_found = 0;
+  if (cursor < n) {
+    const size_t chunk = log->chunk_of(rows ? (*rows)[cursor] : cursor);
+    const app::store::ChunkInfo info = log->info(chunk);
+    const RowId end = info.first_row + info.n_rows;
+    const auto raw = log->column(chunk, LogColumn::raw);
+    for (; cursor < n; ++cursor) {
+      const RowId row = rows ? (*rows)[cursor] : cursor;
+      if (row >= end || row < info.first_row) break;
+      if (!holds_any(raw->text(size_t(row - info.first_row)), finders)) continue;
+      ++found[size_t(cursor * n_scroll_marks / n)];
+      ++n_found;
+    }
+  }
+
+  lock.lock();
+  if (generation != generation_ || terms_generation != terms_generation_) return;
+  matches_cursor_ = cursor;
+  for (size_t i = 0; i < n_scroll_marks; ++i) marks_.n_matches[i] += found[i];
+  marks_.n_all_matches += n_found;
+  marks_.matches_complete = cursor >= n;
+  if (on_ready_) on_ready_();
 }
 
 }  // namespace ui

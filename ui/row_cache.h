@@ -29,6 +29,7 @@ struct RowText {
   uint32_t n_lines = 1;
   uint32_t template_id = app::no_template;
   uint32_t source = 0;
+  int64_t pid = -1;
   std::string_view raw, message, host, process, file, source_name, properties;
 };
 RowText read_row(const std::shared_ptr<const app::columns::Chunk>& chunk, size_t row_in_chunk);
@@ -37,7 +38,7 @@ RowText read_row(const std::shared_ptr<const app::columns::Chunk>& chunk, size_t
 struct FindRequest {
   enum class What { level, text, template_id } what = What::level;
   app::Level level = app::Level::error;   // exactly error or worse; warning: exactly warning
-  std::string text;                       // ASCII case does not count
+  std::vector<std::string> terms;         // text: any of them; ASCII case does not count
   uint32_t template_id = app::no_template;
   uint64_t from = 0;                      // index in the list; the search begins beside it
   bool backwards = false;
@@ -45,8 +46,11 @@ struct FindRequest {
 
 constexpr size_t n_scroll_marks = 512;
 struct ScrollMarks {
-  std::array<uint8_t, n_scroll_marks> worst = {};   // Level, of warnings and worse; 0: none
-  bool complete = false;
+  std::array<uint8_t, n_scroll_marks> worst = {};      // Level, of warnings and worse; 0: none
+  std::array<uint32_t, n_scroll_marks> n_bad = {};     // how many of those
+  std::array<uint32_t, n_scroll_marks> n_matches = {};  // lines with a search term
+  uint64_t n_all_matches = 0;
+  bool complete = false, matches_complete = true;
 };
 
 class RowCache {
@@ -71,6 +75,8 @@ class RowCache {
   };
   std::optional<Found> take_found();
   bool finding() const;
+  // Words whose lines are counted for the scroll bar; none: nothing is.
+  void mark_terms(const std::vector<std::string>& terms);
   ScrollMarks marks() const;
 
   // Does all that is asked for at once; for tests without waiting.
@@ -88,6 +94,8 @@ class RowCache {
   void load_step(std::unique_lock<std::mutex>& lock);
   void find_step(std::unique_lock<std::mutex>& lock);
   void marks_step(std::unique_lock<std::mutex>& lock);
+  void matches_step(std::unique_lock<std::mutex>& lock);
+  void restart_matches();
 
   std::function<void()> on_ready_;
   mutable std::mutex mutex_;
@@ -102,7 +110,9 @@ class RowCache {
   uint64_t find_cursor_ = 0;
   std::optional<Found> found_;
   ScrollMarks marks_;
-  uint64_t marks_cursor_ = 0;
+  uint64_t marks_cursor_ = 0, matches_cursor_ = 0;
+  std::vector<std::string> terms_;
+  uint64_t terms_generation_ = 0;
   std::jthread thread_;               // last: it uses the rest
 };
 

@@ -289,6 +289,13 @@ void Shell::take_requests() {
         kql.result_only = false;
         go({Screen::kql}, true);
         break;
+      case Request::Kind::add_to_query: {
+        const std::string before = kql.editor().text;
+        const bool empty = before.find_first_not_of(" \t\r\n") == std::string::npos;
+        set_text(kql.editor(), (empty ? std::string("Logs") : before.substr(0, before.find_last_not_of(" \t\r\n;") + 1)) + "\n| where " + request.text);
+        ui.toast("Added to the query (" + keys_text(Command::show_kql) + ")", [this, before] { set_text(kql.editor(), before); });
+        break;
+      }
       case Request::Kind::open_files: ui.give(Command::open_files); break;
       case Request::Kind::ask:
         add_to_question(incident, request.text);

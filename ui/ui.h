@@ -34,8 +34,10 @@ struct Probe {
 
 // What a right-click menu or a chip asked for; the shell carries it out.
 struct Request {
-  enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen, save, query } kind;
-  std::string text;             // save: the file's name to begin with; query: KQL for the editor
+  enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen, save, query,
+                    add_to_query } kind;
+  std::string text;             // save: the file's name to begin with; query: KQL for the editor;
+                                // add_to_query: a condition
   app::RowId row = app::no_row;
   Screen screen = Screen::incident;
   std::function<std::string()> make = {};   // save: the text, made on another thread

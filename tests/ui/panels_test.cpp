@@ -390,6 +390,81 @@ TEST_CASE("ui/configs: four states, and a finding leads to its line") {
   CHECK(line->text == "            privileged: true");
 }
 
+TEST_CASE("ui/models: the file is checked, the loaded model tested, and what came of it is shown") {
+  Desk desk(Screen::models);
+  ui_test::fill(fake());
+  auto& view = fake().models;
+  REQUIRE(!view.models.empty());
+  view.loaded_path = view.models[0].path;
+  desk.show();
+  REQUIRE(desk.h.click("model_check"));
+  CHECK(fake().called("check_model " + view.models[0].path));
+  REQUIRE(desk.h.click("button", "Quick test"));
+  CHECK(fake().called("test_model"));
+  view.checks[view.models[0].path] = {app::ModelCheck::State::wrong, "abc123", ""};
+  view.tests[view.models[0].path] = {512, 41.5, 180, 400'000'000, app::unix_epoch_ticks};
+  desk.show();
+  CHECK(desk.shows("wrong: its SHA-256 is not the one known for it"));
+  CHECK(desk.shows("writes 41.5 tokens/s, first token after 180 ms"));
+}
+
+TEST_CASE("ui/configs: a finding is suppressed with a reason, kept with the session, exported, and shown again") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  desk.show();
+  REQUIRE(desk.h.click("button", "Suppress ..."));
+  desk.show();
+  desk.h.type("only in the lab");
+  desk.h.press(Key::enter);
+  desk.show();
+  CHECK_FALSE(desk.shows("The image has no fixed version"));
+  CHECK(fake().view_state["configs.suppressed"].find("only in the lab") != std::string::npos);
+  REQUIRE(desk.h.click("suppressed_count", "1 suppressed"));
+  desk.show();
+  CHECK(desk.shows("Suppressed: only in the lab"));
+  REQUIRE(desk.h.click("button", "Export"));
+  desk.show();
+  REQUIRE(desk.h.click("menu_item", "SARIF"));
+  desk.show();
+  REQUIRE(desk.shell->files.open);
+  desk.shell->files.chosen("out.sarif");
+  bool exported = false;
+  for (const std::string& call : fake().calls) exported |= call.rfind("save_file out.sarif", 0) == 0 && call.find("\"justification\": \"only in the lab\"") != std::string::npos;
+  CHECK(exported);
+  desk.shell->files.open = false;
+  desk.show();
+  REQUIRE(desk.h.click("button", "Show again"));
+  desk.show();
+  CHECK(fake().view_state["configs.suppressed"].empty());
+}
+
+TEST_CASE("ui/configs: ] and [ go from finding to finding, by rule they are grouped, secrets are masked") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  auto& review = fake().configs.reviews[0];
+  review.masked = review.text;
+  review.masked.replace(review.masked.find("privileged: true"), 16, "<password-1>");
+  review.n_secrets = 1;
+  desk.show();
+  CHECK(desk.shows("1 secret masked"));
+  CHECK(desk.shows("<password-1>"));
+  desk.h.press(Key::right_bracket);
+  desk.show();
+  CHECK(desk.shell->configs.chosen_line == 10);
+  desk.h.press(Key::right_bracket);
+  desk.show();
+  CHECK(desk.shell->configs.chosen_line == 12);
+  desk.h.press(Key::left_bracket);
+  desk.show();
+  CHECK(desk.shell->configs.chosen_line == 10);
+  REQUIRE(desk.h.click("button", "Show"));
+  desk.show();
+  CHECK(desk.shows("privileged: true"));
+  desk.shell->configs.group_by = 2;
+  desk.show();
+  CHECK(desk.shows("k8s/latest-tag"));
+}
+
 // --- Tasks
 
 TEST_CASE("ui/tasks: four states, and Score asks with the chosen files") {

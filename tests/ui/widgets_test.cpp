@@ -262,6 +262,17 @@ TEST_CASE("ui/line_list: ten million rows scroll with far less than a frame of 1
   CHECK(ms < 100);
 }
 
+TEST_CASE("ui/line_list: a line of JSON reads as its message with its fields, any other as it stands") {
+  RowText row;
+  row.raw = R"({"msg":"disk gone","code":7})";
+  row.message = "disk gone\n  at write()";
+  row.process = "api";
+  row.properties = R"({"code":7,"http":{"path":"/x"}})";
+  CHECK(readable(row) == "api: disk gone  code=7  http.path=/x\n  at write()");
+  row.raw = "api: disk gone";
+  CHECK(readable(row).empty());
+}
+
 TEST_CASE("ui/row_cache: finds the next error and says when there is none") {
   RowCache cache;
   const auto log = ui_test::sample_log(3'000);
@@ -275,12 +286,36 @@ TEST_CASE("ui/row_cache: finds the next error and says when there is none") {
   REQUIRE(found->index);
   CHECK(*found->index == 97);
   request.what = FindRequest::What::text;
-  request.text = "no such words anywhere";
+  request.terms = {"no such words anywhere"};
   cache.find(request);
   cache.finish_pending();
   found = cache.take_found();
   while (!found) found = cache.take_found();
   CHECK_FALSE(found->index);
+}
+
+TEST_CASE("ui/row_cache: the lines with any of the search terms are counted along the scroll bar") {
+  RowCache cache;
+  const auto log = ui_test::sample_log(3'000);
+  cache.show(1, log, nullptr);
+  const auto counted = [&] {
+    do cache.finish_pending();
+    while (!cache.marks().complete || !cache.marks().matches_complete);
+    return cache.marks();
+  };
+  CHECK(counted().n_all_matches == 0);
+  CHECK(counted().n_bad[0] + counted().n_bad[40] > 0);
+  cache.mark_terms({"TRACEBACK", "evicted"});
+  const uint64_t both = counted().n_all_matches;
+  uint64_t along = 0;
+  for (const uint32_t n : counted().n_matches) along += n;
+  CHECK(along == both);
+  cache.mark_terms({"traceback"});
+  const uint64_t one = counted().n_all_matches;
+  CHECK(one > 0);
+  CHECK(one < both);
+  cache.mark_terms({});
+  CHECK(counted().n_all_matches == 0);
 }
 
 TEST_CASE("ui/histogram: a drag selects whole buckets, a double click clears") {
@@ -293,7 +328,7 @@ TEST_CASE("ui/histogram: a drag selects whole buckets, a double click clears") {
   for (size_t i = 0; i < 100; ++i) counts.buckets[i][3] = i;
   HistogramResult last;
   h.show([&] {
-    const HistogramResult r = histogram(h.ui, "h", state, counts, app::no_time, app::no_time, app::no_time, {1000, 100});
+    const HistogramResult r = histogram(h.ui, "h", state, {counts}, app::no_time, app::no_time, app::no_time, {1000, 100});
     if (r.selected || r.cleared) last = r;
   });
   const Probe* probe = h.find("histogram");
@@ -311,9 +346,9 @@ TEST_CASE("ui/histogram: lines without a time and no lines at all are drawn") {
   Headless h;
   HistogramState state;
   app::logs::Histogram counts;
-  h.show([&] { histogram(h.ui, "h", state, counts, app::no_time, app::no_time, app::no_time, {500, 80}); });
+  h.show([&] { histogram(h.ui, "h", state, {counts}, app::no_time, app::no_time, app::no_time, {500, 80}); });
   counts.without_time[6] = 12;
-  h.show([&] { histogram(h.ui, "h", state, counts, app::no_time, app::no_time, app::no_time, {500, 80}); });
+  h.show([&] { histogram(h.ui, "h", state, {counts}, app::no_time, app::no_time, app::no_time, {500, 80}); });
   CHECK(h.shows("no time"));
 }
 

@@ -1,6 +1,7 @@
 #include "ui/panels/configs.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "app/configs/review.h"
@@ -27,10 +28,60 @@ void choose_kind(const app::ConfigReview& review, app::App& app) {
   ImGui::EndCombo();
 }
 
-void draw_finding(ConfigsPanel& panel, const app::ConfigFinding& finding, int index, Ui& ui) {
+app::Ticks wall_now() {
+  return app::unix_epoch_ticks + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count() / 100;
+}
+
+app::configs::ReviewedFile file_of(const app::ConfigReview& review) { return {review.file, review.kind, review.text, review.findings}; }
+
+void keep_suppressions(ConfigsPanel& panel, std::vector<app::configs::Suppression> changed, const std::string& message, app::App& app, Ui& ui) {
+  const auto set = [&panel, &app, session = panel.session](const std::vector<app::configs::Suppression>& list) {
+    if (panel.session != session) return;
+    panel.suppressions = list;
+    app.set_view_state("configs.suppressed", app::configs::suppressions_to_text(list));
+  };
+  const auto before = panel.suppressions;
+  set(changed);
+  ui.toast(message, [set, before] { set(before); }, [set, changed] { set(changed); });
+}
+
+// The reason and for how long, then the finding is gone from the list.
+void draw_suppress(ConfigsPanel& panel, const app::ConfigReview& review, const app::ConfigFinding& finding, app::App& app, Ui& ui) {
+  if (button(ui, "Suppress ...", ButtonKind::quiet, "Hide this finding, with a reason that exports carry")) {
+    panel.reason.clear();
+    ImGui::OpenPopup("suppress");
+  }
+  if (!ImGui::BeginPopup("suppress")) return;
+  if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+  const bool entered = input_text("##reason", "Why is this no fault here?", &panel.reason, ui.theme.px(340), ImGuiInputTextFlags_EnterReturnsTrue);
+  ImGui::SetNextItemWidth(ui.theme.px(160));
+  ImGui::Combo("##days", &panel.days, "For good\0For a week\0For a month\0For three months\0");
+  ImGui::SameLine();
+  const char* why_not = panel.reason.empty() ? "Type a reason first" : nullptr;
+  if ((button(ui, "Suppress", ButtonKind::primary, nullptr, Command::none, why_not) || entered) && why_not == nullptr) {
+    constexpr int days[] = {0, 7, 30, 90};
+    const app::Ticks until = panel.days == 0 ? app::no_time : wall_now() + app::Ticks(days[panel.days]) * 86400 * app::ticks_per_second;
+    auto changed = panel.suppressions;
+    changed.push_back(app::configs::suppress(file_of(review), finding, panel.reason, until));
+    keep_suppressions(panel, std::move(changed), "Suppressed: " + finding.rule, app, ui);
+    ImGui::CloseCurrentPopup();
+  }
+  if (ui.take(Command::stop)) ImGui::CloseCurrentPopup();
+  ImGui::EndPopup();
+}
+
+void choose_line(ConfigsPanel& panel, int line, Ui& ui) {
+  panel.chosen_line = line;
+  panel.scroll_to_line = true;
+  panel.flashed_at = ui.now;
+}
+
+// suppressed: the entry that hides it, or null.
+void draw_finding(ConfigsPanel& panel, const app::ConfigReview& review, const app::ConfigFinding& finding, const app::configs::Suppression* suppressed, int index,
+                  app::App& app, Ui& ui) {
   ImGui::PushID(index);
   {
-    const Card card(ui, "finding", severity_color(finding.severity, ui.theme));
+    const Card card(ui, "finding", suppressed != nullptr ? ui.theme.border : severity_color(finding.severity, ui.theme));
     const float width = card.inner_width();
     const std::string place = finding.line > 0 ? engine::format("L%d", finding.line) : "file";
     const Span head[] = {{place, ui.theme.link, Face::regular, 0},
@@ -39,12 +90,8 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigFinding& finding, int in
                          {"  "},
                          {finding.rule, ui.theme.dim, Face::mono}};
     const TextResult head_result = rich_text(ui, "head", head, {.width = width, .chip_probe = "config_line"});
-    if (head_result.clicked_chip == 0) {
-      panel.chosen_line = finding.line;
-      panel.scroll_to_line = true;
-      panel.flashed_at = ui.now;
-    }
-    text(ui, "message", finding.message, ui.theme.text, Face::regular, {.width = width, .probe = "config_finding"});
+    if (head_result.clicked_chip == 0) choose_line(panel, finding.line, ui);
+    text(ui, "message", finding.message, suppressed != nullptr ? ui.theme.dim : ui.theme.text, Face::regular, {.width = width, .probe = "config_finding"});
     if (!finding.subject.empty()) text(ui, "subject", finding.subject, ui.theme.faint, Face::regular, {.width = width});
     if (!finding.fix.empty()) {
       const Span fix[] = {{"→ ", ui.theme.faint}, {finding.fix, ui.theme.good}};
@@ -59,15 +106,81 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigFinding& finding, int in
         ImGui::PopTextWrapPos();
         ImGui::EndTooltip();
       }
+      ImGui::SameLine();
+    }
+    if (suppressed != nullptr) {
+      const std::string until = suppressed->until == app::no_time ? "" : ", until " + day_text(suppressed->until);
+      if (button(ui, "Show again", ButtonKind::quiet)) {
+        auto changed = panel.suppressions;
+        changed.erase(changed.begin() + (suppressed - panel.suppressions.data()));
+        keep_suppressions(panel, std::move(changed), "No longer suppressed: " + finding.rule, app, ui);
+      } else {
+        text(ui, "reason", "Suppressed" + until + ": " + suppressed->reason, ui.theme.dim, Face::regular, {.width = width, .probe = "suppressed"});
+      }
+    } else {
+      draw_suppress(panel, review, finding, app, ui);
     }
   }
   ImGui::PopID();
   ImGui::Dummy({1, 1});
 }
 
+// For each finding the entry that hides it, or null.
+std::vector<const app::configs::Suppression*> suppressed_in(const ConfigsPanel& panel, const app::ConfigReview& review) {
+  std::vector<const app::configs::Suppression*> out(review.findings.size(), nullptr);
+  if (panel.suppressions.empty()) return out;
+  const app::configs::ReviewedFile file = file_of(review);
+  const app::Ticks now = wall_now();
+  for (size_t i = 0; i < out.size(); ++i) out[i] = app::configs::suppression_of(file, review.findings[i], panel.suppressions, now);
+  return out;
+}
+
+// The findings that are listed, in the order chosen.
+std::vector<const app::ConfigFinding*> listed(const ConfigsPanel& panel, const app::ConfigReview& review, const std::vector<const app::configs::Suppression*>& suppressed) {
+  std::vector<const app::ConfigFinding*> out;
+  for (size_t i = 0; i < review.findings.size(); ++i)
+    if (int(review.findings[i].severity) >= panel.min_severity && (panel.show_suppressed || suppressed[i] == nullptr)) out.push_back(&review.findings[i]);
+  if (panel.group_by == 1) std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->severity > b->severity; });
+  if (panel.group_by == 2) std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->rule < b->rule; });
+  return out;
+}
+
+// ] and [: the next and the previous line with a finding.
+void take_findings_keys(ConfigsPanel& panel, const std::vector<const app::ConfigFinding*>& findings, Ui& ui) {
+  const bool next = ui.take(Command::next_finding);
+  if (!next && !ui.take(Command::previous_finding)) return;
+  int best = 0;
+  for (const app::ConfigFinding* f : findings) {
+    if (f->line < 1) continue;
+    if (next && f->line > panel.chosen_line && (best == 0 || f->line < best)) best = f->line;
+    if (!next && f->line < panel.chosen_line && f->line > best) best = f->line;
+  }
+  if (best == 0) return ui.toast(next ? "No further finding" : "No earlier finding");
+  choose_line(panel, best, ui);
+}
+
+void draw_export(const ConfigsPanel& panel, const app::ConfigsView& view, Ui& ui) {
+  if (button(ui, "Export", ButtonKind::normal, "All files reviewed, what is suppressed with its reason")) ImGui::OpenPopup("export");
+  if (!ImGui::BeginPopup("export")) return;
+  const struct {
+    const char *name, *file;
+    std::string (*make)(const std::vector<app::configs::ReviewedFile>&, const app::configs::ExportOptions&);
+  } kinds[] = {{"Markdown", "config-review.md", app::configs::to_markdown}, {"JSON", "config-review.json", app::configs::to_json}, {"SARIF", "config-review.sarif", app::configs::to_sarif}};
+  for (const auto& kind : kinds) {
+    if (!menu_item(ui, kind.name)) continue;
+    std::vector<app::configs::ReviewedFile> files;
+    for (const app::ConfigReview& review : view.reviews) files.push_back(file_of(review));
+    ui.ask({.kind = Request::Kind::save, .text = kind.file, .make = [files, make = kind.make, options = app::configs::ExportOptions{panel.suppressions, wall_now(), {}}] { return make(files, options); }});
+  }
+  ImGui::EndPopup();
+}
+
 void draw_source(ConfigsPanel& panel, const app::ConfigReview& review, Ui& ui) {
   heading(ui, review.file, review.kind);
-  const auto lines = engine::split(review.text, '\n');
+  if (review.n_secrets > 0 && draw_notice(ui, "secrets", engine::format("%zu secret%s %s", review.n_secrets, review.n_secrets == 1 ? "" : "s", panel.show_secrets ? "shown" : "masked"),
+                                          ui.theme.dim, panel.show_secrets ? "Mask" : "Show"))
+    panel.show_secrets = !panel.show_secrets;
+  const auto lines = engine::split(panel.show_secrets || review.masked.empty() ? review.text : review.masked, '\n');
   std::vector<const app::ConfigFinding*> worst(lines.size() + 1, nullptr);
   for (const app::ConfigFinding& f : review.findings) {
     if (f.line < 1 || size_t(f.line) > lines.size()) continue;
@@ -148,6 +261,11 @@ void draw_paste(ConfigsPanel& panel, app::App& app, Ui& ui) {
 }  // namespace
 
 void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusView& status, app::App& app, Ui& ui) {
+  if (const int64_t session = app.incident()->session; panel.session != session) {
+    panel.session = session;
+    panel.suppressions = app::configs::suppressions_from_text(app.view_state("configs.suppressed"));
+    panel.show_secrets = false;
+  }
   const app::JobView* job = nullptr;
   const app::JobView* failed = nullptr;
   for (const app::JobView& j : status.jobs) {
@@ -186,6 +304,8 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
     if (button(ui, "Open files", ButtonKind::normal, nullptr, Command::open_files)) ui.give(Command::open_files);
     ImGui::SameLine();
     if (button(ui, "Paste a text")) panel.paste_open = true;
+    ImGui::SameLine();
+    draw_export(panel, view, ui);
     if (job != nullptr && draw_running(ui, "running", job->title, job->count, job->fraction)) app.cancel_job(job->id);
     if (failed != nullptr) draw_notice(ui, "failed", failed->title + ": " + failed->error, ui.theme.bad);
     ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x);
@@ -208,13 +328,31 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
                                            count_of(*shown, app::Severity::critical), count_of(*shown, app::Severity::error),
                                            count_of(*shown, app::Severity::warning), count_of(*shown, app::Severity::info));
     text(ui, "sum", sum, ui.theme.dim, Face::regular, {.probe = "config_sum"});
+    const std::vector<const app::configs::Suppression*> suppressed = suppressed_in(panel, *shown);
+    const std::vector<const app::ConfigFinding*> findings = listed(panel, *shown, suppressed);
+    take_findings_keys(panel, findings, ui);
+    ImGui::SetNextItemWidth(ui.theme.px(140));
+    ImGui::Combo("##group", &panel.group_by, "By line\0By severity\0By rule\0");
+    const size_t n_suppressed = suppressed.size() - size_t(std::count(suppressed.begin(), suppressed.end(), nullptr));
+    if (n_suppressed > 0) {
+      ImGui::SameLine();
+      if (chip(ui, "suppressed", engine::format("%zu suppressed", n_suppressed), panel.show_suppressed ? ui.theme.text : ui.theme.link, "suppressed_count"))
+        panel.show_suppressed = !panel.show_suppressed;
+      tooltip(ui, panel.show_suppressed ? "Hide them" : "Show them too");
+    }
     if (!shown->error.empty()) draw_notice(ui, "error", shown->error, ui.theme.bad);
     for (const std::string& note : shown->notes) draw_notice(ui, note.c_str(), note, ui.theme.warning);
     ImGui::BeginChild("list", {0, 0}, false);
     if (shown->findings.empty() && shown->error.empty())
       draw_empty(ui, "clean", {"0 findings", "No rule of this kind found a fault in the file.", {}});
-    for (size_t i = 0; i < shown->findings.size(); ++i)
-      if (int(shown->findings[i].severity) >= panel.min_severity) draw_finding(panel, shown->findings[i], int(i), ui);
+    std::string group;
+    for (const app::ConfigFinding* f : findings) {
+      const auto index = size_t(f - shown->findings.data());
+      const std::string its_group = panel.group_by == 1 ? app::severity_names[int(f->severity)] : panel.group_by == 2 ? f->rule : std::string();
+      if (its_group != group) heading(ui, its_group);
+      group = its_group;
+      draw_finding(panel, *shown, *f, suppressed[index], int(index), app, ui);
+    }
     ImGui::EndChild();
     draw_paste(panel, app, ui);
   }

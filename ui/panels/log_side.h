@@ -11,4 +11,9 @@ std::string template_tag(const app::LogsView& view, uint32_t template_id);
 
 void draw_compare(LogsPanel& panel, const app::LogsView& view, app::App& app, Ui& ui);
 
+// What was assumed, cut or skipped while reading, in one line above the list, with the way to other
+// encodings; and their window.
+void draw_notes(LogsPanel& panel, const app::LogsView& view, app::App& app, Ui& ui);
+void draw_encodings(LogsPanel& panel, const app::EncodingView& view, app::App& app, Ui& ui);
+
 }  // namespace ui

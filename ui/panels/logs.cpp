@@ -4,8 +4,10 @@
 #include <charconv>
 #include <utility>
 
+#include "app/logs/parameters.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "ui/panels/log_details.h"
 #include "ui/panels/log_side.h"
 #include "ui/widgets/basics.h"
 #include "ui/widgets/text.h"
@@ -21,13 +23,6 @@ const app::JobView* running_job(const app::StatusView& status, const char* kind)
   for (const app::JobView& job : status.jobs)
     if (job.running && job.kind == kind) return &job;
   return nullptr;
-}
-
-void clear_filter(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
-  if (view.filter.chips.empty()) return;
-  panel.filter_message = "Filter cleared";
-  app.set_filter({});
-  (void)ui;
 }
 
 FilterChip chip_from_text(std::string text) {
@@ -87,15 +82,25 @@ void draw_chip(const LogsView& view, size_t index, app::App& app, Ui& ui) {
 
 void draw_views(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui);
 
+// Some source writes its lines as JSON.
+bool has_structured(const LogsView& view) {
+  for (const app::Source& source : view.log->sources())
+    if (source.format.find("json") != std::string::npos || source.format.find("journal") != std::string::npos) return true;
+  return false;
+}
+
 void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
-  // The two fields share what the rest leaves.
-  const std::string shown = "showing " + with_commas(view.n_shown()) + " of " + with_commas(view.log->n_rows());
-  const float fixed = text_width(ui, shown) + button_width("Views") + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(60);
-  const float fields = std::clamp(ImGui::GetContentRegionAvail().x - fixed, ui.theme.px(160), ui.theme.px(460));
-  const float input_width = fields * 0.6f;
-  if (input_text("##filter", "Filter: text, -text, /regex/", &panel.new_chip, input_width,
-                 ImGuiInputTextFlags_EnterReturnsTrue) &&
-      !panel.new_chip.empty()) {
+  const ScrollMarks marks = panel.cache.marks();
+  std::string shown = "showing " + with_commas(view.n_shown()) + " of " + with_commas(view.log->n_rows());
+  if (!find_terms(panel.find).empty()) shown += "  ·  " + with_commas(marks.n_all_matches) + (marks.matches_complete ? " found" : " found so far");
+  // The two fields share what the rest leaves; in a narrow window the count goes to the next line.
+  const float toggles = button_width("Views") + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(14) +
+                        (has_structured(view) ? button_width("Raw") + ui.theme.px(2) : 0);
+  const float room = ImGui::GetContentRegionAvail().x - toggles - ui.theme.px(24);
+  const float shown_width = text_width(ui, shown);
+  const bool narrow = room - shown_width < ui.theme.px(300);
+  const float fields = std::clamp(narrow ? room : room - shown_width, ui.theme.px(160), ui.theme.px(560));
+  if (input_text("##filter", "Filter: text, -text, /regex/", &panel.new_chip, fields * 0.55f, ImGuiInputTextFlags_EnterReturnsTrue) && !panel.new_chip.empty()) {
     add_chip(view, chip_from_text(panel.new_chip), app);
     panel.new_chip.clear();
   }
@@ -106,16 +111,19 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
     ImGui::SetKeyboardFocusHere();
     panel.focus_find = false;
   }
-  if (input_text("##find", "Find (n, N)", &panel.find, fields * 0.4f,
-                 ImGuiInputTextFlags_EnterReturnsTrue))
-    ui.give(Command::find_next);
-  ImGui::SameLine();
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float width = text_width(ui, shown);
-  ImGui::Dummy({width, ImGui::GetFrameHeight()});
-  draw_text(ui, *ImGui::GetWindowDrawList(), {at.x, at.y + ImGui::GetStyle().FramePadding.y},
-            view.rows ? ui.theme.warning : ui.theme.dim, shown);
-  ui.probe("showing", shown, at, {at.x + width, at.y + ImGui::GetFrameHeight()});
+  if (input_text("##find", "Find: a | b  (n, N)", &panel.find, fields * 0.45f, ImGuiInputTextFlags_EnterReturnsTrue)) ui.give(Command::find_next);
+  ui.probe("find_input", panel.find, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  tooltip(ui, "Nothing is hidden. Several terms, each in its colour: disk full | timeout. n and N go from one to the next.");
+  const auto draw_shown = [&] {
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    ImGui::Dummy({shown_width, ImGui::GetFrameHeight()});
+    draw_text(ui, *ImGui::GetWindowDrawList(), {at.x, at.y + ImGui::GetStyle().FramePadding.y}, view.rows ? ui.theme.warning : ui.theme.dim, shown);
+    ui.probe("showing", shown, at, {at.x + shown_width, at.y + ImGui::GetFrameHeight()});
+  };
+  if (!narrow) {
+    ImGui::SameLine();
+    draw_shown();
+  }
 
   const auto toggle = [&](const char* name, bool* value, const char* tip) {
     ImGui::PushStyleColor(ImGuiCol_Text, *value ? ui.theme.text : ui.theme.faint);
@@ -127,7 +135,6 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
     if (clicked) *value = !*value;
     return clicked;
   };
-  const float toggles = button_width("Views") + ui.theme.px(2) + button_width("Wrap") + button_width("Details") + button_width("Side") + ui.theme.px(8);
   ImGui::SameLine();
   const float toggles_x = ImGui::GetWindowContentRegionMax().x - toggles;
   if (toggles_x > ImGui::GetCursorPosX()) ImGui::SetCursorPosX(toggles_x);
@@ -136,10 +143,22 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
   ImGui::SameLine(0, ui.theme.px(2));
   if (toggle("Wrap", &panel.list.wrap, "Break long lines")) panel.list.heights.clear();
   ImGui::SameLine(0, ui.theme.px(2));
+  if (has_structured(view)) {
+    if (toggle("Raw", &panel.list.raw, "Lines as they stand in the file, or their message with its fields")) panel.list.heights.clear();
+    ImGui::SameLine(0, ui.theme.px(2));
+  }
   toggle("Details", &panel.show_details, "Fields and full text of the current line");
   ImGui::SameLine(0, ui.theme.px(2));
   toggle("Side", &panel.show_side, "Templates, facets and anomalies");
 
+  if (narrow) {
+    draw_shown();
+    if (!view.filter.chips.empty()) {
+      ImGui::SameLine();
+      const float first = text_width(ui, chip_text(view.filter.chips[0], view)) + ui.theme.px(90);
+      if (ImGui::GetContentRegionAvail().x < first) ImGui::NewLine();
+    }
+  }
   if (!view.filter.chips.empty()) {
     const float line_start = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x;
     for (size_t i = 0; i < view.filter.chips.size(); ++i) {
@@ -165,13 +184,29 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
   }
 }
 
+// A zoom is counted anew in finer buckets once the wheel rests.
+void follow_zoom(LogsPanel& panel, app::App& app, Ui& ui) {
+  constexpr double rest = 0.2;
+  const app::Ticks begin = panel.histogram.view_begin, end = panel.histogram.view_end;
+  if (begin == panel.zoom_asked_begin && end == panel.zoom_asked_end) return;
+  if (begin != panel.zoom_seen_begin) {
+    panel.zoom_seen_begin = begin;
+    panel.zoom_at = ui.now;
+  }
+  if (begin != app::no_time && ui.now < panel.zoom_at + rest) return ui.animate(panel.zoom_at + rest - ui.now + 0.01);
+  panel.zoom_asked_begin = begin;
+  panel.zoom_asked_end = end;
+  app.zoom_histogram(begin, end);
+}
+
 void draw_histogram(LogsPanel& panel, const LogsView& view, app::Ticks current, app::App& app, Ui& ui) {
   app::Ticks begin = app::no_time, end = app::no_time;
   for (const FilterChip& c : view.filter.chips)
     if (c.kind == FilterChip::Kind::time_range && c.enabled && !c.exclude) begin = c.begin, end = c.end;
   const HistogramResult result =
-      histogram(ui, "histogram", panel.histogram, view.histogram, begin, end, current,
+      histogram(ui, "histogram", panel.histogram, {view.histogram, &view.whole, &view.zoomed}, begin, end, current,
                 {ImGui::GetContentRegionAvail().x, ui.theme.px(panel.histogram_height)});
+  follow_zoom(panel, app, ui);
   if (!result.selected && !result.cleared) return;
   LogFilter changed = view.filter;
   std::erase_if(changed.chips, [](const FilterChip& c) { return c.kind == FilterChip::Kind::time_range; });
@@ -211,13 +246,13 @@ void take_list_commands(LogsPanel& panel, const LogsView& view, const LineListIn
   if (ui.take(Command::previous_warning)) find_level(app::Level::warning, true);
   for (const Command command : {Command::next_match, Command::previous_match, Command::find_next}) {
     if (!ui.take(command)) continue;
-    if (panel.find.empty()) {
+    if (find_terms(panel.find).empty()) {
       ui.toast("Nothing to find: type a word in Find (Ctrl+F)");
       continue;
     }
     FindRequest request;
     request.what = What::text;
-    request.text = panel.find;
+    request.terms = find_terms(panel.find);
     request.backwards = command == Command::previous_match;
     find(request);
   }
@@ -332,27 +367,6 @@ void draw_go_to(LogsPanel& panel, const LineListInput& input, const LogsView& vi
   ImGui::EndPopup();
 }
 
-// The remark on a line: shown, or a field while it is written.
-void draw_note(LogsPanel& panel, app::RowId current, app::App& app, Ui& ui) {
-  if (panel.noting != current) {
-    const auto found = panel.notes.find(current);
-    if (found == panel.notes.end()) return;
-    const Span spans[] = {{"Note  ", ui.theme.warning, Face::bold}, {found->second, ui.theme.text}};
-    rich_text(ui, "note", spans, {.row = current, .probe = "note"});
-    return;
-  }
-  std::string& note = panel.notes[current];
-  if (panel.focus_note) {
-    ImGui::SetKeyboardFocusHere();
-    panel.focus_note = false;
-  }
-  const bool entered = input_text("##note", "Note; Enter keeps it, empty removes it", &note, -1, ImGuiInputTextFlags_EnterReturnsTrue);
-  if (!entered && !ImGui::IsItemDeactivated()) return;
-  panel.noting = app::no_row;
-  if (note.empty()) panel.notes.erase(current);
-  app.set_view_state("logs.notes", map_to_text(panel.notes));
-}
-
 // M: the lines with bookmarks and notes, to be jumped to.
 void draw_bookmarks(LogsPanel& panel, const LineListInput& input, app::App& app, Ui& ui) {
   if (panel.open_bookmarks) ImGui::OpenPopup("bookmarks");
@@ -416,79 +430,6 @@ void draw_views(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
   ImGui::EndPopup();
 }
 
-void draw_details(LogsPanel& panel, const LogsView& view, app::RowId current, app::App& app, Ui& ui) {
-  if (current == app::no_row) {
-    draw_empty(ui, "none", {"No line chosen", "Click a line to see its fields and its full text.", {}});
-    return;
-  }
-  const auto row = panel.cache.row(current);
-  if (!row) {
-    draw_running(ui, "reading", "Reading the line", "", -1, false);
-    return;
-  }
-  const std::string title = "Line " + with_commas(row->line) + " of " + std::string(row->source_name);
-  heading(ui, title, row->time == app::no_time ? "no time" : time_text(row->time));
-  const bool hidden = view.rows != nullptr;
-  if (hidden) {
-    if (button(ui, "Show in context", ButtonKind::normal, "Take the filter off and stay at this line")) {
-      clear_filter(panel, view, app, ui);
-      panel.wanted_row = current;
-    }
-    ImGui::SameLine();
-  }
-  const std::string quoted = engine::format("> %.*s:%llu %.*s\n", int(row->file.size()), row->file.data(),
-                                            static_cast<unsigned long long>(row->line),
-                                            int(std::min<size_t>(row->raw.size(), 400)), row->raw.data());
-  if (button(ui, "Ask about this")) ui.ask({Request::Kind::ask, quoted, current});
-  ImGui::SameLine();
-  if (button(ui, "Only this template", ButtonKind::normal, nullptr, Command::filter_in,
-             row->template_id == app::no_template ? "The line has no template yet" : nullptr))
-    ui.give(Command::filter_in);
-  ImGui::SameLine();
-  if (button(ui, panel.bookmarks.count(current) > 0 ? "Remove bookmark" : "Bookmark", ButtonKind::normal, nullptr,
-             Command::bookmark))
-    ui.give(Command::bookmark);
-  ImGui::SameLine();
-  if (button(ui, "Note", ButtonKind::normal, "A remark on this line, kept with the session", Command::toggle_note)) ui.give(Command::toggle_note);
-  ImGui::SameLine();
-  if (button(ui, "To KQL", ButtonKind::normal, "A query for lines of this template"))
-    ui.ask({Request::Kind::query, row->template_id == app::no_template ? engine::format("Logs\n| where Line == %llu", static_cast<unsigned long long>(row->line))
-                                                                       : engine::format("Logs\n| where TemplateId == %u\n| project Timestamp, Level, Process, Message\n| take 200", row->template_id)});
-  ImGui::SameLine();
-  if (button(ui, "Teach", ButtonKind::quiet, "Teach the format of this log by marking this line", Command::teach_format)) ui.give(Command::teach_format);
-  draw_note(panel, current, app, ui);
-  ImGui::BeginChild("fields", {0, 0}, false);
-  text(ui, "raw", row->raw.substr(0, 256 * 1024), ui.theme.text, Face::mono, {.row = current, .probe = "details"});
-  const auto field = [&](const char* name, std::string_view value) {
-    if (value.empty()) return;
-    const Span spans[] = {{name, ui.theme.faint}, {"  "}, {value, ui.theme.text, Face::mono}};
-    rich_text(ui, name, spans, {.row = current});
-  };
-  field("level", app::level_names[int(row->level)]);
-  field("host", row->host);
-  field("process", row->process);
-  field("file", row->file);
-  for (const app::Template& t : view.log->templates())
-    if (t.id == row->template_id) field("template", t.pattern);
-  field("fields", row->properties);
-  // What stood around the line, whatever the filter hides.
-  constexpr app::RowId around = 5;
-  const app::RowId first = current > around ? current - around : 0, last = std::min(current + around, view.log->n_rows() - 1);
-  ImGui::Dummy({1, ui.theme.px(2)});
-  heading(ui, "Lines around it");
-  for (app::RowId near = first; near <= last; ++near) {
-    const auto line = panel.cache.row(near);
-    if (!line) continue;
-    ImGui::PushID(int(near - first));
-    const std::string number = "L" + std::to_string(line->line);
-    const Span spans[] = {{number, near == current ? ui.theme.text : ui.theme.link, Face::regular, near == current ? -1 : 0}, {"  "},
-                          {first_line(line->raw).substr(0, 300), near == current ? ui.theme.text : ui.theme.dim, Face::mono}};
-    if (rich_text(ui, "near", spans, {.wrap = false, .row = near, .chip_probe = "near_line"}).clicked_chip == 0) ui.jump_to(near);
-    ImGui::PopID();
-  }
-  ImGui::EndChild();
-}
-
 void draw_empty_log(const app::StatusView& status, app::App& app, Ui& ui) {
   for (const app::JobView& job : status.jobs)
     if (!job.running && job.kind == "ingest" && !job.error.empty()) {
@@ -509,6 +450,19 @@ void draw_empty_log(const app::StatusView& status, app::App& app, Ui& ui) {
 
 }  // namespace
 
+void clear_filter(LogsPanel& panel, const LogsView& view, app::App& app, Ui&) {
+  if (view.filter.chips.empty()) return;
+  panel.filter_message = "Filter cleared";
+  app.set_filter({});
+}
+
+std::vector<std::string> find_terms(const std::string& text) {
+  std::vector<std::string> terms;
+  for (const std::string_view part : engine::split(text, '|'))
+    if (const std::string_view term = engine::trim(part); !term.empty()) terms.emplace_back(term);
+  return terms;
+}
+
 std::string chip_text(const FilterChip& c, const LogsView& view) {
   std::string body;
   switch (c.kind) {
@@ -520,9 +474,20 @@ std::string chip_text(const FilterChip& c, const LogsView& view) {
     case FilterChip::Kind::source: body = "file " + c.value; break;
     case FilterChip::Kind::time_range: body = range_text(c.begin, c.end); break;
     case FilterChip::Kind::template_id: {
-      body = "T" + c.value;
-      for (const app::Template& t : view.log->templates())
-        if (std::to_string(t.id) == c.value) body += " " + t.pattern.substr(0, 40);
+      const std::vector<uint32_t> ids = app::logs::template_ids_of(c.value);
+      for (const uint32_t id : ids) body += (body.empty() ? "T" : ", T") + std::to_string(id);
+      if (!ids.empty() && ids.front() < view.log->templates().size()) body += " " + view.log->templates()[ids.front()].pattern.substr(0, 40);
+      break;
+    }
+    case FilterChip::Kind::field: body = c.name + " = " + c.value; break;
+    case FilterChip::Kind::parameter: {
+      unsigned id = 0, parameter = 0;
+      std::sscanf(c.name.c_str(), "%u.%u", &id, &parameter);
+      std::string context = id < view.log->templates().size() ? app::logs::ParameterReader(view.log->templates()[id].pattern).context(parameter) : "";
+      const size_t place = context.find("<*>");
+      if (place == std::string::npos) context += " " + c.value;
+      else context.replace(place, 3, c.value);
+      body = "T" + std::to_string(id) + " " + context;
       break;
     }
   }
@@ -542,6 +507,9 @@ void follow_session(LogsPanel& panel, const LogsView& view, int64_t session, app
     panel.notes = map_from_text(app.view_state("logs.notes"));
     panel.template_names = map_from_text(app.view_state("logs.template_names"));
     panel.views = views_from_text(app.view_state("logs.views"));
+    panel.edits = edits_from_text(app.view_state("logs.template_edits"));
+    ++panel.edits_generation;
+    panel.merging = panel.values_of = app::no_template;
     panel.filter_text = filter_to_text(view.filter);
     const std::string kept = app.view_state("logs.filter");
     if (panel.filter_text.empty() && !kept.empty()) {
@@ -577,7 +545,7 @@ void follow_session(LogsPanel& panel, const LogsView& view, int64_t session, app
 void add_chip(const LogsView& view, FilterChip added, app::App& app) {
   LogFilter changed = view.filter;
   for (FilterChip& c : changed.chips)
-    if (c.kind == added.kind && c.value == added.value && c.kind != FilterChip::Kind::time_range) {
+    if (c.kind == added.kind && c.value == added.value && c.name == added.name && c.kind != FilterChip::Kind::time_range) {
       c.exclude = added.exclude;
       c.enabled = true;
       return app.set_filter(changed);
@@ -603,6 +571,9 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
     panel.session = incident.session;
     panel.find.clear();
     panel.histogram = {};
+    panel.zoom_asked_begin = panel.zoom_asked_end = panel.zoom_seen_begin = app::no_time;
+    panel.hide_notes = false;
+    panel.values_asked.clear();
     panel.noting = app::no_row;
     panel.part_a = panel.part_b = {};
   }
@@ -626,14 +597,19 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
   }
 
   // The lines that prove something are marked in the list.
-  std::set<app::RowId> evidence;
+  std::set<app::RowId> checks, evidence;
   for (const app::Finding& finding : incident.findings)
-    for (const app::LineRef& line : finding.evidence) evidence.insert(line.row);
+    for (const app::LineRef& line : finding.evidence) checks.insert(line.row);
+  for (const app::Evidence& item : incident.evidence)
+    for (const app::LineRef& line : item.lines)
+      if (checks.count(line.row) == 0) evidence.insert(line.row);
   std::vector<SearchTerm> terms;
-  if (!panel.find.empty()) terms.push_back({panel.find, ui.theme.series[1]});
+  const std::vector<std::string> found = find_terms(panel.find);
+  for (const std::string& term : found) terms.push_back({term, ui.theme.series[(terms.size() + 2) % 8]});
+  panel.cache.mark_terms(found);
   for (const FilterChip& c : view.filter.chips)
     if (c.kind == FilterChip::Kind::text && c.enabled && !c.exclude)
-      terms.push_back({c.value, ui.theme.series[(terms.size() + 1) % 8]});
+      terms.push_back({c.value, ui.theme.series[(terms.size() + 2) % 8]});
   const LineListInput input{.cache = panel.cache,
                             .log = *view.log,
                             .rows = view.rows.get(),
@@ -641,6 +617,7 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
                             .terms = terms,
                             .bookmarks = &panel.bookmarks,
                             .evidence = &evidence,
+                            .checks = &checks,
                             .show_source = view.log->sources().size() > 1};
   if (panel.wanted_row != app::no_row) {
     if (const auto index = index_of(input, panel.wanted_row)) {
@@ -659,11 +636,7 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
                     ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     if (ingest != nullptr && draw_running(ui, "ingest", ingest->title, ingest->count, ingest->fraction))
       app.cancel_job(ingest->id);
-    for (const app::Source& source : view.log->sources())
-      for (const std::string& note : source.notes) {
-        if (&source != &view.log->sources().front()) break;
-        text(ui, note.c_str(), note, ui.theme.faint);
-      }
+    draw_notes(panel, view, app, ui);
     if (!view.error.empty()) draw_notice(ui, "error", view.error, ui.theme.bad);
     draw_filter_bar(panel, view, app, ui);
     if (view.filtering) draw_running(ui, "filtering", "Filtering", "", -1, false);
@@ -673,7 +646,8 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
     draw_histogram(panel, view, current_time, app, ui);
 
     const float room_below = ImGui::GetContentRegionAvail().y;
-    const bool with_details = panel.show_details && room_below > ui.theme.px(220);
+    // Without a line there are no details: the list has the room.
+    const bool with_details = panel.show_details && panel.list.has_selection && room_below > ui.theme.px(220);
     const float details = with_details
                               ? std::min(ui.theme.px(panel.details_height), room_below * 0.55f) + ui.theme.px(12)
                               : 0;
@@ -699,6 +673,7 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
     draw_go_to(panel, input, view, ui);
     draw_bookmarks(panel, input, app, ui);
     draw(panel.teaching, *app.format(), app, ui);
+    draw_encodings(panel, *app.encodings(), app, ui);
     panel.current_time = current_time;
   }
   if (with_side) {

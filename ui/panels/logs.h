@@ -14,6 +14,12 @@
 
 namespace ui {
 
+// A line of the list of templates: one (or the leader of merged ones), or a part of a split one.
+struct TemplateEntry {
+  uint32_t id = 0;
+  int part = -1;
+};
+
 struct LogsPanel {
   explicit LogsPanel(std::function<void()> on_rows_ready = {}) : cache(std::move(on_rows_ready)) {}
 
@@ -28,8 +34,13 @@ struct LogsPanel {
   bool show_details = true, show_side = true;
   int template_order = 0;              // 0 count, 1 first seen, 2 rare first
   std::string template_search;
-  std::vector<uint32_t> order;         // indices of templates, sorted and searched
-  std::string order_key;               // what order was made for
+  std::vector<TemplateEntry> entries;  // sorted and searched
+  std::string order_key;               // what entries was made for
+  TemplateEdits edits;
+  uint64_t edits_generation = 0;       // counts changes of edits
+  uint32_t merging = app::no_template;    // waits for the one to be merged with
+  uint32_t values_of = app::no_template;  // whose parameters are shown
+  std::string values_asked;            // what the values were last asked for
   std::set<app::RowId> bookmarks;
   std::map<uint64_t, std::string> notes;           // by row
   std::map<uint64_t, std::string> template_names;  // by template, given by the user
@@ -48,6 +59,11 @@ struct LogsPanel {
   int64_t filter_session = -1;
   int64_t session = -1;
   app::RowId wanted_row = app::no_row; // a link leads here
+  app::Ticks zoom_asked_begin = app::no_time, zoom_asked_end = app::no_time;   // the last zoom_histogram
+  app::Ticks zoom_seen_begin = app::no_time;
+  double zoom_at = 0;                  // when the wheel last turned
+  bool encoding_open = false;          // the window of other encodings
+  bool hide_notes = false;             // what was assumed while reading, for this session
 };
 
 void draw(LogsPanel& panel, const app::LogsView& view, const app::IncidentView& incident,
@@ -62,5 +78,8 @@ std::string template_name(const LogsPanel& panel, const app::Template& t);
 // another session brings its filter, bookmarks, notes and views.
 void follow_session(LogsPanel& panel, const app::LogsView& view, int64_t session, app::App& app, Ui& ui);
 std::string chip_text(const app::FilterChip& chip, const app::LogsView& view);
+void clear_filter(LogsPanel& panel, const app::LogsView& view, app::App& app, Ui& ui);
+// The terms of the find field: "disk full | timeout" are two.
+std::vector<std::string> find_terms(const std::string& text);
 
 }  // namespace ui

@@ -25,6 +25,35 @@ void draw_fit(const Fit& fit, float width, Ui& ui) {
   rich_text(ui, "fit", spans, {.width = width, .probe = "fit"});
 }
 
+// Whether the file is the one it says to be.
+void draw_check(const app::ModelInfo& model, const app::ModelsView& view, float width, app::App& app, Ui& ui) {
+  using State = app::ModelCheck::State;
+  const auto found = view.checks.find(model.path);
+  const app::ModelCheck check = found == view.checks.end() ? app::ModelCheck() : found->second;
+  if (check.state == State::unchecked) {
+    if (chip(ui, "check", "unchecked: compute its SHA-256", ui.theme.link, "model_check")) app.check_model(model.path);
+    return;
+  }
+  const char* what = check.state == State::running   ? "computing its SHA-256"
+                     : check.state == State::good    ? "checked: its SHA-256 is the one known for it"
+                     : check.state == State::wrong   ? "wrong: its SHA-256 is not the one known for it; fetch it again"
+                     : check.state == State::unknown ? "no SHA-256 is known for it to compare with"
+                                                     : "the check failed";
+  const ImU32 color = check.state == State::good ? ui.theme.good : check.state == State::wrong || check.state == State::failed ? ui.theme.bad : ui.theme.dim;
+  const std::string tail = check.error.empty() ? check.sha256 : check.error;
+  const Span spans[] = {{what, color}, {"   "}, {tail, ui.theme.faint, Face::mono}};
+  rich_text(ui, "check_result", spans, {.width = width, .probe = "model_check_result"});
+}
+
+void draw_test(const app::ModelInfo& model, const app::ModelsView& view, float width, Ui& ui) {
+  const auto found = view.tests.find(model.path);
+  if (found == view.tests.end()) return;
+  const app::ModelTest& t = found->second;
+  const std::string shown = engine::format("quick test of %s: reads %.0f tokens/s, writes %.1f tokens/s, first token after %s, program's peak memory %s", day_text(t.time).c_str(), t.prefill_tok_s,
+                                           t.decode_tok_s, seconds_text(t.first_token_ms / 1000).c_str(), bytes_text(t.peak_bytes).c_str());
+  text(ui, "test", shown, ui.theme.dim, Face::regular, {.width = width, .probe = "model_test"});
+}
+
 void draw_model(ModelsPanel& panel, const app::ModelInfo& model, const app::ModelsView& view, app::App& app, Ui& ui) {
   const bool loaded = !view.loaded_path.empty() && model.path == view.loaded_path;
   const bool loading = !view.loading_path.empty() && model.path == view.loading_path;
@@ -51,10 +80,14 @@ void draw_model(ModelsPanel& panel, const app::ModelInfo& model, const app::Mode
       for (const app::ModelInfo& other : view.models)
         if (other.path == view.loaded_path) free += other.weights_bytes + other.kv_bytes_per_token * uint64_t(view.n_ctx) + other.work_bytes;
       draw_fit(model_fit(model, panel.n_ctx, free), width, ui);
+      draw_check(model, view, width, app, ui);
+      draw_test(model, view, width, ui);
       if (loading) {
         if (draw_running(ui, "loading", "Loading: " + view.loading_stage, "", view.loading_fraction)) app.stop_loading();
       } else if (loaded) {
         if (button(ui, "Unload")) app.unload_model();
+        ImGui::SameLine();
+        if (button(ui, "Quick test", ButtonKind::normal, "Three prompts: speed, first token, memory", Command::none, view.testing ? "The test is running" : nullptr)) app.test_model();
       } else if (button(ui, "Load", ButtonKind::primary, nullptr, Command::none, view.loading_path.empty() ? nullptr : "Another model is being loaded")) {
         app.load_model(model.path);
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 #include "engine/base/error.h"
 #include "imgui_stdlib.h"
@@ -62,6 +63,24 @@ void draw_marks(TeachPanel& panel, Ui& ui) {
   }
 }
 
+app::FormatDraft draft_of(const TeachPanel& panel) {
+  return {panel.name, panel.pattern, panel.source, panel.line, panel.time_zone, std::atoi(panel.year.c_str())};
+}
+
+// What the log leaves out of its times.
+void draw_time_defaults(TeachPanel& panel, Ui& ui) {
+  bool typed = input_text("##zone", "+02:00", &panel.time_zone, ui.theme.px(90));
+  ui.probe("teach_zone", panel.time_zone, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  ImGui::SameLine();
+  label(ui, "zone_name", "zone of times without one", ui.theme.dim, ui.theme.px(190));
+  ImGui::SameLine();
+  typed |= input_text("##year", "2026", &panel.year, ui.theme.px(70), ImGuiInputTextFlags_CharsDecimal);
+  ui.probe("teach_year", panel.year, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+  ImGui::SameLine();
+  label(ui, "year_name", "year of the last line, where dates have none", ui.theme.dim, ui.theme.px(320));
+  if (typed) panel.try_at = ui.now + 0.4;
+}
+
 void draw_outcome(const app::FormatView& view, Ui& ui) {
   if (!view.error.empty()) draw_notice(ui, "error", view.error, ui.theme.bad);
   if (view.n_lines > 0) {
@@ -72,7 +91,7 @@ void draw_outcome(const app::FormatView& view, Ui& ui) {
   ImGui::BeginChild("outcome", {0, -ImGui::GetFrameHeightWithSpacing() * 2}, true);
   for (size_t i = 0; i < view.samples.size(); ++i) {
     const auto& s = view.samples[i];
-    const std::string facts = (s.time.empty() ? "no time" : "time read") + std::string(s.level.empty() ? "" : "  ·  " + s.level) + (s.host.empty() ? "" : "  ·  host " + s.host) +
+    const std::string facts = (s.time.empty() ? std::string("no time") : s.time.substr(0, 19) + " UTC") + (s.level.empty() ? "" : "  ·  " + s.level) + (s.host.empty() ? "" : "  ·  host " + s.host) +
                               (s.process.empty() ? "" : "  ·  process " + s.process) + "  ·  " + s.message;
     ImGui::PushID(int(i));
     const Span spans[] = {{s.line, ui.theme.dim, Face::mono}, {"\n"}, {facts, ui.theme.text}};
@@ -158,16 +177,17 @@ void draw(TeachPanel& panel, const app::FormatView& view, app::App& app, Ui& ui)
   if (input_text("##pattern", "{time} {level} {message}", &panel.pattern, -1)) panel.try_at = ui.now + 0.4;
   if (panel.try_at > 0 && ui.now >= panel.try_at) {
     panel.try_at = 0;
-    if (!panel.pattern.empty()) app.preview_format({panel.name, panel.pattern, panel.source, panel.line});
+    if (!panel.pattern.empty()) app.preview_format(draft_of(panel));
   } else if (panel.try_at > 0) {
     ui.animate(panel.try_at - ui.now + 0.01);
   }
+  draw_time_defaults(panel, ui);
   draw_outcome(view, ui);
   input_text("##name", "name", &panel.name, ui.theme.px(200));
   ImGui::SameLine();
   if (button(ui, "Save the format", ButtonKind::primary, "A file in the data folder; logs read from now on use it where it fits best", Command::none,
              panel.pattern.empty() ? "Mark at least one part first" : nullptr))
-    app.save_format({panel.name, panel.pattern, panel.source, panel.line});
+    app.save_format(draft_of(panel));
   ImGui::SameLine();
   if (button(ui, "Read this log again", ButtonKind::normal, "Into a new session, with the saved format", Command::none, view.saved.empty() ? "Save the format first" : nullptr)) {
     app.read_again(panel.source);

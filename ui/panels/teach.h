@@ -19,6 +19,7 @@ struct TeachPanel {
   };
   std::vector<Mark> marks;         // by place, not overlapping
   std::string name = "my-format", pattern, field;
+  std::string time_zone, year;     // of times that carry none, as typed
   int selection[2] = {0, 0};       // of the line's field
   double try_at = 0;
 };

@@ -14,6 +14,9 @@ using app::Ticks;
 using app::logs::Histogram;
 using app::logs::LevelCounts;
 
+// The wheel zooms no further: more is one line a bucket.
+constexpr Ticks least_zoom = app::ticks_per_second / 10;
+
 uint64_t sum(const LevelCounts& counts) {
   uint64_t total = 0;
   for (uint64_t n : counts) total += n;
@@ -65,7 +68,8 @@ void hatch(Ui& ui, ImDrawList& list, ImVec2 a, ImVec2 b) {
   list.PopClipRect();
 }
 
-void count_tooltip(Ui& ui, Ticks begin, Ticks end, const LevelCounts& counts) {
+// whole: lines of the bucket without the filter; 0: the same.
+void count_tooltip(Ui& ui, Ticks begin, Ticks end, const LevelCounts& counts, uint64_t whole) {
   ImGui::BeginTooltip();
   ImGui::TextUnformatted(begin == app::no_time ? "Lines without a time"
                                                : range_text(begin, end).c_str());
@@ -80,6 +84,7 @@ void count_tooltip(Ui& ui, Ticks begin, Ticks end, const LevelCounts& counts) {
                 level == 0 ? "no level" : app::level_names[level]);
   }
   if (sum(counts) == 0) ImGui::TextDisabled("no lines");
+  if (whole > sum(counts)) ImGui::TextDisabled("of %s lines without the filter", with_commas(whole).c_str());
   ImGui::EndTooltip();
 }
 
@@ -109,9 +114,49 @@ void draw_axis(Ui& ui, ImDrawList& list, const Axis& axis, float y) {
   }
 }
 
+// Lines that the filter hides, behind those that it lets through.
+void draw_whole(Ui& ui, ImDrawList& list, uint64_t total, uint64_t most, float x0, float x1, float y0, float y1) {
+  if (total == 0) return;
+  const float height = std::max((y1 - y0) * std::sqrt(float(double(total) / double(most))), ui.theme.px(2));
+  list.AddRectFilled({x0, y1 - height}, {x1, y1}, with_alpha(ui.theme.faint, 0.25f));
+}
+
+uint64_t most_of(const Histogram& counts, size_t begin, size_t end) {
+  uint64_t most = 1;
+  for (size_t i = begin; i < std::min(end, counts.buckets.size()); ++i) most = std::max(most, sum(counts.buckets[i]));
+  return most;
+}
+
+// Bars; an empty bucket is a line at the bottom; runs of them longer than a tenth are hatched.
+void draw_bars(Ui& ui, ImDrawList& list, const Axis& axis, const Histogram& counts, const Histogram* whole, float y0, float y1) {
+  const Histogram& highest = whole != nullptr ? *whole : counts;
+  const auto index_of = [&](Ticks t) { return size_t(std::clamp<int64_t>((t - counts.begin) / counts.bucket_ticks, 0, int64_t(counts.buckets.size()))); };
+  const size_t first = index_of(axis.begin), last = std::min(index_of(axis.end) + 1, counts.buckets.size());
+  const uint64_t most = most_of(highest, first, last);
+  list.PushClipRect({axis.x0, y0}, {axis.x1, y1 + 1}, true);
+  const size_t long_gap = std::max<size_t>((last - first) / 10, 3);
+  for (size_t i = first; i < last;) {
+    const Ticks begin = counts.begin + counts.bucket_ticks * Ticks(i);
+    if (sum(highest.buckets[i]) == 0) {
+      size_t end = i;
+      while (end < last && sum(highest.buckets[end]) == 0) ++end;
+      const float a = axis.x_of(begin), b = axis.x_of(begin + counts.bucket_ticks * Ticks(end - i));
+      if (end - i >= long_gap) hatch(ui, list, {a, y0}, {b, y1});
+      list.AddLine({a, y1 - 1}, {b, y1 - 1}, ui.theme.border_strong);
+      i = end;
+      continue;
+    }
+    const float a = axis.x_of(begin), b = std::max(axis.x_of(begin + counts.bucket_ticks) - 1, a + 1);
+    if (whole != nullptr) draw_whole(ui, list, sum(whole->buckets[i]), most, a, b, y0 + ui.theme.px(4), y1);
+    draw_bar(ui, list, counts.buckets[i], most, a, b, y0 + ui.theme.px(4), y1);
+    ++i;
+  }
+  list.PopClipRect();
+}
+
 }  // namespace
 
-HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const Histogram& counts,
+HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const HistogramCounts& shown,
                           Ticks marked_begin, Ticks marked_end, Ticks at, ImVec2 size) {
   HistogramResult result;
   const ImVec2 origin = ImGui::GetCursorScreenPos();
@@ -120,62 +165,49 @@ HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const H
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float axis_height = ImGui::GetFontSize() + ui.theme.px(6);
   const float y0 = origin.y, y1 = origin.y + size.y - axis_height;
-  ui.probe("histogram", with_commas(counts.n_records), origin,
-           {origin.x + size.x, origin.y + size.y});
+  const Histogram& all = shown.counts;
+  ui.probe("histogram", with_commas(all.n_records), origin, {origin.x + size.x, origin.y + size.y});
 
   // Lines without a time have a bar of their own at the left.
-  const uint64_t untimed = sum(counts.without_time);
+  const uint64_t untimed = sum(shown.whole != nullptr ? shown.whole->without_time : all.without_time);
   float x0 = origin.x;
-  if (untimed > 0 && !counts.buckets.empty()) x0 += ui.theme.px(64);
+  if (untimed > 0 && !all.buckets.empty()) x0 += ui.theme.px(64);
   const float x1 = origin.x + size.x;
   list.AddRectFilled({origin.x, y0}, {x1, y1}, ui.theme.raised, ui.theme.px(3));
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
 
-  uint64_t most = 1;
-  for (const LevelCounts& bucket : counts.buckets) most = std::max(most, sum(bucket));
   if (untimed > 0) {
-    const float bar_end = counts.buckets.empty() ? x1 : x0 - ui.theme.px(8);
-    draw_bar(ui, list, counts.without_time, std::max(most, untimed), origin.x + ui.theme.px(2),
-             bar_end, y0 + ui.theme.px(4), y1);
-    draw_text(ui, list, {origin.x + ui.theme.px(2), y1 + ui.theme.px(3)}, ui.theme.faint,
-              fit_text(ui, "no time", bar_end - origin.x));
-    if (hovered && ImGui::GetIO().MousePos.x < bar_end)
-      count_tooltip(ui, app::no_time, app::no_time, counts.without_time);
+    const float bar_end = all.buckets.empty() ? x1 : x0 - ui.theme.px(8);
+    const uint64_t most = std::max(most_of(all, 0, all.buckets.size()), untimed);
+    if (shown.whole != nullptr) draw_whole(ui, list, untimed, most, origin.x + ui.theme.px(2), bar_end, y0 + ui.theme.px(4), y1);
+    draw_bar(ui, list, all.without_time, most, origin.x + ui.theme.px(2), bar_end, y0 + ui.theme.px(4), y1);
+    draw_text(ui, list, {origin.x + ui.theme.px(2), y1 + ui.theme.px(3)}, ui.theme.faint, fit_text(ui, "no time", bar_end - origin.x));
+    if (hovered && mouse.x < bar_end) count_tooltip(ui, app::no_time, app::no_time, all.without_time, shown.whole != nullptr ? untimed : 0);
   }
-  if (counts.buckets.empty() || counts.bucket_ticks <= 0) return result;
+  if (all.buckets.empty() || all.bucket_ticks <= 0) return result;
 
-  const Ticks all_end = counts.begin + counts.bucket_ticks * Ticks(counts.buckets.size());
-  Axis axis{counts.begin, all_end, x0, x1};
+  const Ticks all_end = all.begin + all.bucket_ticks * Ticks(all.buckets.size());
+  Axis axis{all.begin, all_end, x0, x1};
   if (state.view_begin != app::no_time && state.view_end > state.view_begin) {
-    axis.begin = std::max(state.view_begin, counts.begin);
+    axis.begin = std::max(state.view_begin, all.begin);
     axis.end = std::min(state.view_end, all_end);
-    if (axis.end <= axis.begin) axis.begin = counts.begin, axis.end = all_end;
+    if (axis.end <= axis.begin) axis.begin = all.begin, axis.end = all_end;
   }
-
-  // Bars; runs of empty buckets that are longer than a tenth of the whole are hatched.
-  list.PushClipRect({x0, y0}, {x1, y1 + 1}, true);
-  const size_t long_gap = std::max<size_t>(counts.buckets.size() / 10, 3);
-  for (size_t i = 0; i < counts.buckets.size();) {
-    const Ticks begin = counts.begin + counts.bucket_ticks * Ticks(i);
-    if (sum(counts.buckets[i]) == 0) {
-      size_t end = i;
-      while (end < counts.buckets.size() && sum(counts.buckets[end]) == 0) ++end;
-      if (end - i >= long_gap)
-        hatch(ui, list, {axis.x_of(begin), y0},
-              {axis.x_of(begin + counts.bucket_ticks * Ticks(end - i)), y1});
-      i = end;
-      continue;
-    }
-    const float a = axis.x_of(begin), b = axis.x_of(begin + counts.bucket_ticks);
-    if (b >= x0 && a <= x1)
-      draw_bar(ui, list, counts.buckets[i], most, a, std::max(b - 1, a + 1), y0 + ui.theme.px(4), y1);
-    ++i;
-  }
+  // A zoom that was counted anew shows finer buckets; until it is there the coarse ones are stretched.
+  const bool fine = shown.zoomed != nullptr && !shown.zoomed->buckets.empty() && shown.zoomed->begin <= axis.begin &&
+                    shown.zoomed->begin + shown.zoomed->bucket_ticks * Ticks(shown.zoomed->buckets.size()) >= axis.end;
+  const Histogram& counts = fine ? *shown.zoomed : all;
+  const Histogram* whole = !fine && shown.whole != nullptr && shown.whole->begin == counts.begin && shown.whole->bucket_ticks == counts.bucket_ticks &&
+                                   shown.whole->buckets.size() == counts.buckets.size() && shown.whole->n_records > counts.n_records
+                               ? shown.whole
+                               : nullptr;
+  draw_bars(ui, list, axis, counts, whole, y0, y1);
   if (at != app::no_time) {
     const float x = axis.x_of(at);
     list.AddLine({x, y0}, {x, y1}, ui.theme.accent, ui.theme.px(1.5f));
-    list.AddTriangleFilled({x - ui.theme.px(4), y0}, {x + ui.theme.px(4), y0},
-                           {x, y0 + ui.theme.px(5)}, ui.theme.accent);
+    list.AddTriangleFilled({x - ui.theme.px(4), y0}, {x + ui.theme.px(4), y0}, {x, y0 + ui.theme.px(5)}, ui.theme.accent);
   }
+  list.PushClipRect({x0, y0}, {x1, y1 + 1}, true);
   if (marked_begin != app::no_time) {
     const float a = axis.x_of(marked_begin), b = std::max(axis.x_of(marked_end), a + 2);
     list.AddRectFilled({a, y0}, {b, y1}, with_alpha(ui.theme.accent, 0.18f));
@@ -183,7 +215,6 @@ HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const H
   }
 
   // The mouse: drag to select, wheel to zoom around the pointer, double click to see all.
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
   if (ImGui::IsItemClicked(0) && !ImGui::IsMouseDoubleClicked(0)) {
     state.dragging = true;
     state.drag_from = mouse.x;
@@ -197,9 +228,7 @@ HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const H
       if (b - a >= ui.theme.px(3)) {
         result.selected = true;
         // Whole buckets: what the user covered is what was counted.
-        const auto down = [&](Ticks t) {
-          return counts.begin + (t - counts.begin) / counts.bucket_ticks * counts.bucket_ticks;
-        };
+        const auto down = [&](Ticks t) { return counts.begin + (t - counts.begin) / counts.bucket_ticks * counts.bucket_ticks; };
         result.begin = down(axis.time_at(a));
         result.end = down(axis.time_at(b)) + counts.bucket_ticks;
       }
@@ -215,22 +244,19 @@ HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const H
   if (wheel != 0) {
     const double span = double(axis.end - axis.begin) * (wheel > 0 ? 0.7 : 1 / 0.7);
     const double share = std::clamp(double(mouse.x - x0) / double(std::max(x1 - x0, 1.f)), 0.0, 1.0);
-    const double center = double(axis.time_at(mouse.x) - counts.begin);
-    const double whole = double(all_end - counts.begin);
-    const double least = double(counts.bucket_ticks) * 8;
-    const double wanted = std::clamp(span, std::min(least, whole), whole);
-    const double begin = std::clamp(center - wanted * share, 0.0, whole - wanted);
-    state.view_begin = counts.begin + Ticks(begin);
-    state.view_end = counts.begin + Ticks(begin + wanted);
-    if (wanted >= whole) state.view_begin = state.view_end = app::no_time;
+    const double center = double(axis.time_at(mouse.x) - all.begin);
+    const double longest = double(all_end - all.begin);
+    const double wanted = std::clamp(span, std::min(double(least_zoom), longest), longest);
+    const double begin = std::clamp(center - wanted * share, 0.0, longest - wanted);
+    state.view_begin = all.begin + Ticks(begin);
+    state.view_end = all.begin + Ticks(begin + wanted);
+    if (wanted >= longest) state.view_begin = state.view_end = app::no_time;
   }
   draw_axis(ui, list, axis, y1);
   if (hovered && !state.dragging && mouse.x >= x0 && mouse.y < y1) {
-    const auto bucket = size_t(std::clamp<int64_t>(
-        (axis.time_at(mouse.x) - counts.begin) / counts.bucket_ticks, 0,
-        int64_t(counts.buckets.size()) - 1));
+    const auto bucket = size_t(std::clamp<int64_t>((axis.time_at(mouse.x) - counts.begin) / counts.bucket_ticks, 0, int64_t(counts.buckets.size()) - 1));
     const Ticks begin = counts.begin + counts.bucket_ticks * Ticks(bucket);
-    count_tooltip(ui, begin, begin + counts.bucket_ticks, counts.buckets[bucket]);
+    count_tooltip(ui, begin, begin + counts.bucket_ticks, counts.buckets[bucket], whole != nullptr ? sum(whole->buckets[bucket]) : 0);
   }
   return result;
 }

@@ -1,5 +1,6 @@
 // ui/widgets/histogram.h: records over time, stacked by level. Drag selects a range, the wheel
-// zooms, a double click shows all. Draws counts only; it does not count.
+// zooms, a double click shows all. Draws counts only; it does not count: who shows it counts the
+// zoomed range anew (HistogramState::view_*) and gives it as zoomed.
 #pragma once
 #include <optional>
 
@@ -20,9 +21,14 @@ struct HistogramResult {
   bool cleared = false;                  // double click: no range
 };
 
+struct HistogramCounts {
+  const app::logs::Histogram& counts;                  // of the rows that are shown
+  const app::logs::Histogram* whole = nullptr;         // of all rows, drawn faint behind
+  const app::logs::Histogram* zoomed = nullptr;        // like counts, finer, of a part
+};
+
 // marked_*: the range that is selected now, no_time for none. at: the time of the current line.
-HistogramResult histogram(Ui& ui, const char* id, HistogramState& state,
-                          const app::logs::Histogram& counts, app::Ticks marked_begin,
-                          app::Ticks marked_end, app::Ticks at, ImVec2 size);
+HistogramResult histogram(Ui& ui, const char* id, HistogramState& state, const HistogramCounts& shown,
+                          app::Ticks marked_begin, app::Ticks marked_end, app::Ticks at, ImVec2 size);
 
 }  // namespace ui

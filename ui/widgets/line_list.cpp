@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "app/logs/parameters.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "imgui_internal.h"
@@ -24,6 +25,8 @@ struct Columns {
   float bar;                                // width of the scroll bar
   bool has_time;
 };
+
+ImU32 evidence_color(const Theme& theme) { return theme.series[4]; }
 
 class List {
  public:
@@ -49,10 +52,11 @@ class List {
   void show_selected();
 
   uint32_t units_of(const RowText& row, RowId id);
-  std::vector<std::string_view> visual_lines(const RowText& row, RowId id, bool& cut);
+  std::vector<std::string_view> visual_lines(const RowText& row, std::string_view text, RowId id, bool& cut);
   void draw_row(uint64_t index, float y, uint32_t& units);
   void draw_line_text(std::string_view line, size_t header_bytes, float x, float y, ImU32 color);
   void draw_scroll_bar();
+  void draw_legend(const ScrollMarks& marks, ImU32 match_color);
   void handle_mouse(bool hovered);
   void copy_selected();
 
@@ -119,7 +123,7 @@ void List::layout_columns() {
   if (has_time && n_ > 0)
     if (const auto row = input_.cache.row(row_at(input_, std::min(state_.anchor, n_ - 1))); row && row->time != app::no_time) {
       const std::string minutes = short_time_text(row->time).substr(3, 5);
-      has_time = first_line(row->raw).substr(0, 64).find(minutes) == std::string_view::npos;
+      has_time = (!state_.raw && !readable(*row).empty()) || first_line(row->raw).substr(0, 64).find(minutes) == std::string_view::npos;
     }
   columns_.mark = ui_.theme.px(10);
   columns_.number = columns_.mark + ui_.theme.px(12);
@@ -215,10 +219,10 @@ void List::copy_selected() {
                                  with_commas(n - n_missing).c_str(), with_commas(n).c_str()));
 }
 
-std::vector<std::string_view> List::visual_lines(const RowText& row, RowId id, bool& cut) {
+std::vector<std::string_view> List::visual_lines(const RowText& row, std::string_view text, RowId id, bool& cut) {
   std::vector<std::string_view> lines;
-  const bool open = row.n_lines > 1 && state_.unfolded.count(id) > 0;
-  std::string_view rest = open ? row.raw : first_line(row.raw);
+  const bool open = (row.n_lines > 1 || text.find('\n') != std::string_view::npos) && state_.unfolded.count(id) > 0;
+  std::string_view rest = open ? text : first_line(text);
   cut = rest.size() > max_drawn_bytes && !open;
   if (cut) {
     size_t end = max_drawn_bytes;
@@ -289,7 +293,9 @@ void List::draw_row(uint64_t index, float y, uint32_t& units) {
     return;
   }
   bool cut = false;
-  const auto lines = visual_lines(*row, id, cut);
+  const std::string own = state_.raw ? std::string() : readable(*row);
+  const std::string_view text = own.empty() ? row->raw : std::string_view(own);
+  const auto lines = visual_lines(*row, text, id, cut);
   units = uint32_t(lines.size());
   state_.heights.set_units(index, units);
   const float height = float(units) * line_height_;
@@ -306,8 +312,10 @@ void List::draw_row(uint64_t index, float y, uint32_t& units) {
     list_.AddRectFilled(a, b, with_alpha(ui_.theme.flash, share));
     ui_.probe("flashed_line", row->raw, a, b, id);
   }
-  if (input_.evidence != nullptr && input_.evidence->count(id) > 0)
-    list_.AddRectFilled(a, {a.x + ui_.theme.px(3), b.y}, ui_.theme.accent);
+  const bool in_checks = input_.checks != nullptr && input_.checks->count(id) > 0;
+  const bool in_evidence = input_.evidence != nullptr && input_.evidence->count(id) > 0;
+  if (in_checks || in_evidence)
+    list_.AddRectFilled(a, {a.x + ui_.theme.px(3), b.y}, in_checks ? ui_.theme.accent : evidence_color(ui_.theme));
   if (input_.bookmarks != nullptr && input_.bookmarks->count(id) > 0)
     draw_text(ui_, list_, {a.x + ui_.theme.px(1), y + dy}, ui_.theme.warning, "★");
 
@@ -334,7 +342,7 @@ void List::draw_row(uint64_t index, float y, uint32_t& units) {
                           ? ui_.theme.dim
                           : ui_.theme.text;
   float line_y = y;
-  size_t header = row->raw.find(row->message);
+  size_t header = text.find(row->message);
   if (header == std::string_view::npos || row->message.empty()) header = 0;
   for (std::string_view line : lines) {
     draw_line_text(line, std::exchange(header, 0), text_x - state_.scroll_x, line_y, color);
@@ -344,10 +352,10 @@ void List::draw_row(uint64_t index, float y, uint32_t& units) {
   const float first_width = text_width(ui_, lines.front(), Face::mono);
   if (!state_.wrap) state_.longest = std::max(state_.longest, first_width);
   std::string badge;
-  if (row->n_lines > 1)
-    badge = state_.unfolded.count(id) > 0 ? "▾ fold" : engine::format("▸ +%u lines", row->n_lines - 1);
+  const auto n_more = uint32_t(own.empty() ? row->n_lines - 1 : std::count(own.begin(), own.end(), '\n'));
+  if (n_more > 0) badge = state_.unfolded.count(id) > 0 ? "▾ fold" : engine::format(n_more == 1 ? "▸ +%u line" : "▸ +%u lines", n_more);
   if (cut)
-    badge = engine::format("… %s more", bytes_text(first_line(row->raw).size() - max_drawn_bytes).c_str());
+    badge = engine::format("… %s more", bytes_text(first_line(text).size() - max_drawn_bytes).c_str());
   if (!badge.empty()) {
     const float width = text_width(ui_, badge) + ui_.theme.px(12);
     const float last_width = state_.wrap ? text_width(ui_, lines.back(), Face::mono) : first_width;
@@ -395,25 +403,60 @@ void List::draw_scroll_bar() {
                         state_.dragging_bar || over ? ui_.theme.border_strong
                                                     : with_alpha(ui_.theme.border_strong, 0.85f),
                         ui_.theme.px(5));
-  // Ticks over the grab: where errors, warnings, evidence and bookmarks are.
+  // Ticks over the grab, in three lanes: lines that matter, search terms, levels. What is crowded is
+  // drawn stronger, so that a log full of errors still shows where most are.
   const ScrollMarks marks = input_.cache.marks();
-  const float tick = std::max(1.f, size_.y / float(n_scroll_marks));
+  const float lane = std::floor(columns_.bar / 3);
+  const float tick = std::max(2.f, size_.y / float(n_scroll_marks));
+  uint32_t most_bad = 1, most_matches = 1;
   for (size_t i = 0; i < n_scroll_marks; ++i) {
-    if (marks.worst[i] == 0) continue;
+    most_bad = std::max(most_bad, marks.n_bad[i]);
+    most_matches = std::max(most_matches, marks.n_matches[i]);
+  }
+  const auto strength = [](uint32_t n, uint32_t most) { return 0.35f + 0.65f * std::sqrt(float(n) / float(most)); };
+  const ImU32 match_color = input_.terms.empty() ? ui_.theme.series[1] : input_.terms.front().color;
+  for (size_t i = 0; i < n_scroll_marks; ++i) {
     const float ty = y0 + size_.y * float(i) / float(n_scroll_marks);
-    list_.AddRectFilled({x1 - ui_.theme.px(5), ty}, {x1, ty + std::max(tick, 2.f)},
-                        ui_.theme.levels[marks.worst[i]]);
+    if (marks.worst[i] != 0)
+      list_.AddRectFilled({x1 - lane, ty}, {x1, ty + tick}, with_alpha(ui_.theme.levels[marks.worst[i]], strength(marks.n_bad[i], most_bad)));
+    if (marks.n_matches[i] != 0)
+      list_.AddRectFilled({x0 + lane, ty}, {x1 - lane, ty + tick}, with_alpha(match_color, strength(marks.n_matches[i], most_matches)));
   }
   const auto mark_rows = [&](const std::set<RowId>* rows, ImU32 color) {
     if (rows == nullptr) return;
     for (RowId row : *rows)
       if (const auto index = index_of(input_, row)) {
         const float ty = y0 + size_.y * float(double(*index) / double(n_));
-        list_.AddRectFilled({x0, ty}, {x0 + ui_.theme.px(5), ty + ui_.theme.px(3)}, color);
+        list_.AddRectFilled({x0, ty}, {x0 + lane, ty + ui_.theme.px(3)}, color);
       }
   };
-  mark_rows(input_.evidence, ui_.theme.accent);
+  mark_rows(input_.evidence, evidence_color(ui_.theme));
+  mark_rows(input_.checks, ui_.theme.accent);
   mark_rows(input_.bookmarks, ui_.theme.warning);
+  ui_.probe("scroll_marks", engine::format("%s matches", with_commas(marks.n_all_matches).c_str()), {x0, y0}, {x1, y1});
+  if (over && !state_.dragging_bar) draw_legend(marks, match_color);
+}
+
+// What the colours beside the scroll bar mean, with counts where they are known.
+void List::draw_legend(const ScrollMarks& marks, ImU32 match_color) {
+  ImGui::BeginTooltip();
+  const auto row = [&](ImU32 color, const std::string& name) {
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float side = ImGui::GetFontSize() * 0.6f, dy = ImGui::GetFontSize() * 0.2f;
+    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y + dy}, {at.x + side, at.y + dy + side}, color);
+    ImGui::SetCursorPosX(ImGui::GetCursorPosX() + side + ui_.theme.px(8));
+    ImGui::TextUnformatted(name.c_str());
+    ui_.note_drawn(name);
+  };
+  const auto count = [](const std::set<RowId>* rows) { return rows == nullptr ? std::string("0") : with_commas(rows->size()); };
+  row(ui_.theme.accent, "lines of findings: " + count(input_.checks));
+  row(evidence_color(ui_.theme), "evidence of the answer: " + count(input_.evidence));
+  row(ui_.theme.warning, "bookmarks: " + count(input_.bookmarks));
+  if (!input_.terms.empty())
+    row(match_color, "lines with a search term: " + with_commas(marks.n_all_matches) + (marks.matches_complete ? "" : " so far"));
+  row(ui_.theme.levels[int(app::Level::error)], "errors");
+  row(ui_.theme.levels[int(app::Level::warning)], "warnings");
+  ImGui::EndTooltip();
 }
 
 void List::handle_mouse(bool hovered) {
@@ -485,6 +528,26 @@ LineListResult List::run(bool hovered, bool active) {
 }
 
 }  // namespace
+
+std::string readable(const RowText& row) {
+  if (row.message.empty() || row.raw.empty() || row.raw.front() != '{') return {};
+  // What would not fit a screen's width anyway.
+  constexpr size_t most_fields_bytes = 400;
+  std::string out;
+  if (!row.process.empty()) out = std::string(row.process) + ": ";
+  out += row.message;
+  // Behind the message's first line, so that a stack trace in it still folds.
+  std::string fields;
+  app::logs::each_field(row.properties, [&](std::string_view path, std::string_view value) {
+    if (fields.size() > most_fields_bytes) return;
+    fields += "  ";
+    fields += path;
+    fields += '=';
+    fields += value.substr(0, std::min(value.find('\n'), most_fields_bytes));
+  });
+  out.insert(std::min(out.find('\n'), out.size()), fields);
+  return out;
+}
 
 std::string_view first_line(std::string_view raw) { return raw.substr(0, raw.find('\n')); }
 

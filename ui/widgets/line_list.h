@@ -22,6 +22,7 @@ struct LineListState {
   uint64_t selected = 0, selected_from = 0;   // the current row and the other end of the range
   bool has_selection = false;
   bool wrap = false;
+  bool raw = false;                // lines of JSON as they stand; else their message and fields
   float scroll_x = 0;
   std::set<app::RowId> unfolded;
   float measured_width = 0;        // heights hold for this width
@@ -44,7 +45,8 @@ struct LineListInput {
   int64_t session = 0;
   std::span<const SearchTerm> terms = {};
   const std::set<app::RowId>* bookmarks = nullptr;
-  const std::set<app::RowId>* evidence = nullptr;
+  const std::set<app::RowId>* evidence = nullptr;   // that answers and the user cite
+  const std::set<app::RowId>* checks = nullptr;     // that prove a finding
   bool show_source = false;        // more than one source
 };
 
@@ -63,6 +65,9 @@ void select(LineListState& state, uint64_t index, bool bring_to_middle);
 
 LineListResult line_list(Ui& ui, const char* id, LineListState& state, const LineListInput& input,
                          ImVec2 size);
+
+// A line of JSON as people read it: "process: message  key=value ..."; empty for other lines.
+std::string readable(const RowText& row);
 
 // The first line of a record and whether more follow.
 std::string_view first_line(std::string_view raw);

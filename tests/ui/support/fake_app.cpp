@@ -52,7 +52,9 @@ std::shared_ptr<const LogsView> App::logs() const { return copy_of(state_->fake.
 std::shared_ptr<const KqlView> App::kql() const { return copy_of(state_->fake.kql); }
 std::shared_ptr<const QueryHelpView> App::query_help() const { return copy_of(state_->fake.help); }
 std::shared_ptr<const CompareView> App::compare() const { return copy_of(state_->fake.compare); }
+std::shared_ptr<const ParametersView> App::parameters() const { return copy_of(state_->fake.parameters); }
 std::shared_ptr<const FormatView> App::format() const { return copy_of(state_->fake.format); }
+std::shared_ptr<const EncodingView> App::encodings() const { return copy_of(state_->fake.encodings); }
 std::shared_ptr<const PromptPreview> App::preview() const { return copy_of(state_->fake.preview); }
 std::shared_ptr<const ConfigsView> App::configs() const { return copy_of(state_->fake.configs); }
 std::shared_ptr<const TasksView> App::tasks() const { return copy_of(state_->fake.tasks); }
@@ -84,10 +86,18 @@ void App::set_filter(const LogFilter& filter) {
   state_->fake.filter = filter;
   state_->fake.logs.filter = filter;
 }
+void App::zoom_histogram(Ticks begin, Ticks end) { note(begin == no_time ? "zoom_histogram off" : "zoom_histogram " + std::to_string((end - begin) / ticks_per_second)); }
+void App::count_parameters(const std::vector<uint32_t>& ids) {
+  std::string call = "count_parameters";
+  for (const uint32_t id : ids) call += " " + std::to_string(id);
+  note(call);
+}
 void App::compare_logs(const FilterChip& a, const FilterChip& b) { note("compare_logs " + a.value + " " + b.value); }
 void App::preview_format(const FormatDraft& draft) { note("preview_format " + draft.pattern); }
 void App::save_format(const FormatDraft& draft) { note("save_format " + draft.name + " " + draft.pattern); }
 void App::read_again(uint32_t source) { note("read_again " + std::to_string(source)); }
+void App::guess_encodings(uint32_t source) { note("guess_encodings " + std::to_string(source)); }
+void App::read_as(uint32_t source, const std::string& encoding) { note("read_as " + std::to_string(source) + " " + encoding); }
 void App::fork_session(int64_t message) { note("fork_session " + std::to_string(message)); }
 std::string App::view_state(const std::string& key) const {
   const auto found = state_->fake.view_state.find(key);
@@ -136,6 +146,8 @@ void App::score_predictions(const std::string& task, const std::string& data, co
 }
 void App::show_run(int64_t run) { note("show_run " + std::to_string(run)); }
 void App::refresh_models() { note("refresh_models"); }
+void App::check_model(const std::string& path) { note("check_model " + path); }
+void App::test_model() { note("test_model"); }
 void App::load_model(const std::string& path) { note("load_model " + path); }
 void App::stop_loading() { note("stop_loading"); }
 void App::unload_model() { note("unload_model"); }

@@ -17,7 +17,9 @@ struct FakeApp {
   app::KqlView kql;
   app::QueryHelpView help;
   app::CompareView compare;
+  app::ParametersView parameters;
   app::FormatView format;
+  app::EncodingView encodings;
   app::PromptPreview preview;
   std::map<std::string, std::string> view_state;
   app::ConfigsView configs;
