@@ -1,5 +1,7 @@
 #include "kernels/quant.h"
 
+#include "kernels/block_values.h"
+
 namespace kernels {
 namespace {
 
@@ -127,6 +129,23 @@ void decode_block(WeightType type, const uint8_t* p, DecodedBlock& out) {
   }
 }
 
+void block_values(WeightType type, const DecodedBlock& block, float* out) {
+  const bool adds_min = type == WeightType::q4_1 || type == WeightType::q5_1;
+  const int offset = type == WeightType::q4_0   ? 8
+                     : type == WeightType::q5_0 ? 16
+                     : type == WeightType::q8_0 || type == WeightType::iq4_nl ? 128
+                     : type == WeightType::q3_k ? 4
+                     : type == WeightType::q6_k ? 32 : 0;
+  const int group = type == WeightType::q2_k || type == WeightType::q3_k ||
+                    type == WeightType::q6_k ? 16 : 32;
+  const float d = f16_to_f32(block.d), dmin = f16_to_f32(block.dmin);
+  for (int begin = 0; begin < block_size(type).n_elements; begin += group) {
+    const int g = begin / group;
+    const float scale = d * block.scale[g], low = adds_min ? -dmin : dmin * block.min[g];
+    for (int i = begin; i < begin + group; ++i) out[i] = scale * float(block.q[i] - offset) - low;
+  }
+}
+
 void dequantize_row(WeightType type, const uint8_t* row, float* out, int64_t n) {
   if (is_float(type)) {
     for (int64_t i = 0; i < n; ++i) {
@@ -137,23 +156,10 @@ void dequantize_row(WeightType type, const uint8_t* row, float* out, int64_t n) 
     return;
   }
   const BlockSize size = block_size(type);
-  const bool adds_min = type == WeightType::q4_1 || type == WeightType::q5_1;
-  const int offset = type == WeightType::q4_0   ? 8
-                     : type == WeightType::q5_0 ? 16
-                     : type == WeightType::q8_0 || type == WeightType::iq4_nl ? 128
-                     : type == WeightType::q3_k ? 4
-                     : type == WeightType::q6_k ? 32 : 0;
-  const int group = type == WeightType::q2_k || type == WeightType::q3_k ||
-                    type == WeightType::q6_k ? 16 : 32;
   DecodedBlock block;
   for (int64_t begin = 0; begin < n; begin += size.n_elements) {
     decode_block(type, row + begin / size.n_elements * size.n_bytes, block);
-    const float d = f16_to_f32(block.d), dmin = f16_to_f32(block.dmin);
-    for (int i = 0; i < size.n_elements; ++i) {
-      const int g = i / group;
-      const float low = adds_min ? -dmin : dmin * block.min[g];
-      out[begin + i] = d * block.scale[g] * float(block.q[i] - offset) - low;
-    }
+    block_values(type, block, out + begin);
   }
 }
 

@@ -1,37 +1,106 @@
 #include "kernels/cpu/pack.h"
 
+#include "kernels/block_values.h"
+
 namespace kernels {
 namespace {
 
-int iq4_nl_index(uint8_t value_plus_128) {
-  int index = 0;
-  while (index < 15 && iq4_nl_values[index] + 128 != value_plus_128) ++index;
-  return index;
-}
+struct Iq4NlIndices {
+  uint8_t of[256] = {};  // by value + 128
+  constexpr Iq4NlIndices() {
+    for (int i = 0; i < 16; ++i) of[iq4_nl_values[i] + 128] = uint8_t(i);
+  }
+};
+constexpr Iq4NlIndices iq4_nl_indices;
 
-// Row r of a tile's block.
-void put_block(WeightType type, PackedType t, PackedOffsets at, const DecodedBlock& block, int r,
-               uint8_t* out) {
+constexpr uint32_t in_each_byte(int bits) { return 0x01010101u * ((1u << bits) - 1); }
+
+// Row r of a tile's block. Four neighbouring numbers are a 32-bit word, and so is what they become in
+// a chunk: a block is moved by words (6 times as fast as by numbers; loading waits for this).
+template <WeightType type>
+void put_block(const DecodedBlock& block, int r, uint8_t* out) {
+  constexpr PackedType t = packed_type(type);
+  constexpr PackedOffsets at = packed_offsets(t);
   std::memcpy(out + r * 2, &block.d, 2);
-  if (t.has_min) std::memcpy(out + at.dmin + r * 2, &block.dmin, 2);
-  if (t.scaled) {
+  if constexpr (t.has_min) std::memcpy(out + at.dmin + r * 2, &block.dmin, 2);
+  if constexpr (t.scaled) {
     for (int g = 0; g < t.block / 32 * t.groups; ++g) {
       out[at.scale + g * tile_rows + r] = uint8_t(int8_t(block.scale[g]));
-      if (t.has_min) out[at.min + g * tile_rows + r] = block.min[g];
+      if constexpr (t.has_min) out[at.min + g * tile_rows + r] = block.min[g];
     }
   }
-  const int low_mask = (1 << t.low_bits) - 1;
-  const int a_chunk = 8 / t.low_bits, a_high = t.high_bits ? 8 / t.high_bits : 1;
-  for (int i = 0; i < t.block; ++i) {
-    const int q = type == WeightType::iq4_nl ? iq4_nl_index(block.q[i]) : block.q[i];
-    uint8_t* quants = out + at.quants + i / 32 * at.quants_stride;
-    const int group = i % 32 / 4, byte = r * 4 + i % 4;
-    quants[group / a_chunk * tile_chunk + byte] |=
-        uint8_t((q & low_mask) << (group % a_chunk * t.low_bits));
-    if (t.high_bits) {
-      quants[at.high + group / a_high * tile_chunk + byte] |=
-          uint8_t((q >> t.low_bits) << (group % a_high * t.high_bits));
+  for (int part = 0; part < t.block / 32; ++part) {
+    uint8_t* quants = out + at.quants + part * at.quants_stride + r * 4;
+    uint32_t q[8];
+    std::memcpy(q, block.q + part * 32, 32);
+    if constexpr (type == WeightType::iq4_nl) {
+      uint8_t index[32];
+      for (int i = 0; i < 32; ++i) index[i] = iq4_nl_indices.of[block.q[i]];
+      std::memcpy(q, index, 32);
     }
+    constexpr int a_chunk = 8 / t.low_bits;
+    for (int chunk = 0; chunk < 8 / a_chunk; ++chunk) {
+      uint32_t word = 0;
+      for (int i = 0; i < a_chunk; ++i) word |= (q[chunk * a_chunk + i] & in_each_byte(t.low_bits)) << (i * t.low_bits);
+      std::memcpy(quants + chunk * tile_chunk, &word, 4);
+    }
+    if constexpr (t.high_bits > 0) {
+      constexpr int a_high = 8 / t.high_bits;
+      for (int chunk = 0; chunk < 8 / a_high; ++chunk) {
+        uint32_t word = 0;
+        for (int i = 0; i < a_high; ++i) {
+          word |= ((q[chunk * a_high + i] >> t.low_bits) & in_each_byte(t.high_bits)) << (i * t.high_bits);
+        }
+        std::memcpy(quants + at.high + chunk * tile_chunk, &word, 4);
+      }
+    }
+  }
+}
+
+// What put_block put there.
+void get_block(WeightType type, PackedType t, PackedOffsets at, const uint8_t* tile, int r, DecodedBlock& block) {
+  block.dmin = 0;
+  std::memcpy(&block.d, tile + r * 2, 2);
+  if (t.has_min) std::memcpy(&block.dmin, tile + at.dmin + r * 2, 2);
+  for (int g = 0; g < t.block / 32 * t.groups; ++g) {
+    block.scale[g] = t.scaled ? int8_t(tile[at.scale + g * tile_rows + r]) : int16_t(1);
+    block.min[g] = t.scaled && t.has_min ? tile[at.min + g * tile_rows + r] : uint8_t(1);
+  }
+  const int a_chunk = 8 / t.low_bits, a_high = t.high_bits ? 8 / t.high_bits : 1;
+  const uint32_t low_mask = in_each_byte(t.low_bits), high_mask = t.high_bits ? in_each_byte(t.high_bits) : 0;
+  const uint8_t* quants = tile + at.quants + r * 4;
+  for (int group = 0; group < t.block / 4; ++group) {
+    const uint8_t* part = quants + group / 8 * at.quants_stride;
+    const int i = group % 8;
+    uint32_t word, q;
+    std::memcpy(&word, part + i / a_chunk * tile_chunk, 4);
+    q = (word >> (i % a_chunk * t.low_bits)) & low_mask;
+    if (t.high_bits) {
+      std::memcpy(&word, part + at.high + i / a_high * tile_chunk, 4);
+      q |= ((word >> (i % a_high * t.high_bits)) & high_mask) << t.low_bits;
+    }
+    std::memcpy(block.q + group * 4, &q, 4);
+  }
+  if (type == WeightType::iq4_nl) {
+    for (int i = 0; i < t.block; ++i) block.q[i] = uint8_t(iq4_nl_values[block.q[i]] + 128);
+  }
+}
+
+using PutBlock = void (*)(const DecodedBlock& block, int r, uint8_t* out);
+PutBlock put_block_of(WeightType type) {
+  switch (type) {
+    case WeightType::q4_0: return put_block<WeightType::q4_0>;
+    case WeightType::q4_1: return put_block<WeightType::q4_1>;
+    case WeightType::q5_0: return put_block<WeightType::q5_0>;
+    case WeightType::q5_1: return put_block<WeightType::q5_1>;
+    case WeightType::q8_0: return put_block<WeightType::q8_0>;
+    case WeightType::q2_k: return put_block<WeightType::q2_k>;
+    case WeightType::q3_k: return put_block<WeightType::q3_k>;
+    case WeightType::q4_k: return put_block<WeightType::q4_k>;
+    case WeightType::q5_k: return put_block<WeightType::q5_k>;
+    case WeightType::q6_k: return put_block<WeightType::q6_k>;
+    case WeightType::iq4_nl: return put_block<WeightType::iq4_nl>;
+    default: return nullptr;  // floats
   }
 }
 
@@ -56,10 +125,11 @@ void pack_tiles(WeightType type, const uint8_t* rows, int64_t n_rows, int64_t n_
   const BlockSize size = block_size(type);
   const PackedType t = packed_type(type);
   const PackedOffsets at = packed_offsets(t);
+  const PutBlock put = put_block_of(type);
   DecodedBlock block;
   for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
     uint8_t* out = tiles + tile * bytes;
-    std::memset(out, 0, size_t(bytes));
+    if ((tile + 1) * tile_rows > n_rows) std::memset(out, 0, size_t(bytes));
     if (is_float(type)) {
       pack_float_tile(size.n_bytes, rows, n_rows, n_in, tile, out);
       continue;
@@ -69,7 +139,7 @@ void pack_tiles(WeightType type, const uint8_t* rows, int64_t n_rows, int64_t n_
       const uint8_t* row = rows + (tile * tile_rows + r) * n_blocks * size.n_bytes;
       for (int64_t b = 0; b < n_blocks; ++b) {
         decode_block(type, row + b * size.n_bytes, block);
-        put_block(type, t, at, block, int(r), out + b * at.size);
+        put(block, int(r), out + b * at.size);
       }
     }
   }
@@ -87,25 +157,10 @@ void unpack_row(WeightType type, const uint8_t* tiles, int64_t row, int64_t n_in
   }
   const PackedType t = packed_type(type);
   const PackedOffsets at = packed_offsets(t);
-  for (int64_t i = 0; i < n_in; ++i) {
-    const uint8_t* block = tile + i / t.block * at.size;
-    const int in_block = int(i % t.block), g = in_block / (32 / t.groups);
-    uint16_t half[2] = {};
-    std::memcpy(&half[0], block + r * 2, 2);
-    if (t.has_min) std::memcpy(&half[1], block + at.dmin + r * 2, 2);
-    const int scale = t.scaled ? int8_t(block[at.scale + g * tile_rows + r]) : 1;
-    const int low = t.scaled && t.has_min ? block[at.min + g * tile_rows + r] : t.has_min ? -1 : 0;
-    const uint8_t* quants = block + at.quants + in_block / 32 * at.quants_stride;
-    const int group = in_block % 32 / 4, byte = r * 4 + in_block % 4, a_chunk = 8 / t.low_bits;
-    int q = (quants[group / a_chunk * tile_chunk + byte] >> (group % a_chunk * t.low_bits)) &
-            ((1 << t.low_bits) - 1);
-    if (t.high_bits) {
-      const int a_high = 8 / t.high_bits;
-      q |= ((quants[at.high + group / a_high * tile_chunk + byte] >> (group % a_high * t.high_bits)) &
-            ((1 << t.high_bits) - 1)) << t.low_bits;
-    }
-    if (type == WeightType::iq4_nl) q = iq4_nl_values[q] + 128;
-    out[i] = f16_to_f32(half[0]) * float(scale) * float(q - t.offset) - f16_to_f32(half[1]) * float(low);
+  DecodedBlock block;
+  for (int64_t k = 0; k < n_in; k += t.block, tile += at.size) {
+    get_block(type, t, at, tile, r, block);
+    block_values(type, block, out + k);
   }
 }
 
