@@ -162,3 +162,14 @@ TEST_CASE("files/hf_folder: what is missing is said") {
   folder.write("config.json", "{}");
   CHECK(contains(folder.error(), "no model.safetensors"));
 }
+
+TEST_CASE("files/safetensors: a header of 100,000 entries is read or refused at once") {
+  std::string header = "{";
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string at = std::to_string(i * 4), end = std::to_string(i * 4 + 4);
+    header += (i > 0 ? ",\"t" : "\"t") + std::to_string(i) + R"(":{"dtype":"F32","shape":[1],"data_offsets":[)" + at + "," + end + "]}";
+  }
+  header += "}";
+  CHECK(problem(safetensors(header, 400'000)) == "no error");
+  CHECK(problem(safetensors(header, 399'996)) != "no error");
+}
