@@ -309,6 +309,7 @@ void App::State::start_loading(const std::string& path) {
           model_path.clear();
         }
         try {
+          load.n_ctx = wanted_ctx;
           std::shared_ptr<engine::LanguageModel> loaded = engine::LanguageModel::load(path, load, job.stop());
           const int ctx = std::min(wanted_ctx, loaded->n_ctx_trained() > 0 ? loaded->n_ctx_trained() : wanted_ctx);
           std::unique_ptr<engine::GenerationSession> session = engine::GenerationSession::create(loaded, ctx);

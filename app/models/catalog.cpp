@@ -62,7 +62,7 @@ ModelInfo describe_model(const std::string& path) {
     info.n_ctx_trained = engine::read_sigma_config(*file).n_ctx_trained;
     info.weights_bytes = need.weights;
     info.kv_bytes_per_token = need.kv_per_token();
-    info.work_bytes = need.work;
+    info.work_bytes = need.work + need.tokenizer + need.program;
   } catch (const engine::Error& e) {
     info.error = e.what();
   }

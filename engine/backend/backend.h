@@ -97,6 +97,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu avx512, 2 threads"
+  virtual int n_threads() const { return 1; }  // that have buffers of their own
 
   // While on, each row of every result is, to the last bit, what its token would get in a batch of
   // one: speculative decoding checks its drafts so. Otherwise only equal up to rounding.
@@ -113,16 +114,22 @@ class Backend {
   virtual void require_memory(uint64_t size_bytes, const std::string& what) const = 0;
   virtual void wait() = 0;
 
-  // Copies weights {n_in, n_out} of any DType. Throws Error{cancelled} soon after a stop.
-  virtual std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) = 0;
-  // The host does not read this part of a mapped file again: its pages may go.
-  virtual void release_source(const Tensor& weights) = 0;
+  // Copies weights {n_in, n_out} of any DType. source_may_go: they lie in a mapped file and the host
+  // does not read them again; their pages go while they are copied, so that large matrices are not in
+  // memory twice. Throws Error{cancelled} soon after a stop.
+  virtual std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name,
+                                              bool source_may_go = false) = 0;
+  // Bytes of the copy that load_matrix would make.
+  virtual size_t matrix_bytes(const Tensor& weights) const = 0;
 
   virtual void set_stop(std::stop_token stop) = 0;
   virtual bool stopped() const = 0;
 
   // x[t] = row tokens[t] of the table {dim, n_vocab}, host memory; every id was checked.
   virtual void embed(const Tensor& table, std::span<const int32_t> tokens, float* x) = 0;
+  // The same, to the last bit, from the copy that load_matrix made of a table, where the backend can:
+  // a tied embedding is then in memory once. False: nothing was done.
+  virtual bool embed_from(const Matrix& /*table*/, std::span<const int32_t> /*tokens*/, float* /*x*/) { return false; }
   // y_i = W_i norm(x) for each projection.
   virtual void matmul(std::span<const Projection> projections, const float* x, Norm norm,
                       int n_tokens) = 0;

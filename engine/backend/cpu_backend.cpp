@@ -20,6 +20,9 @@ static_assert(int(DType::q4_k) == int(WeightType::q4_k) && int(DType::bf16) == i
 
 const CpuMatrix& cpu(const Matrix& m) { return static_cast<const CpuMatrix&>(m); }
 
+// Bytes of a file's weights between two releases of their pages.
+constexpr int64_t packed_at_once = 4 << 20;
+
 // Row tiles that a thread takes at once. Decoding reads long runs of memory; prefill wants enough
 // tiles that an activation tile read from L2 is used several times.
 int64_t tiles_at_once(int64_t n_tiles, int n_threads, int n_tokens) {
@@ -74,7 +77,11 @@ bool CpuBackend::exact_batches_pay(const Matrix& weights) const {
   return !kernels::is_float(cpu(weights).type);
 }
 
-std::unique_ptr<Matrix> CpuBackend::load_matrix(const Tensor& weights, const std::string& name) {
+size_t CpuBackend::matrix_bytes(const Tensor& weights) const {
+  return size_t(kernels::tile_bytes(WeightType(weights.dtype), weights.dims[0]) * kernels::n_tiles(weights.dims[1]));
+}
+
+std::unique_ptr<Matrix> CpuBackend::load_matrix(const Tensor& weights, const std::string& name, bool source_may_go) {
   const WeightType type = WeightType(weights.dtype);
   const int64_t n_in = weights.dims[0], n_out = weights.dims[1];
   const kernels::BlockSize block = kernels::block_size(type);
@@ -83,23 +90,26 @@ std::unique_ptr<Matrix> CpuBackend::load_matrix(const Tensor& weights, const std
   CHECK_INVARIANT(uint64_t(n_in / block.n_elements) * uint64_t(block.n_bytes) * uint64_t(n_out) <=
                   weights.size_bytes);
   const int64_t tile_bytes = kernels::tile_bytes(type, n_in), n_tiles = kernels::n_tiles(n_out);
-  auto matrix = std::make_unique<CpuMatrix>(int(n_in), int(n_out), size_t(tile_bytes * n_tiles));
+  auto matrix = std::make_unique<CpuMatrix>(int(n_in), int(n_out), matrix_bytes(weights));
   matrix->type = type;
   matrix->tile_bytes = tile_bytes;
   matrix->tiles = allocate_host_memory(matrix->size_bytes(), name);
 
   uint8_t* tiles = reinterpret_cast<uint8_t*>(matrix->tiles->data());
   const uint8_t* rows = reinterpret_cast<const uint8_t*>(weights.data);
-  pool_.run(n_tiles, [&](int64_t tile, int) {
-    if (stopped()) return;
-    kernels::pack_tiles(type, rows, n_out, n_in, tile, tile + 1, tiles);
-  });
-  if (stopped()) fail(ErrorKind::cancelled, "loading was cancelled at %s", name.c_str());
+  const int64_t source_bytes = n_in / block.n_elements * block.n_bytes * kernels::tile_rows;  // of a tile
+  const int64_t at_once = std::max<int64_t>(1, packed_at_once / source_bytes);
+  for (int64_t first = 0; first < n_tiles; first += at_once) {
+    pool_.run(std::min(at_once, n_tiles - first), [&](int64_t i, int) {
+      if (stopped()) return;
+      kernels::pack_tiles(type, rows, n_out, n_in, first + i, first + i + 1, tiles);
+    });
+    if (stopped()) fail(ErrorKind::cancelled, "loading was cancelled at %s", name.c_str());
+    if (!source_may_go) continue;
+    const size_t begin = size_t(first * source_bytes), end = size_t((first + at_once) * source_bytes);
+    release_mapped_pages(weights.data + begin, std::min(end, weights.size_bytes) - begin);
+  }
   return matrix;
-}
-
-void CpuBackend::release_source(const Tensor& weights) {
-  release_mapped_pages(weights.data, weights.size_bytes);
 }
 
 void CpuBackend::embed(const Tensor& table, std::span<const int32_t> tokens, float* x) {
@@ -110,6 +120,14 @@ void CpuBackend::embed(const Tensor& table, std::span<const int32_t> tokens, flo
     const std::byte* row = table.data + tokens[t] * row_bytes;
     kernels::dequantize_row(type, reinterpret_cast<const uint8_t*>(row), x + int64_t(t) * dim, dim);
   }
+}
+
+bool CpuBackend::embed_from(const Matrix& table, std::span<const int32_t> tokens, float* x) {
+  const CpuMatrix& w = cpu(table);
+  pool_.run(int64_t(tokens.size()), [&](int64_t t, int) {
+    kernels::unpack_row(w.type, w.tile(0), tokens[size_t(t)], w.n_in(), x + t * w.n_in());
+  });
+  return true;
 }
 
 // Activations of one product in the forms that its matrices want.

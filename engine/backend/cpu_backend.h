@@ -45,6 +45,7 @@ class CpuBackend : public Backend {
   CpuBackend(const kernels::CpuKernels& kernels, int n_threads);
 
   std::string name() const override;
+  int n_threads() const override { return pool_.n_threads(); }
   std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) override;
   void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
   void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) override;
@@ -53,12 +54,13 @@ class CpuBackend : public Backend {
   void wait() override {}
   void set_exact(bool on) override { exact_ = on; }
   bool exact_batches_pay(const Matrix& weights) const override;
-  std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) override;
-  void release_source(const Tensor& weights) override;
+  std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name, bool source_may_go) override;
+  size_t matrix_bytes(const Tensor& weights) const override;
   void set_stop(std::stop_token stop) override { stop_ = std::move(stop); }
   bool stopped() const override { return stop_.stop_requested(); }
 
   void embed(const Tensor& table, std::span<const int32_t> tokens, float* x) override;
+  bool embed_from(const Matrix& table, std::span<const int32_t> tokens, float* x) override;
   void matmul(std::span<const Projection> projections, const float* x, Norm norm,
               int n_tokens) override;
   void matmul_add(const Matrix& weights, const float* x, float* y, int n_tokens) override;

@@ -92,9 +92,11 @@ void CudaBackend::require_memory(uint64_t size_bytes, const std::string& what) c
        what.c_str(), double(size_bytes) / 1e6, double(free) / 1e6, double(device_.total_bytes()) / 1e6);
 }
 
-void CudaBackend::release_source(const Tensor& weights) { release_mapped_pages(weights.data, weights.size_bytes); }
+size_t CudaBackend::matrix_bytes(const Tensor& weights) const {
+  return size_t(tiled_sizes(weight_kind(kernels::WeightType(weights.dtype)), weights.dims[1], weights.dims[0]).total());
+}
 
-std::unique_ptr<Matrix> CudaBackend::load_matrix(const Tensor& weights, const std::string& name) {
+std::unique_ptr<Matrix> CudaBackend::load_matrix(const Tensor& weights, const std::string& name, bool source_may_go) {
   const auto type = kernels::WeightType(weights.dtype);
   const int64_t n_in = weights.dims[0], n_out = weights.dims[1];
   const kernels::BlockSize block = kernels::block_size(type);
@@ -131,6 +133,7 @@ std::unique_ptr<Matrix> CudaBackend::load_matrix(const Tensor& weights, const st
     if (has_mins) queue_.upload(scales_at + DevicePtr(sizes.scale_bytes), mins.data(), size_t(n * scale_bytes));
   }
   queue_.wait();
+  if (source_may_go) release_mapped_pages(weights.data, weights.size_bytes);
   return matrix;
 }
 

@@ -54,8 +54,8 @@ class CudaBackend : public Backend {
   void copy(Buffer& to, const Buffer& from) override;
   void require_memory(uint64_t size_bytes, const std::string& what) const override;
   void wait() override { queue_.wait(); }
-  std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name) override;
-  void release_source(const Tensor& weights) override;
+  std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name, bool source_may_go) override;
+  size_t matrix_bytes(const Tensor& weights) const override;
   void set_stop(std::stop_token stop) override { stop_ = std::move(stop); }
   bool stopped() const override { return stop_.stop_requested(); }
 

@@ -4,17 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 
 #include "engine/base/error.h"
+#include "engine/base/free_memory.h"
 
 namespace engine {
 namespace {
 
 constexpr size_t heap_limit = size_t(2) << 20;  // below one huge page the C library's heap does
-constexpr uint64_t unknown = uint64_t(1) << 62;
 
 class HostMemory : public Buffer {
  public:
@@ -31,13 +29,6 @@ class HostMemory : public Buffer {
   size_t mapped_;  // 0: from the C library's heap
 };
 
-uint64_t first_number(const char* path) {
-  std::ifstream in(path);
-  uint64_t value = unknown;
-  if (!(in >> value)) return unknown;  // missing, or "max"
-  return value;
-}
-
 [[noreturn]] void no_memory(uint64_t size_bytes, const std::string& what, uint64_t free_bytes) {
   fail(ErrorKind::out_of_memory,
        "%s needs %.1f MB (%llu bytes) and %.1f MB are free; close other programs or choose a smaller "
@@ -46,24 +37,6 @@ uint64_t first_number(const char* path) {
 }
 
 }  // namespace
-
-uint64_t free_memory_bytes() {
-  uint64_t free_bytes = unknown;
-  std::ifstream in("/proc/meminfo");
-  std::string key, unit;
-  uint64_t kilobytes = 0;
-  while (in >> key >> kilobytes) {
-    if (key == "MemAvailable:") {
-      free_bytes = kilobytes * 1024;
-      break;
-    }
-    std::getline(in, unit);
-  }
-  const uint64_t limit = first_number("/sys/fs/cgroup/memory.max");
-  const uint64_t used = first_number("/sys/fs/cgroup/memory.current");
-  if (limit < unknown && used < unknown) free_bytes = std::min(free_bytes, limit - std::min(limit, used));
-  return free_bytes;
-}
 
 void require_host_memory(uint64_t size_bytes, const std::string& what) {
   const uint64_t free_bytes = free_memory_bytes();

@@ -18,9 +18,6 @@ std::unique_ptr<Buffer> allocate_host_memory(size_t size_bytes, const std::strin
 // Throws as above where so much cannot be had, without taking it.
 void require_host_memory(uint64_t size_bytes, const std::string& what);
 
-// Bytes that can be had now without swapping; a huge number where the system does not say.
-uint64_t free_memory_bytes();
-
 // Tells the kernel that pages wholly inside a read-only mapping are not needed soon.
 void release_mapped_pages(const std::byte* data, size_t size_bytes);
 

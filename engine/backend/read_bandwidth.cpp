@@ -8,6 +8,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/host_memory.h"
+#include "engine/base/free_memory.h"
 #include "engine/base/thread_pool.h"
 
 namespace engine {

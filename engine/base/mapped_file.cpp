@@ -33,6 +33,8 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     if (map == MAP_FAILED) {
       fail(ErrorKind::io, "%s: cannot map %zu bytes: %s", path.c_str(), size_, std::strerror(error));
     }
+    // Else a fault may bring 2 MB of the file's pages, where a row of an embedding table was wanted.
+    ::madvise(map, size_, MADV_NOHUGEPAGE);
     data_ = static_cast<const std::byte*>(map);
   } else {
     ::close(fd);

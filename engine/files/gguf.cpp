@@ -111,6 +111,7 @@ class GgufFile final : public ModelFile {
 
   ModelFormat format() const override { return ModelFormat::gguf; }
   std::vector<std::span<const std::byte>> mapped() const override { return {bytes_}; }
+  bool is_file_map() const override { return map_.has_value(); }
 
   void read(const std::string& name, std::stop_token stop);
 

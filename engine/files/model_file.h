@@ -94,6 +94,8 @@ class ModelFile {
 
   // The bytes that the map holds; for hashing and prefetching. HF: one span a shard.
   virtual std::vector<std::span<const std::byte>> mapped() const = 0;
+  // False where those bytes are the caller's memory: their pages must not be given back.
+  virtual bool is_file_map() const { return true; }
 
  protected:
   // GGUF's metadata value types; JSON values use u64, i64, f64, boolean, string and array.

@@ -56,6 +56,11 @@ struct Generation {
   FinishReason finish_reason = FinishReason::end_of_text;
 };
 
+struct SessionOptions {
+  // Number formats of the cache: "f32", "f16", "q8_0", ... Empty: f32 for models of f32 weights, else f16.
+  std::string k_cache = {}, v_cache = {};
+};
+
 struct LoadOptions {
   int n_threads = 0;               // 0: one for each core
   std::function<void(const char* stage, double fraction)> on_progress;  // called on this thread
@@ -63,6 +68,10 @@ struct LoadOptions {
   // are kept for prompts that begin the same); sessions get what they need all the same. 0: as much
   // as the sessions that were open at one time may need.
   uint64_t cache_budget_bytes = 0;
+  // The context and cache that a session will have: loading is refused, with what would fit, where the
+  // weights, that cache and the buffers together are more memory than is free now. 0: without a cache.
+  int n_ctx = 0;
+  SessionOptions session = {};
   GpuMode gpu = GpuMode::automatic;  // the GPU where there is one and the model fits
 };
 
@@ -70,7 +79,8 @@ struct LoadOptions {
 class LanguageModel {
  public:
   // GGUF file or HF folder (config.json + safetensors). Throws Error{invalid_input} on a damaged
-  // file, Error{unsupported} on another architecture, Error{cancelled} within 100 ms of a stop.
+  // file, Error{unsupported} on another architecture, Error{out_of_memory} before anything is taken,
+  // Error{cancelled} within 100 ms of a stop.
   static std::shared_ptr<LanguageModel> load(const std::string& path, const LoadOptions& options = {},
                                              std::stop_token stop = {});
   virtual ~LanguageModel() = default;
@@ -81,11 +91,6 @@ class LanguageModel {
   // The text that the model was trained to see for these messages, ending where it should answer.
   virtual std::string apply_chat_template(std::span<const ChatMessage> messages) const = 0;
   virtual std::vector<int32_t> tokenize(std::string_view text, bool parse_special) const = 0;
-};
-
-struct SessionOptions {
-  // Number formats of the cache: "f32", "f16", "q8_0", ... Empty: f32 for models of f32 weights, else f16.
-  std::string k_cache = {}, v_cache = {};
 };
 
 // One conversation: a KV cache and a position. Not thread-safe; one thread at a time. Sessions of one

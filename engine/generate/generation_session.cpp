@@ -11,6 +11,7 @@
 #include "engine/generate/prompt_lookup.h"
 #include "engine/generate/sampler.h"
 #include "engine/generate/stop_strings.h"
+#include "engine/model/memory_need.h"
 
 namespace engine {
 namespace {
@@ -308,17 +309,6 @@ std::vector<int32_t> LocalSession::forced_tokens(GrammarMachine& machine, int32_
   return tokens;
 }
 
-// Number format of a cache by its name; empty: the model's own choice.
-CacheType cache_type(const std::string& name, CacheType otherwise) {
-  if (name.empty()) return otherwise;
-  std::string known;
-  for (int i = 0; std::string_view(cache_type_name(CacheType(i))) != "?"; ++i) {
-    if (name == cache_type_name(CacheType(i))) return CacheType(i);
-    known += std::string(known.empty() ? "" : ", ") + cache_type_name(CacheType(i));
-  }
-  fail(ErrorKind::invalid_input, "there is no cache of type \"%s\"; there are %s", name.c_str(), known.c_str());
-}
-
 }  // namespace
 
 const char* finish_reason_name(FinishReason reason) {
@@ -332,7 +322,8 @@ std::unique_ptr<GenerationSession> GenerationSession::create(std::shared_ptr<Lan
   CHECK_INVARIANT(loaded != nullptr);
   if (n_ctx < 2) fail(ErrorKind::invalid_input, "a context of %d tokens is too small; take 2 or more", n_ctx);
   const CacheTypes own = loaded->model().default_cache_types();
-  const CacheTypes types{cache_type(options.k_cache, own.k), cache_type(options.v_cache, own.v)};
+  const CacheTypes types{options.k_cache.empty() ? own.k : cache_type(options.k_cache),
+                         options.v_cache.empty() ? own.v : cache_type(options.v_cache)};
   return std::make_unique<LocalSession>(std::move(loaded), n_ctx, types);
 }
 

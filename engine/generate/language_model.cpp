@@ -7,6 +7,7 @@
 #include "engine/files/model_file.h"
 #include "engine/generate/token_trie.h"
 #include "engine/model/load_sigma.h"
+#include "engine/model/memory_need.h"
 
 namespace engine {
 namespace {
@@ -17,6 +18,13 @@ std::string model_name(const ModelFile& file) {
   std::filesystem::path path(file.path());
   if (path.filename().empty()) path = path.parent_path();
   return file.format() == ModelFormat::gguf ? path.stem().string() : path.filename().string();
+}
+
+LoadPlan load_plan(const LoadOptions& options) {
+  LoadPlan plan{.n_ctx = options.n_ctx, .k = {}, .v = {}};
+  if (!options.session.k_cache.empty()) plan.k = cache_type(options.session.k_cache);
+  if (!options.session.v_cache.empty()) plan.v = cache_type(options.session.v_cache);
+  return plan;
 }
 
 }  // namespace
@@ -44,7 +52,7 @@ std::shared_ptr<LanguageModel> LanguageModel::load(const std::string& path, cons
   backend.cpu.n_threads = options.n_threads;
   backend.gpu = options.gpu;
   std::shared_ptr<const SigmaModel> model =
-      load_sigma(file, backend, [&](double fraction) { report("loading the weights", fraction); }, stop);
+      load_sigma(file, backend, [&](double fraction) { report("loading the weights", fraction); }, stop, load_plan(options));
   if (tokenizer != nullptr && tokenizer->n_vocab() > model->config().n_vocab) {
     fail(ErrorKind::invalid_input, "%s: the tokenizer has %d tokens but the model only %d; its files do not belong "
          "together", path.c_str(), tokenizer->n_vocab(), model->config().n_vocab);

@@ -1,26 +1,50 @@
 #include "engine/model/load_sigma.h"
 
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "engine/base/log.h"
+#include "engine/files/model_file.h"
+#include "engine/model/memory_need.h"
+#include "engine/model/sigma_weights.h"
 
 namespace engine {
+namespace {
+
+bool is_gpu(const Backend& backend) { return backend.name().rfind("cuda", 0) == 0; }
+
+std::shared_ptr<const SigmaModel> load_on(std::unique_ptr<Backend> backend, std::shared_ptr<const ModelFile> file,
+                                          const std::function<void(double)>& on_progress, std::stop_token stop,
+                                          const LoadPlan& plan) {
+  if (!is_gpu(*backend)) {
+    const SigmaConfig config = read_sigma_config(*file);
+    CacheTypes types = default_cache_types(*file);
+    types = {plan.k.value_or(types.k), plan.v.value_or(types.v)};
+    const int n_ctx = config.n_ctx_trained > 0 ? std::min(plan.n_ctx, config.n_ctx_trained) : plan.n_ctx;
+    require_memory(memory_need(*file, config, *backend, types), n_ctx, file->path());
+  }
+  return SigmaModel::load(std::move(file), std::move(backend), on_progress, std::move(stop));
+}
+
+}  // namespace
 
 std::shared_ptr<const SigmaModel> load_sigma(std::shared_ptr<const ModelFile> file, const BackendOptions& options,
-                                             const std::function<void(double)>& on_progress, std::stop_token stop) {
+                                             const std::function<void(double)>& on_progress, std::stop_token stop,
+                                             const LoadPlan& plan) {
   if (options.gpu != GpuMode::automatic) {
-    return SigmaModel::load(std::move(file), make_backend(options), on_progress, std::move(stop));
+    return load_on(make_backend(options), std::move(file), on_progress, std::move(stop), plan);
   }
   auto backend = make_backend(options);
-  const bool on_gpu = backend->name().rfind("cuda", 0) == 0;
+  const bool on_gpu = is_gpu(*backend);
   try {
-    return SigmaModel::load(file, std::move(backend), on_progress, stop);
+    return load_on(std::move(backend), file, on_progress, stop, plan);
   } catch (const Error& e) {
     const bool gpu_may_be_why = e.kind() == ErrorKind::device || e.kind() == ErrorKind::out_of_memory ||
                                 e.kind() == ErrorKind::unsupported;
     if (!on_gpu || !gpu_may_be_why) throw;
     log_warning("the model runs on the CPU: %s", e.what());
   }
-  return SigmaModel::load(std::move(file), make_cpu_backend(options.cpu), on_progress, std::move(stop));
+  return load_on(make_cpu_backend(options.cpu), std::move(file), on_progress, std::move(stop), plan);
 }
 
 }  // namespace engine

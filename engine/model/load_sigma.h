@@ -1,14 +1,23 @@
 // engine/model/load_sigma.h: a model on the GPU where there is one and it fits, else on the CPU.
 #pragma once
+#include <optional>
+
 #include "engine/backend/choose_backend.h"
 #include "engine/model/sigma.h"
 
 namespace engine {
 
-// As SigmaModel::load. GpuMode::automatic: where the GPU cannot be used, has too little memory for the weights, or fails
+// What will be asked of the model, so that memory for it is looked for before anything is read.
+struct LoadPlan {
+  int n_ctx = 0;                        // tokens of context; 0: the weights and buffers alone
+  std::optional<CacheType> k, v;        // number formats of the cache; nothing: the model's own choice
+};
+
+// As SigmaModel::load. On the CPU, Error{out_of_memory} where all of it together is more than is free
+// now, with what would fit. GpuMode::automatic: where the GPU cannot be used, has too little memory for the weights, or fails
 // while they are loaded, the CPU takes them, and one line of the log says why; other modes pass the error on.
 std::shared_ptr<const SigmaModel> load_sigma(std::shared_ptr<const ModelFile> file, const BackendOptions& options,
                                              const std::function<void(double)>& on_progress = {},
-                                             std::stop_token stop = {});
+                                             std::stop_token stop = {}, const LoadPlan& plan = {});
 
 }  // namespace engine

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/backend/host_memory.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/files/model_file.h"
@@ -11,10 +12,8 @@
 namespace engine {
 namespace {
 
-// Tokens that go through the layers together: enough that a weight read from memory serves many,
-// few enough that activations stay in the caches.
-constexpr int block_tokens = 512;
-constexpr int block_logits = 24;  // rows of logits computed at once where all are wanted
+constexpr size_t rows_until_release = 8;  // of the embedding table; each may bring a megabyte of pages
+constexpr int block_tokens = prompt_block_tokens, block_logits = prompt_block_logits;
 
 // The backend obeys a stop token, and is exact, only while a pass runs.
 class StopScope {
@@ -39,6 +38,7 @@ class StopScope {
 // Activations of one block, in the backend's memory.
 struct SigmaModel::Workspace {
   int n_tokens = 0;
+  size_t n_embedded = 0;  // rows read from the file's map since its pages were given back
   std::unique_ptr<Buffer> x, q, augmented, augmented_q, k, v, attention, ffn, ffn_up, added, logits;
 
   Workspace(const SigmaConfig& c, Backend& backend, int n) : n_tokens(n) {
@@ -102,7 +102,7 @@ class ForwardPass {
   // Returns how many rows at the end of x the last layer was finished for.
   int run_layers(SigmaModel::Workspace& w, std::span<const int32_t> tokens, LogitsWanted wanted) {
     const int n = int(tokens.size());
-    backend_.embed(weights_.embedding, tokens, w.x->floats());
+    embed(w, tokens);
     if (c_.embedding_scale != 1) backend_.scale(c_.embedding_scale, w.x->floats(), int64_t(n) * c_.dim);
     for (int layer = 0; layer < c_.n_layers; ++layer) {
       const bool last = layer + 1 == c_.n_layers;
@@ -113,6 +113,13 @@ class ForwardPass {
     return wanted == LogitsWanted::all ? n : wanted == LogitsWanted::last ? 1 : 0;
   }
 
+  // The head is a fifth of a token's bytes. Screening its rows in few bits and computing exactly only those
+  // that could still be the largest was tried (tools/bench/head_screen.py): with a bound that holds
+  // (Cauchy-Schwarz on each block's rounding error) 4 bits leave 99 % of SmolLM2's 49 K rows and 5 bits
+  // 9 %: the best logit is ahead by 0.8 in the median, and rounding to 4 bits may move one by 13. 6 bits
+  // leave 0.1 %, which would save a quarter of a Q8_0 head (of a token 3 % in sigma-1.5b, 7 % in the
+  // default model, for greedy choices without grammar or penalty) and nothing of a Q6_K one. So all rows
+  // are computed.
   void logits(SigmaModel::Workspace& w, int first_row, int n_rows, float* out) {
     const int64_t width = c_.n_vocab;
     const int at_once = std::min(w.n_tokens, block_logits);
@@ -127,6 +134,19 @@ class ForwardPass {
   }
 
  private:
+  void embed(SigmaModel::Workspace& w, std::span<const int32_t> tokens) {
+    if (c_.tied_embeddings && backend_.embed_from(*weights_.head, tokens, w.x->floats())) return;
+    for (size_t done = 0; done < tokens.size(); done += rows_until_release) {
+      const size_t n = std::min(tokens.size() - done, rows_until_release);
+      backend_.embed(weights_.embedding, tokens.subspan(done, n), w.x->floats() + done * size_t(c_.dim));
+      // Each row brings the pages around it; they are the file's and may go again.
+      w.n_embedded += n;
+      if (!weights_.embedding_is_mapped || w.n_embedded < rows_until_release) continue;
+      w.n_embedded = 0;
+      release_mapped_pages(weights_.embedding.data, weights_.embedding.size_bytes);
+    }
+  }
+
   Norm norm(const Buffer& weights) const { return {weights.floats(), c_.rms_norm_eps}; }
 
   // Only the last n_needed tokens are wanted from this layer; keys and values are stored for all.

@@ -71,6 +71,10 @@ class SigmaModel {
   mutable ContentHash hash_;
 };
 
+// Tokens that go through the layers together: enough that a weight read from memory serves many,
+// few enough that activations stay in the caches. Rows of logits computed at once where all are wanted.
+constexpr int prompt_block_tokens = 512, prompt_block_logits = 24;
+
 enum class LogitsWanted { none, last, all };
 
 // Appends tokens to the cache. logits: n_vocab numbers for `last`, n_vocab for each token for `all`.

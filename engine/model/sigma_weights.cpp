@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "engine/backend/host_memory.h"
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
 
@@ -338,8 +339,7 @@ class Loader {
 
   std::unique_ptr<Matrix> matrix(const std::string& name, int n_in, int n_out) {
     const Tensor& tensor = find(name, n_in, n_out);
-    auto matrix = backend_.load_matrix(tensor, name);
-    if (is_mapped(tensor)) backend_.release_source(tensor);
+    auto matrix = backend_.load_matrix(tensor, name, is_mapped(tensor));
     weights_.all_f32 = weights_.all_f32 && tensor.dtype == DType::f32;
     count(tensor.size_bytes, matrix->size_bytes());
     return matrix;
@@ -383,6 +383,22 @@ class Loader {
     }
   }
 
+  // Tensors that lie misaligned in their file are copies in memory: given back, those would read as
+  // zeros, and an embedding is read again.
+  bool is_mapped(const Tensor& tensor) const {
+    if (!file_.is_file_map()) return false;
+    for (const std::span<const std::byte> map : file_.mapped()) {
+      if (tensor.data >= map.data() && tensor.data < map.data() + map.size()) return true;
+    }
+    return false;
+  }
+
+  // What was read between the matrices (norms, names) brought its neighbours' pages back.
+  void release_file() const {
+    if (!file_.is_file_map()) return;
+    for (const std::span<const std::byte> map : file_.mapped()) release_mapped_pages(map.data(), map.size());
+  }
+
  private:
   void to_f32(const Tensor& tensor, std::vector<float>& values, const std::string& name) {
     for (size_t i = 0; i < values.size(); ++i) {
@@ -407,15 +423,6 @@ class Loader {
       }
       std::memcpy(&values[i], &bits, 4);
     }
-  }
-
-  // Tensors that lie misaligned in their file are copies in memory: given back, those would read as
-  // zeros, and a tied embedding is read again.
-  bool is_mapped(const Tensor& tensor) const {
-    for (const std::span<const std::byte> map : file_.mapped()) {
-      if (tensor.data >= map.data() && tensor.data < map.data() + map.size()) return true;
-    }
-    return false;
   }
 
   void count(size_t file_bytes, size_t backend_bytes) {
@@ -485,6 +492,7 @@ SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, Bac
 
   const std::string embedding = load.top("token_embd.weight", "model.embed_tokens.weight");
   w.embedding = load.find(embedding, c.dim, c.n_vocab);
+  w.embedding_is_mapped = load.is_mapped(w.embedding);
   w.layers.resize(size_t(c.n_layers));
   for (int i = 0; i < c.n_layers; ++i) {
     SigmaLayer& layer = w.layers[size_t(i)];
@@ -507,6 +515,7 @@ SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, Bac
   w.final_norm = load.norm(load.top("output_norm.weight", "model.norm.weight"), c.dim);
   w.head = load.matrix(c.tied_embeddings ? embedding : load.top("output.weight", "lm_head.weight"), c.dim, c.n_vocab);
   load.check_all_used();
+  load.release_file();
   return w;
 }
 

@@ -60,10 +60,11 @@ struct SigmaLayer {
 };
 
 struct SigmaWeights {
-  Tensor embedding;                    // in the file's map
+  Tensor embedding;                    // in the file's map, or in the file object's own copy
+  bool embedding_is_mapped = false;
   std::vector<SigmaLayer> layers;
   std::unique_ptr<Buffer> final_norm;
-  std::unique_ptr<Matrix> head;        // of its own also where it is tied to the embedding
+  std::unique_ptr<Matrix> head;        // where it is tied, the embedding is read from it too
   std::vector<double> rope_frequencies;  // head_dim_k / 2
   std::vector<double> rope_frequencies_local;  // of local layers; empty: the same
   bool all_f32 = true;

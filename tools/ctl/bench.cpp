@@ -12,6 +12,8 @@
 #include "engine/files/model_file.h"
 #include "engine/model/load_sigma.h"
 #include "tools/ctl/bench_attention.h"
+#include "tools/ctl/bench_grammar.h"
+#include "tools/ctl/bench_memory.h"
 #include "tools/ctl/bench_roofline.h"
 #include "tools/ctl/command.h"
 
@@ -162,7 +164,13 @@ void add_bench_command(Program& program) {
   const CLI::App* of_attention = add_attention_bench(*command, attention);
   auto roofline = std::make_shared<RooflineOptions>();
   const CLI::App* of_roofline = add_roofline_bench(*command, roofline);
-  command->callback(chosen(program, [options, attention, of_attention, roofline, of_roofline] {
+  auto memory = std::make_shared<MemoryBenchOptions>();
+  const CLI::App* of_memory = add_memory_bench(*command, memory);
+  auto grammar = std::make_shared<GrammarBenchOptions>();
+  const CLI::App* of_grammar = add_grammar_bench(*command, grammar);
+  command->callback(chosen(program, [options, attention, of_attention, roofline, of_roofline, memory, of_memory, grammar, of_grammar] {
+    if (of_grammar->parsed()) return run_grammar_bench(*grammar);
+    if (of_memory->parsed()) return run_memory_bench(*memory);
     if (of_roofline->parsed()) return run_roofline_bench(*roofline);
     return of_attention->parsed() ? run_attention_bench(*attention) : run_bench(*options);
   }));

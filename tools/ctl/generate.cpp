@@ -95,6 +95,8 @@ int run(const Choices& c) {
   engine::LoadOptions load;
   load.n_threads = c.n_threads;
   load.gpu = engine::gpu_mode(c.gpu);
+  load.n_ctx = c.n_ctx;
+  load.session = c.session;
   const auto model = engine::LanguageModel::load(c.model, load, interrupt.get_token());
   const std::vector<int32_t> prompt = prompt_tokens(c, *model);
   const int n_trained = model->n_ctx_trained();
@@ -152,7 +154,10 @@ void add_generate_command(Program& program) {
   command->add_option("--cache-v", c->session.v_cache, "Number format of cached values");
   command->add_option("--save-cache", c->save_cache, "Afterwards, write what was computed to this file");
   command->add_option("--load-cache", c->load_cache, "A file of --save-cache: a prompt that begins the same is not computed again");
-  command->add_flag("--one-by-one", c->one_by_one, "Do not guess several tokens ahead; the text is the same");
+  command->add_option_function<std::string>("--speculate", [c](const std::string& how) { c->one_by_one = how == "off"; },
+                                            "on: guess several tokens ahead and check them at once, which changes no text; off")
+      ->check(CLI::IsMember({"on", "off"}));
+  command->add_flag("--one-by-one", c->one_by_one, "The same as --speculate off");
   command->add_flag("--json", c->json, "One JSON document: text, tokens, speeds, why it ended");
   command->callback(chosen(program, [c] { return run(*c); }));
 }

@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Choices {
-  std::string file, url, sha256, out;
+  std::string file, url, sha256, out, k_cache, v_cache;
   int n_ctx = 4096;
   bool json = false;
 };
@@ -49,8 +49,8 @@ Json config_json(const engine::SigmaConfig& c) {
           {"n_local_layers", std::count(c.local_layers.begin(), c.local_layers.end(), true)}};
 }
 
-Json info_json(const engine::ModelFile& file, const app::ModelInfo& info, int n_ctx) {
-  const app::models::MemoryNeed need = app::models::estimate_memory(file);
+Json info_json(const engine::ModelFile& file, const app::ModelInfo& info, int n_ctx, const Choices& c) {
+  const app::models::MemoryNeed need = app::models::estimate_memory(file, c.k_cache, c.v_cache);
   const uint64_t free_bytes = app::models::free_memory_bytes();
   Json tensors = Json::array();
   for (const auto& named : file.tensors()) {
@@ -71,7 +71,10 @@ Json info_json(const engine::ModelFile& file, const app::ModelInfo& info, int n_
             {"kv_per_token", need.kv_per_token()},
             {"k_per_token", need.k_per_token},
             {"v_per_token", need.v_per_token},
+            {"cache", need.cache(n_ctx)},
             {"work", need.work},
+            {"tokenizer", need.tokenizer},
+            {"program", need.program},
             {"context", n_ctx},
             {"total", need.total(n_ctx)},
             {"free", free_bytes},
@@ -105,7 +108,7 @@ int run_info(const Choices& c) {
   const app::ModelInfo info = app::models::describe_model(c.file);
   if (!info.error.empty()) engine::fail(engine::ErrorKind::invalid_input, "%s", info.error.c_str());
   const int n_trained = info.n_ctx_trained > 0 ? info.n_ctx_trained : c.n_ctx;
-  const Json j = info_json(*file, info, std::min(c.n_ctx, n_trained));
+  const Json j = info_json(*file, info, std::min(c.n_ctx, n_trained), c);
   if (c.json) {
     std::printf("%s\n", j.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
@@ -173,6 +176,8 @@ void add_model_command(Program& program) {
   CLI::App* info = model->add_subcommand("info", "Shape of a model and the memory it needs, without loading it");
   info->add_option("FILE", c->file, "GGUF file or HF folder")->required();
   info->add_option("--ctx", c->n_ctx, "Context to count the memory for")->capture_default_str()->check(CLI::PositiveNumber);
+  info->add_option("--cache-k", c->k_cache, "Number format of cached keys: f16, q8_0, q4_0; default: f16 (f32 for f32 weights)");
+  info->add_option("--cache-v", c->v_cache, "Number format of cached values");
   info->add_flag("--json", c->json, "One JSON document");
   info->callback(chosen(program, [c] { return run_info(*c); }));
 

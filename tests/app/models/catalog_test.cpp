@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "engine/base/error.h"
+#include "engine/base/free_memory.h"
 #include "engine/files/gguf_writer.h"
 
 using namespace app::models;
@@ -89,7 +90,7 @@ TEST_CASE("models/free_memory: MemAvailable, less where a control group limits")
   const Folder root;
   root.write("proc/meminfo", "MemTotal:  16000 kB\nMemFree: 10 kB\nMemAvailable:    8192 kB\n");
   root.write("proc/self/cgroup", "0::/a/b\n");
-  const auto free_bytes = [&] { return free_memory_bytes(root / "proc", root / "cg"); };
+  const auto free_bytes = [&] { return engine::free_memory_bytes(root / "proc", root / "cg"); };
   CHECK(free_bytes() == 8 * mega);
   root.write("cg/a/b/memory.max", "max\n");
   root.write("cg/a/b/memory.current", "1\n");
@@ -103,5 +104,5 @@ TEST_CASE("models/free_memory: MemAvailable, less where a control group limits")
   root.write("cg/memory/x/memory.limit_in_bytes", std::to_string(2 * mega));
   root.write("cg/memory/x/memory.usage_in_bytes", std::to_string(3 * mega));
   CHECK(free_bytes() == 0);
-  CHECK(free_memory_bytes(root / "none", root / "none") == 0);
+  CHECK(engine::free_memory_bytes(root / "none", root / "none") == engine::unknown_memory);
 }

@@ -1,4 +1,5 @@
-// MemAvailable and the limits of control groups.
+#include "engine/base/free_memory.h"
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -6,10 +7,9 @@
 #include <optional>
 #include <sstream>
 
-#include "app/models/fit.h"
 #include "engine/base/text.h"
 
-namespace app::models {
+namespace engine {
 namespace {
 
 std::string read_text(const std::string& path) {
@@ -18,7 +18,7 @@ std::string read_text(const std::string& path) {
 }
 
 std::optional<uint64_t> number(std::string_view text) {
-  text = engine::trim(text);
+  text = trim(text);
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end == text.data()) return std::nullopt;
@@ -27,7 +27,7 @@ std::optional<uint64_t> number(std::string_view text) {
 
 // The number behind "name" in lines of "name 123" or "name: 123 kB".
 std::optional<uint64_t> field(const std::string& text, std::string_view name) {
-  for (std::string_view line : engine::split(text, '\n')) {
+  for (std::string_view line : split(text, '\n')) {
     if (line.substr(0, name.size()) != name) continue;
     line.remove_prefix(name.size());
     if (line.empty() || (line[0] != ':' && line[0] != ' ')) continue;
@@ -49,10 +49,10 @@ std::optional<uint64_t> room_in_group(const std::string& folder, const char* lim
 // The path of this process in the hierarchy of a controller; v2's line has none.
 std::string group_path(const std::string& proc_root, std::string_view controller) {
   const std::string text = read_text(proc_root + "/self/cgroup");
-  for (const std::string_view line : engine::split(text, '\n')) {
-    const auto parts = engine::split(line, ':');
+  for (const std::string_view line : split(text, '\n')) {
+    const auto parts = split(line, ':');
     if (parts.size() < 3) continue;
-    const auto names = engine::split(parts[1], ',');
+    const auto names = split(parts[1], ',');
     if (std::find(names.begin(), names.end(), controller) == names.end()) continue;
     return std::string(line.substr(static_cast<size_t>(parts[2].data() - line.data())));
   }
@@ -62,7 +62,8 @@ std::string group_path(const std::string& proc_root, std::string_view controller
 }  // namespace
 
 uint64_t free_memory_bytes(const std::string& proc_root, const std::string& cgroup_root) {
-  uint64_t room = field(read_text(proc_root + "/meminfo"), "MemAvailable").value_or(0) * 1024;
+  const auto available = field(read_text(proc_root + "/meminfo"), "MemAvailable");
+  uint64_t room = available ? *available * 1024 : unknown_memory;
   const auto walk_up = [&](const std::string& root, std::string path, const char* limit, const char* usage) {
     for (;;) {
       if (const auto left = room_in_group(root + path, limit, usage)) room = std::min(room, *left);
@@ -76,6 +77,18 @@ uint64_t free_memory_bytes(const std::string& proc_root, const std::string& cgro
   return room;
 }
 
+ResidentMemory resident_memory() {
+  const std::string status = read_text("/proc/self/status");
+  const auto bytes = [&](std::string_view name) { return field(status, name).value_or(0) * 1024; };
+  return {.peak = bytes("VmHWM"), .now = bytes("VmRSS"), .mapped_now = bytes("RssFile")};
+}
+
+bool reset_resident_peak() {
+  std::ofstream out("/proc/self/clear_refs");
+  out << "5";
+  return bool(out.flush());
+}
+
 uint64_t free_memory_bytes() { return free_memory_bytes("/proc", "/sys/fs/cgroup"); }
 
-}  // namespace app::models
+}  // namespace engine
