@@ -90,6 +90,8 @@ Scored score(const json& item, const json* prediction) {
   const ExtractedCommand command = extract_command(sample.output);
   sample.parse_state = !prediction ? "missing" : command.found ? "ok" : "empty";
   scored.group = text_field(item, {"category"});
+  if (command.found) scored.answer = command.text;
+  scored.accepted = commands;
   scored.values = {
       {"exact_match", 0.0}, {"command_tool", 0.0}, {"flags_f1", 0.0}, {"words_f1", 0.0}};
   for (const std::string& accepted : commands) {

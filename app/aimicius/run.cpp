@@ -168,6 +168,7 @@ store::TaskRun begin_run(const RunRequest& request, const Scorer& scorer, size_t
   run.n_samples = n_samples;
   json manifest = {{"dataset_hash", run.dataset_hash}, {"scorer_version", scorer_version}, {"notes", notes}};
   if (request.limit > 0) manifest["limit"] = request.limit;
+  if (request.similarity) manifest["encoder"] = request.encoder;
   if (request.answer) {
     manifest["model"] = request.model;
     manifest["settings"] = json::parse(request.settings.empty() ? "{}" : request.settings);
@@ -206,6 +207,18 @@ std::optional<Scored> ask_and_score(const Scorer& scorer, const json& item, cons
   scored.sample.prompt_tokens = said.prompt_tokens;
   scored.sample.generated_tokens = said.generated_tokens;
   return scored;
+}
+
+void add_similarity(const RunRequest& request, Scored& scored) {
+  if (!request.similarity || scored.accepted.empty()) return;
+  double nearest = 0;
+  for (const std::string& accepted : scored.accepted) {
+    if (!scored.answer.empty()) nearest = std::max(nearest, request.similarity(accepted, scored.answer));
+  }
+  scored.values["cmd_score"] = nearest;
+  json details = json::parse(scored.sample.details);
+  details["values"] = scored.values;
+  scored.sample.details = details.dump();
 }
 
 }  // namespace
@@ -264,6 +277,7 @@ store::TaskRun run_task(const RunRequest& request, store::RunStore& runs) {
                                                  : score_given(scorer, items[i], i, predictions);
       if (!one) break;  // stopped in the middle of an answer
       one->sample.number = i;
+      add_similarity(request, *one);
       writer.add(one->sample);
       scored.push_back(std::move(*one));
       if (request.on_progress) request.on_progress(i + 1, items.size());

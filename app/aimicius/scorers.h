@@ -17,6 +17,8 @@ struct Scored {
   bool right = false;                    // counts for the task's main metric
   std::map<std::string, double> values;  // shares as 0 or 1, others as they are
   std::string group;                     // category the sample belongs to, or ""
+  std::string answer;                    // cmdgen: the command found in the prediction, or ""
+  std::vector<std::string> accepted;     // cmdgen: commands that are right
 };
 
 struct Scorer {

@@ -47,6 +47,10 @@ struct RunRequest {
   std::string model{};                        // what answers: kept with the run
   std::string settings{};                     // JSON object of what it takes to answer so again: kept in the manifest
   size_t limit = 0;                           // only the first samples; 0: all
+  // How near two texts are in meaning, at most 1 (the cosine of a sentence encoder's vectors): cmdgen then
+  // has a cmd_score, that of its command and the nearest accepted one, 0 where there is none.
+  std::function<double(const std::string&, const std::string&)> similarity{};
+  std::string encoder{};                      // what similarity comes from: kept in the manifest
   std::function<void(size_t done, size_t total)> on_progress{};
 };
 

@@ -15,6 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/generate/generation.h"
+#include "engine/generate/sentence_encoder.h"
 #include "tools/ctl/command.h"
 
 namespace ctl {
@@ -27,7 +28,7 @@ std::stop_source interrupt;
 void on_interrupt(int) { interrupt.request_stop(); }
 
 struct Options {
-  std::string task, data, predictions, model;
+  std::string task, data, predictions, model, encoder;
   size_t limit = 0;
   int n_ctx = 4096, n_threads = 0;
   float temperature = 0;
@@ -124,12 +125,20 @@ int run_tasks(const Program& program, const Options& options) {
     load.n_threads = options.n_threads;
     answer = app::aimicius::answer_with(engine::LanguageModel::load(options.model, load, interrupt.get_token()), settings);
   }
+  std::unique_ptr<engine::SentenceEncoder> encoder;
+  if (!options.encoder.empty()) encoder = engine::SentenceEncoder::load(options.encoder, options.n_threads);
   json all = json::array();
   for (const std::string_view task : engine::split(options.task, ',')) {
     app::aimicius::RunRequest request = request_of(options, std::string(engine::trim(task)));
     request.answer = answer;
     request.stop = interrupt.get_token();
     request.model = options.model;
+    if (encoder) {
+      request.encoder = options.encoder;
+      request.similarity = [&](const std::string& a, const std::string& b) {
+        return engine::similarity(encoder->embed(a), encoder->embed(b));
+      };
+    }
     request.settings = app::aimicius::settings_of(settings);
     const app::store::TaskRun run = app::aimicius::run_task(request, runs);
     if (!options.as_json) print_metrics(run);
@@ -213,6 +222,8 @@ void add_task(Program& program) {
   run->add_option("--predictions", options->predictions,
                   "Score these answers: {\"id\", \"prediction\"} a line");
   run->add_option("-m,--model", options->model, "Ask this model (GGUF file or HF folder)");
+  run->add_option("--encoder", options->encoder,
+                  "Folder of a sentence encoder (all-MiniLM-L6-v2): cmdgen then has a CMD Score, the cosine of the answer and the nearest accepted command");
   run->add_option("--limit", options->limit, "Only the first samples; 0: all");
   run->add_option("--context", options->n_ctx, "Tokens of context for the model")->check(CLI::Range(256, 1 << 20));
   run->add_option("--temperature", options->temperature, "0: greedy")->check(CLI::Range(0.0, 2.0));

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -58,6 +59,33 @@ TEST_CASE("aimicius/run: cmdgen counts exact matches, alternatives and says what
   CHECK(samples[0].failure.empty());
   CHECK(samples[1].failure == "other options");
   CHECK(samples[2].failure == "no prediction");
+}
+
+TEST_CASE("aimicius/run: with an encoder cmdgen has the score of the nearest accepted command") {
+  const Folder folder;
+  const auto database = store::Database::in_memory();
+  store::RunStore runs(*database);
+  aimicius::RunRequest request;
+  request.task = "cmdgen";
+  request.data_path = folder.write("d", commands);
+  request.predictions_path = folder.write("p", R"({"id": "a", "prediction": "ls --long"}
+{"id": "b", "prediction": "nvidia-smi -q"}
+)");
+  // As near as the share of equal characters at equal places.
+  request.similarity = [](const std::string& a, const std::string& b) {
+    size_t n = 0;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) n += a[i] == b[i];
+    return double(n) / double(std::max(a.size(), b.size()));
+  };
+  request.encoder = "test";
+  const store::TaskRun run = aimicius::run_task(request, runs);
+  const json metrics = json::parse(run.metrics);
+  // The alternative itself, 12 of 13 characters, and no answer.
+  CHECK(metrics["cmd_score"]["value"].get<double>() == doctest::Approx((1 + 12.0 / 13 + 0) / 3));
+  CHECK(json::parse(run.manifest)["encoder"] == "test");
+  CHECK(json::parse(runs.samples(run.id)[1].details)["values"]["cmd_score"].get<double>() == doctest::Approx(12.0 / 13));
+  request.similarity = nullptr;
+  CHECK_FALSE(json::parse(aimicius::run_task(request, runs).metrics).contains("cmd_score"));
 }
 
 TEST_CASE("aimicius/run: predictions by index, and two runs compared") {
