@@ -61,9 +61,13 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   generate.sampling.temperature = options.temperature;
   generate.sampling.seed = options.seed;
   generate.sampling.repetition_penalty = 1.1f;  // without it models this small fall into loops
+  generate.speculative = options.speculative;
   generate.stop = {"\nQuestion:", "\nEvidence:"};
   engine::Generation generation = session.generate(tokens, generate, options.on_text, options.stop);
 
+  result.n_passes = generation.n_passes;
+  result.drafted_tokens = generation.drafted_tokens;
+  result.accepted_tokens = generation.accepted_tokens;
   result.model_text = beginning + generation.text;
   Answer said = verify_citations(result.model_text, diagnosis.evidence, log);
   result.useless_because = useless_reason(said);

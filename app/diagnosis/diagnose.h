@@ -38,6 +38,7 @@ struct AskOptions {
   int max_tokens = 320;
   float temperature = 0;           // 0: greedy
   uint64_t seed = 1;
+  bool speculative = true;         // guess tokens ahead; the text is the same
   PromptOptions prompt{};
   std::stop_token stop{};
   std::function<void(std::string_view)> on_text{};  // streamed, unverified
@@ -50,6 +51,7 @@ struct ModelAnswer {
   Prompt prompt;
   std::string model_text;          // exactly as generated
   std::string useless_because;     // empty: the model's text is the answer
+  int n_passes = 0, drafted_tokens = 0, accepted_tokens = 0;  // of speculation
 };
 ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
                       const engine::LanguageModel& model, engine::GenerationSession& session,

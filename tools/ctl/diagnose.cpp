@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Choices {
   std::vector<std::string> paths;
   std::string question, model;
   std::string data_folder;
+  bool speculate = true;
   bool no_model = false, json = false, all = false, sample = false, no_save = false;
   int n_ctx = 4096, max_tokens = 320, n_threads = 0;
   uint64_t seed = 1;
@@ -52,6 +54,8 @@ struct Result {
   std::vector<std::string> notes;
   int64_t session = 0;
   Timings timings;
+  // Of the model's answer; nothing where it was composed.
+  std::optional<app::diagnosis::ModelAnswer> from_model = {};
 };
 
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
@@ -100,6 +104,13 @@ void print_json(const Result& result) {
   out["notes"] = result.notes;
   out["timings_ms"] = {{"ingest", result.timings.ingest_ms}, {"evidence", result.timings.evidence_ms},
                        {"first_token", result.timings.first_token_ms}, {"total", result.timings.total_ms}};
+  if (result.from_model) {
+    const app::Answer& answer = result.from_model->answer;
+    out["generation"] = {{"prompt_tokens", answer.prompt_tokens}, {"generated_tokens", answer.generated_tokens},
+                         {"decode_tok_s", answer.tokens_per_second}, {"passes", result.from_model->n_passes},
+                         {"drafted_tokens", result.from_model->drafted_tokens}, {"accepted_tokens", result.from_model->accepted_tokens},
+                         {"model_text", result.from_model->model_text}};
+  }
   std::printf("%s\n", out.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
 }
 
@@ -182,6 +193,7 @@ void print_text(const Result& result, const Choices& choices) {
 void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& result, Clock::time_point start) {
   engine::LoadOptions load;
   load.n_threads = choices.n_threads;
+  load.n_ctx = choices.n_ctx;
   auto model = engine::LanguageModel::load(choices.model, load);
   int n_ctx = model->n_ctx_trained() > 0 ? std::min(choices.n_ctx, model->n_ctx_trained()) : choices.n_ctx;
   auto session = engine::GenerationSession::create(model, n_ctx);
@@ -195,7 +207,9 @@ void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& res
     if (result.timings.first_token_ms == 0) result.timings.first_token_ms = ms_since(start);
     if (streams) std::fprintf(stderr, "\033[2m%.*s\033[0m", static_cast<int>(piece.size()), piece.data());
   };
-  result.answer = app::diagnosis::ask_model(result.diagnosis, log, *model, *session, options).answer;
+  options.speculative = choices.speculate;
+  result.from_model = app::diagnosis::ask_model(result.diagnosis, log, *model, *session, options);
+  result.answer = result.from_model->answer;
   if (streams) std::fputs("\n\n", stderr);
 }
 
@@ -348,6 +362,9 @@ void add_diagnose_command(Program& program) {
   command->add_option("--context", choices->n_ctx, "Tokens of context for the model")->check(CLI::Range(512, 1 << 20));
   command->add_option("--max-tokens", choices->max_tokens, "Longest answer of the model, in tokens")->check(CLI::Range(1, 100000));
   command->add_option("--seed", choices->seed, "Seed of the model's sampling");
+  command->add_option_function<std::string>("--speculate", [choices](const std::string& how) { choices->speculate = how == "on"; },
+                                            "on: guess tokens ahead from the prompt, which changes no answer; off")
+      ->check(CLI::IsMember({"on", "off"}));
   command->add_option("--threads", choices->n_threads, "Threads; 0: one for each core");
   command->footer("Example: kubectl describe pod web-1 | sigmactl diagnose - app.log --question \"why does web-1 restart?\"");
   command->callback(chosen(program, [&program, choices] {
