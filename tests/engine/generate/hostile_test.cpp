@@ -229,3 +229,32 @@ TEST_CASE("hostile: grammars and schemas that stack, loop or overflow elsewhere"
   CHECK(refused(R"({"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807})", true));
   CHECK(refused(R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/missing"}}})", true));
 }
+
+TEST_CASE("hostile: every class of attack that the README lists names tests that there are") {
+  const std::string root = std::string(SIGMA_SOURCE_ROOT) + "/";
+  const std::string readme = read_file(root + "engine/README.md");
+  const size_t begin = readme.find("| class | tests |");
+  REQUIRE(begin != std::string::npos);
+  std::string sources;
+  for (const char* file : {"files/gguf_test.cpp", "files/hf_folder_test.cpp", "tokenizer/bpe_test.cpp", "tokenizer/sentencepiece_test.cpp",
+                           "tokenizer/pre_tokenizer_test.cpp", "tokenizer/chat_template_test.cpp", "model/kv_file_test.cpp",
+                           "model/sigma_config_test.cpp", "generate/hostile_test.cpp", "generate/grammar_test.cpp",
+                           "generate/grammar_random_test.cpp"}) {
+    sources += read_file(root + "tests/engine/" + file);
+  }
+  int n_classes = 0, n_tests = 0;
+  for (const std::string_view line : split(std::string_view(readme).substr(begin), '\n')) {
+    if (line.substr(0, 2) != "| ") break;
+    if (contains(std::string(line), "| class |") || contains(std::string(line), "| --- |")) continue;
+    ++n_classes;
+    // Names stand between backquotes.
+    const std::vector<std::string_view> parts = split(line, '`');
+    CHECK(parts.size() >= 3);
+    for (size_t i = 1; i < parts.size(); i += 2, ++n_tests) {
+      CAPTURE(std::string(parts[i]));
+      CHECK(sources.find("TEST_CASE(\"" + std::string(parts[i]) + "\")") != std::string::npos);
+    }
+  }
+  CHECK(n_classes == 17);
+  CHECK(n_tests >= 17);
+}

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "engine/base/error.h"
+#include "engine/files/gguf.h"
 #include "engine/files/model_file.h"
 #include "engine/model/sigma.h"
 #include "engine/model/sigma_weights.h"
@@ -134,5 +135,23 @@ TEST_CASE("weights: a tensor that disagrees with the metadata is named") {
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::invalid_input);
     CHECK(std::string(e.what()).find("v_proj.weight is 32 x 64 where the model's shape needs 64 x 64") != std::string::npos);
+  }
+}
+
+TEST_CASE("config: counts of layers that the model has not, and periods of none, change nothing and break nothing") {
+  const auto config = [](const char* name, const char* key, uint32_t value) {
+    const std::string a = name;
+    test_support::GgufBytes b;
+    b.header(0, 9).value_string("general.architecture", name).value_u32(a + ".block_count", 3);
+    b.value_u32(a + ".embedding_length", 64).value_u32(a + ".feed_forward_length", 96).value_u32(a + ".attention.head_count", 4);
+    b.value_u32(a + ".attention.head_count_kv", 2).value_u32(a + ".vocab_size", 32).value_u32(a + ".attention.sliding_window", 8);
+    b.value_u32(a + key, value);
+    return engine::read_sigma_config(*engine::parse_gguf(b.span(), "m.gguf"));
+  };
+  for (const uint32_t value : {0u, 1u, 3u, 4u, 0x7FFFFFFFu, 0xFFFFFFFFu}) {
+    CAPTURE(value);
+    CHECK(config("llama", ".nextn_predict_layers", value).n_layers == 3);
+    if (value <= 1u << 30) CHECK(config("gemma3", ".attention.sliding_window_pattern", value).local_layers.size() == 3);
+    else CHECK_THROWS_AS(config("gemma3", ".attention.sliding_window_pattern", value), engine::Error);
   }
 }

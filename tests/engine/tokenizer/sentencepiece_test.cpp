@@ -171,3 +171,31 @@ TEST_CASE("tokenizer/sentencepiece: tokenizer.json of Llama 2, Gemma and unigram
   CHECK_THROWS_AS(engine::Tokenizer::from_hf_json(R"({"model":{"type":"Unigram","vocab":[["a"]]}})", "t.json"), Error);
   CHECK_THROWS_AS(engine::Tokenizer::from_hf_json(R"({"model":{"type":"Unigram","unk_id":7,"vocab":[["a",1]]}})", "t.json"), Error);
 }
+
+TEST_CASE("tokenizer/sentencepiece: types of another element type are checked, a table that rewrites text is refused") {
+  using test_support::GgufBytes;
+  const auto problem = [](const GgufBytes& b) -> std::string {
+    try {
+      engine::Tokenizer::load(*engine::parse_gguf(b.span(), "m.gguf"));
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  const auto begin = [](GgufBytes& g, uint64_t n_values, const char* model) -> GgufBytes& {
+    g.header(0, n_values).value_string("tokenizer.ggml.model", model);
+    return g.string("tokenizer.ggml.tokens").u32(9).u32(8).u64(2).string("a").string("b");
+  };
+  // Two bytes where two floats are wanted: read as what they are, never past their end.
+  GgufBytes bytes, texts, types, map;
+  begin(bytes, 3, "llama").string("tokenizer.ggml.scores").u32(9).u32(0).u64(2).number(uint8_t{1}).number(uint8_t{2});
+  CHECK(problem(bytes).find("past") == std::string::npos);
+  begin(texts, 3, "llama").string("tokenizer.ggml.scores").u32(9).u32(8).u64(2).string("1").string("2");
+  CHECK(problem(texts).find("tokenizer.ggml.scores") != std::string::npos);
+  begin(types, 4, "llama").string("tokenizer.ggml.scores").u32(9).u32(6).u64(2).number(0.f).number(0.f);
+  types.string("tokenizer.ggml.token_type").u32(9).u32(6).u64(2).number(1.f).number(1.f);
+  CHECK(problem(types).find("tokenizer.ggml.token_type") != std::string::npos);
+  begin(map, 4, "t5").string("tokenizer.ggml.scores").u32(9).u32(6).u64(2).number(0.f).number(0.f);
+  map.string("tokenizer.ggml.precompiled_charsmap").u32(9).u32(0).u64(4).u32(0xFFFFFFFF);
+  CHECK(problem(map).find("precompiled_charsmap") != std::string::npos);
+}
