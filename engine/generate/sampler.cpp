@@ -9,6 +9,8 @@
 namespace engine {
 namespace {
 
+constexpr size_t sorted_first = 256;
+
 uint64_t mix(uint64_t x) {  // splitmix64
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
@@ -80,28 +82,44 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options,
   const auto better = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   };
-  const size_t n_kept = options.top_k > 0 ? std::min(candidates_.size(), static_cast<size_t>(options.top_k))
-                                          : candidates_.size();
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(n_kept),
-                    candidates_.end(), better);
-  candidates_.resize(n_kept);
+  // Sorting 128 K candidates takes 10 ms, and nearly all of a draw's share lies in the first few hundred:
+  // they are sorted as they are looked at, each part ten times the one before.
+  size_t n_sorted = 0;
+  const auto sort_more = [&](size_t wanted) {
+    const size_t end = std::min(candidates_.size(), std::max(wanted, n_sorted * 10));
+    std::partial_sort(candidates_.begin() + static_cast<std::ptrdiff_t>(n_sorted), candidates_.begin() + static_cast<std::ptrdiff_t>(end),
+                      candidates_.end(), better);
+    n_sorted = end;
+  };
+  if (options.top_k > 0) {
+    sort_more(static_cast<size_t>(options.top_k));
+    candidates_.resize(n_sorted);
+  } else {
+    sort_more(sorted_first);
+  }
 
   const float top = candidates_[0].logit;
-  weights_.clear();
+  const auto weight = [&](const Candidate& c) { return std::isinf(top) ? double(c.logit == top) : std::exp(double(c.logit) - double(top)); };
+  // In f32: of 128 K candidates' exponentials this is what a draw takes its time for.
   double total = 0;
-  for (const Candidate& c : candidates_) {
-    weights_.push_back(std::isinf(top) ? double(c.logit == top) : std::exp(double(c.logit) - double(top)));
-    total += weights_.back();
+  for (const Candidate& c : candidates_) total += std::isinf(top) ? weight(c) : double(std::exp(c.logit - top));
+  const double random = random_unit(options.seed, step);
+  // top-p keeps the shortest head whose share reaches it; min-p what has that share of the best. Where
+  // neither is on, the head is all, and its end need not be looked for.
+  size_t n = candidates_.size();
+  double sum = total;
+  if (options.top_p < 1 || options.min_p > 0) {
+    for (n = 0, sum = 0; n < candidates_.size(); ++n) {
+      if (n == n_sorted) sort_more(n + 1);
+      const double w = weight(candidates_[n]);
+      if (n > 0 && (sum >= options.top_p * total || w < options.min_p)) break;
+      sum += w;
+    }
   }
-  // top-p keeps the shortest head whose share reaches it; min-p what has that share of the best.
-  size_t n = 0;
-  double sum = 0;
-  while (n < n_kept && (n == 0 || (sum < options.top_p * total && weights_[n] >= options.min_p))) {
-    sum += weights_[n++];
-  }
-  double left = random_unit(options.seed, step) * sum;
+  double left = random * sum;
   for (size_t i = 0; i < n; ++i) {
-    left -= weights_[i];
+    if (i == n_sorted) sort_more(i + 1);
+    left -= weight(candidates_[i]);
     if (left < 0) return candidates_[i].token;
   }
   return candidates_[n - 1].token;

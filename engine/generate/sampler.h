@@ -31,7 +31,6 @@ class Sampler {
     int32_t token;
   };
   std::vector<Candidate> candidates_;
-  std::vector<double> weights_;
 };
 
 // Uniform in [0, 1), from seed and step.
