@@ -245,6 +245,7 @@ class GbnfReader {
 
   uint32_t at_most(const Sequence& operand, int n) {  // s1 ::= operand s2 | nothing, ...
     uint32_t next = 0;
+    rules_->countdowns.push_back({static_cast<uint32_t>(rules_->alternatives.size()), static_cast<uint32_t>(n)});
     for (int i = 0; i < n; ++i) {
       const uint32_t rule = add_rule("");
       Sequence one = operand;

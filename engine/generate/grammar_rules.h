@@ -22,6 +22,13 @@ struct GrammarRules {
   std::vector<std::vector<uint32_t>> alternatives;   // of each rule: positions of their first items
   std::vector<std::string> rule_names;               // empty: made for a group or repetition
   uint32_t root = 0;
+
+  // x{0,n} as rules that allow 1, 2, .. n of it: `n` rules from `first` on. What the later ones allow
+  // differs only far from here, and masks of one serve the others.
+  struct Countdown {
+    uint32_t first = 0, n = 0;
+  };
+  std::vector<Countdown> countdowns;
 };
 
 }  // namespace engine

@@ -79,7 +79,9 @@ class SchemaReader {
     const std::string rule = "r" + std::to_string(by_place_.size());
     by_place_[where] = rule;
     const std::string body = body_of(schema, where);
-    rules_.emplace_back(rule, body);
+    // Sub-schemas that say the same are one rule, so that masks made for one serve all.
+    const auto [same, is_new] = by_body_.try_emplace(body, rule);
+    rules_.emplace_back(rule, is_new ? body : same->second);
     return rule;
   }
 
@@ -278,6 +280,7 @@ class SchemaReader {
   Json root_;
   std::string name_;
   std::map<std::string, std::string> by_place_;                // pointer -> rule
+  std::map<std::string, std::string> by_body_;                 // body -> the first rule of it
   std::vector<std::pair<std::string, std::string>> rules_;     // rule, body
 };
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -181,6 +183,17 @@ bool can_end(GrammarMachine& machine, int32_t from) {
   return seen.size() >= 400;
 }
 
+// Masks are put together from those of the tops of stacks; token by token they must be the same.
+void check_mask(GrammarMachine& machine, int32_t state) {
+  const std::vector<uint64_t> mask = machine.mask(state);
+  for (int32_t token = 0; token < vocabulary().n_vocab(); ++token) {
+    const bool bit = (mask[static_cast<size_t>(token) / 64] >> (token % 64) & 1) != 0;
+    if (bit == machine.allows(state, vocabulary(), token)) continue;
+    CAPTURE(vocabulary().bytes(token));
+    CHECK(bit == machine.allows(state, vocabulary(), token));
+  }
+}
+
 struct Walk {
   std::string text;
   bool ended = false;
@@ -196,6 +209,7 @@ Walk walk(GrammarMachine& machine, Dice& dice, int most, bool greedy) {
     for (float& logit : logits) logit = dice.number();
     for (const char c : {'"', '}', ']'}) logits[static_cast<unsigned char>(c)] += 4;
     logits.back() += i > 20 ? 8.f : 0.f;
+    if (i % 3 == 0) check_mask(machine, state);
     const std::string forced = machine.forced_bytes(state, 10);
     int32_t token = -1;
     if (greedy) {
@@ -391,4 +405,80 @@ TEST_CASE("generate/json_schema: documents under random schemas are valid by the
     }
   }
   CHECK(n_ended > 250);
+}
+
+namespace {
+
+std::string case_file(const std::string& name) {
+  std::ifstream in(std::string(SIGMA_TEST_CASES) + "/grammars/" + name, std::ios::binary);
+  REQUIRE(in.good());
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  return text;
+}
+
+std::string without_last_newline(std::string text) {
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("generate/grammar: answers as the product asks for them fit their grammars, and random ones end") {
+  struct Case {
+    const char* name;
+    Grammar grammar;
+    std::string sample;
+  };
+  const Case cases[] = {
+      {"dcw", Grammar::from_json_schema(case_file("dcw.schema.json")), without_last_newline(case_file("dcw.txt"))},
+      {"kql", Grammar::from_gbnf(case_file("kql.gbnf")), without_last_newline(case_file("kql.txt"))},
+      {"citations", Grammar::from_gbnf(case_file("citations.gbnf")), case_file("citations.txt")},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.name);
+    GrammarMachine machine(one.grammar.rules(), trie());
+    int32_t state = machine.start();
+    for (size_t i = 0; i < one.sample.size(); ++i) {
+      check_mask(machine, state);
+      state = machine.step(state, static_cast<uint8_t>(one.sample[i]));
+      CAPTURE(one.sample.substr(0, i + 1));
+      REQUIRE(state != GrammarMachine::dead);
+    }
+    CHECK(machine.accepts(state));
+    for (uint64_t seed = 1; seed <= 12; ++seed) {
+      Dice dice(seed);
+      walk(machine, dice, 150, seed % 2 == 0);
+    }
+  }
+}
+
+TEST_CASE("generate/grammar: loops of what may be empty neither hang nor overflow") {
+  for (const char* text : {"root ::= ( [x]* )*", "root ::= ( ( [x]* )* )* \"y\"?", "root ::= ( \"\" | [x]? )+ ( [y]* )*",
+                           "root ::= a* \"z\"\na ::= b*\nb ::= [xy]? c?\nc ::= \"\" | ( \"x\"? )*",
+                           "root ::= ( ( [x]{0,40} ){0,40} )* ( [y]? ){0,40}", "root ::= ( a | \"\" )*\na ::= ( \"x\" a )?"}) {
+    CAPTURE(text);
+    GrammarMachine machine(Grammar::from_gbnf(text).rules(), trie());
+    for (uint64_t seed = 1; seed <= 6; ++seed) {
+      Dice dice(seed);
+      walk(machine, dice, 60, seed % 2 == 0);
+    }
+    const int32_t many = machine.step(machine.start(), std::string(20'000, 'x'));
+    CHECK(many != GrammarMachine::dead);
+    CHECK(machine.n_states() < 20'000);
+  }
+}
+
+TEST_CASE("generate/grammar: a mask over a long repetition is made once, whatever is left of it") {
+  const Grammar grammar = Grammar::from_json_schema(R"({"type":"object","required":["a","b"],"properties":{
+      "a":{"type":"string","maxLength":400},"b":{"type":"string","maxLength":400}}})");
+  GrammarMachine machine(grammar.rules(), trie());
+  const auto time = [&](int32_t state) {
+    check_mask(machine, state);
+    return state;
+  };
+  int32_t state = machine.step(machine.start(), "{\"a\":\"");
+  for (int i = 0; i < 399; ++i) state = machine.step(time(state), static_cast<uint8_t>('a'));
+  CHECK(machine.step(state, "aa") == GrammarMachine::dead);
+  CHECK(machine.step(state, "a\",\"b\":\"") != GrammarMachine::dead);
+  CHECK(machine.n_top_masks() < 60);  // not one for each number left
 }

@@ -167,7 +167,7 @@ TEST_CASE("generate/grammar: mask and step agree for every token, along random t
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     int32_t state = machine.start();
     for (int i = 0; i < 20; ++i) {
-      const std::vector<uint64_t> mask(machine.mask(state).begin(), machine.mask(state).end());
+      const std::vector<uint64_t> mask = machine.mask(state);
       std::vector<int32_t> fitting;
       for (const auto& entry : trie().entries()) {
         const bool bit = (mask[static_cast<size_t>(entry.token) / 64] >> (entry.token % 64) & 1) != 0;

@@ -15,7 +15,10 @@ inline std::unique_ptr<engine::Tokenizer> make_vocabulary() {
   d.name = "test";
   for (int b = 0; b < 256; ++b) d.pieces.push_back(byte_level_encode(std::string(1, static_cast<char>(b))));
   for (const char* text : {"{\"", "\":", "\": ", "\",", ", \"", "\"}", "}}", "[]", "],", "true", "false", "null", "12", "34.", "e+",
-                           "name", "a\"b", "\\u00", "\xe4\xb8", "\x96z", "\n  ", "  ", "-1", "0,", "yes", "no"}) {
+                           "name", "a\"b", "\\u00", "\xe4\xb8", "\x96z", "\n  ", "  ", "-1", "0,", "yes", "no",
+                           // Longer than what masks over repetitions share.
+                           "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaa", "ab1ab1ab1ab1ab1ab1ab1", "                    ",
+                           "aaaaaaaaaaaaaaaaaaaa\"", "abab", "bbbb"}) {
     d.pieces.push_back(byte_level_encode(text));
   }
   d.kinds.assign(d.pieces.size(), TokenKind::normal);
