@@ -23,6 +23,8 @@
 
 using namespace engine;
 using nlohmann::json;
+using test_support::long_trie;
+using test_support::long_vocabulary;
 using test_support::trie;
 using test_support::vocabulary;
 
@@ -184,13 +186,13 @@ bool can_end(GrammarMachine& machine, int32_t from) {
 }
 
 // Masks are put together from those of the tops of stacks; token by token they must be the same.
-void check_mask(GrammarMachine& machine, int32_t state) {
+void check_mask(GrammarMachine& machine, int32_t state, const Tokenizer& tokens) {
   const std::vector<uint64_t> mask = machine.mask(state);
-  for (int32_t token = 0; token < vocabulary().n_vocab(); ++token) {
+  for (int32_t token = 0; token < tokens.n_vocab(); ++token) {
     const bool bit = (mask[static_cast<size_t>(token) / 64] >> (token % 64) & 1) != 0;
-    if (bit == machine.allows(state, vocabulary(), token)) continue;
-    CAPTURE(vocabulary().bytes(token));
-    CHECK(bit == machine.allows(state, vocabulary(), token));
+    if (bit == machine.allows(state, tokens, token)) continue;
+    CAPTURE(tokens.bytes(token));
+    CHECK(bit == machine.allows(state, tokens, token));
   }
 }
 
@@ -209,7 +211,7 @@ Walk walk(GrammarMachine& machine, Dice& dice, int most, bool greedy) {
     for (float& logit : logits) logit = dice.number();
     for (const char c : {'"', '}', ']'}) logits[static_cast<unsigned char>(c)] += 4;
     logits.back() += i > 20 ? 8.f : 0.f;
-    if (i % 3 == 0) check_mask(machine, state);
+    if (i % 3 == 0) check_mask(machine, state, vocabulary());
     const std::string forced = machine.forced_bytes(state, 10);
     int32_t token = -1;
     if (greedy) {
@@ -436,10 +438,11 @@ TEST_CASE("generate/grammar: answers as the product asks for them fit their gram
   };
   for (const Case& one : cases) {
     CAPTURE(one.name);
-    GrammarMachine machine(one.grammar.rules(), trie());
-    int32_t state = machine.start();
+    GrammarMachine machine(one.grammar.rules(), trie()), with_long(one.grammar.rules(), long_trie());
+    int32_t state = machine.start(), state_long = with_long.start();
     for (size_t i = 0; i < one.sample.size(); ++i) {
-      check_mask(machine, state);
+      check_mask(with_long, state_long, long_vocabulary());
+      state_long = with_long.step(state_long, static_cast<uint8_t>(one.sample[i]));
       state = machine.step(state, static_cast<uint8_t>(one.sample[i]));
       CAPTURE(one.sample.substr(0, i + 1));
       REQUIRE(state != GrammarMachine::dead);
@@ -462,6 +465,10 @@ TEST_CASE("generate/grammar: loops of what may be empty neither hang nor overflo
       Dice dice(seed);
       walk(machine, dice, 60, seed % 2 == 0);
     }
+    GrammarMachine with_long(Grammar::from_gbnf(text).rules(), long_trie());
+    for (const char* begin : {"", "x", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}) {
+      check_mask(with_long, with_long.step(with_long.start(), begin), long_vocabulary());
+    }
     const int32_t many = machine.step(machine.start(), std::string(20'000, 'x'));
     CHECK(many != GrammarMachine::dead);
     CHECK(machine.n_states() < 20'000);
@@ -471,13 +478,12 @@ TEST_CASE("generate/grammar: loops of what may be empty neither hang nor overflo
 TEST_CASE("generate/grammar: a mask over a long repetition is made once, whatever is left of it") {
   const Grammar grammar = Grammar::from_json_schema(R"({"type":"object","required":["a","b"],"properties":{
       "a":{"type":"string","maxLength":400},"b":{"type":"string","maxLength":400}}})");
-  GrammarMachine machine(grammar.rules(), trie());
-  const auto time = [&](int32_t state) {
-    check_mask(machine, state);
-    return state;
-  };
+  GrammarMachine machine(grammar.rules(), long_trie());
   int32_t state = machine.step(machine.start(), "{\"a\":\"");
-  for (int i = 0; i < 399; ++i) state = machine.step(time(state), static_cast<uint8_t>('a'));
+  for (int i = 0; i < 399; ++i) {
+    check_mask(machine, state, long_vocabulary());
+    state = machine.step(state, static_cast<uint8_t>('a'));
+  }
   CHECK(machine.step(state, "aa") == GrammarMachine::dead);
   CHECK(machine.step(state, "a\",\"b\":\"") != GrammarMachine::dead);
   CHECK(machine.n_top_masks() < 60);  // not one for each number left
