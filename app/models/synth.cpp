@@ -111,6 +111,7 @@ void write_metadata(engine::GgufWriter& out, const Shape& s) {
   const auto u = [](int n) { return static_cast<uint32_t>(n); };
   out.set_string("general.architecture", a);
   out.set_string("general.name", std::string(s.name) + " (random weights)");
+  out.set_string("tokenizer.ggml.model", "none");  // llama.cpp wants to be told
   out.set_u32(a + ".block_count", u(s.n_layers));
   out.set_u32(a + ".context_length", 131072);
   out.set_u32(a + ".embedding_length", u(s.dim));

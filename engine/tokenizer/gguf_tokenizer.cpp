@@ -112,7 +112,7 @@ void read_pre_tokenizer(const ModelFile& file, BpeDescription& d) {
 
 BpeDescription read_gguf_tokenizer(const ModelFile& file) {
   const std::string model(file.string(key("model")).value_or(""));
-  if (model.empty()) {
+  if (model.empty() || model == "none" || model == "no_vocab") {
     fail(ErrorKind::unsupported, "%s: the file holds no tokenizer; give token ids, or a file with one",
          file.path().c_str());
   }

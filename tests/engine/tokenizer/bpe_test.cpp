@@ -149,6 +149,7 @@ TEST_CASE("tokenizer/gguf: wrong vocabularies give one error") {
     return b.string("tokenizer.ggml.merges").u32(9).u32(8).u64(1).string(merge);
   };
   CHECK(contains(problem(GgufBytes().header(0, 0)), "no tokenizer"));
+  CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "none")), "no tokenizer"));
   CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "rwkv")), "\"rwkv\""));
   CHECK(contains(problem(GgufBytes().header(0, 1).value_string("tokenizer.ggml.model", "gpt2")), "tokens is missing"));
   GgufBytes no_merges, bad_merge, pre, id, types;
