@@ -146,7 +146,7 @@ bool Binder::is_tabular(const Expr& e, const EnvPtr& env, int depth) {
       if (entry->function) return entry->function->params.empty() && entry->function->body && is_tabular(*entry->function->body, entry->function_env, depth + 1);
       return !entry->scalar;
     }
-    case ExprKind::path: return e.args[0]->kind == ExprKind::call && is_tabular(*e.args[0], env, depth + 1);
+    case ExprKind::path: case ExprKind::element: return e.args[0]->kind == ExprKind::call && is_tabular(*e.args[0], env, depth + 1);
     case ExprKind::call: {
       if (e.name == "materialize" || e.name == "totable" || e.name == "table" || e.name == "cluster" || e.name == "database" ||
           e.name == "workspace" || e.name == "app" || e.name == "resource" || e.name == "adx" || e.name == "arg" || e.name == "entity_group" ||
@@ -201,6 +201,7 @@ size_t Binder::column_index(const Expr& e, const columns::Schema& schema) {
 // ---------------------------------------------------------------- tables
 
 NodePtr Binder::table(const Expr& e, const EnvPtr& env) {
+  if (const std::optional<ClusterTable> at = cluster_table(e, env)) return remote_table(*at, e.span);
   struct Level {
     Binder& b;
     explicit Level(Binder& binder) : b(binder) { ++b.depth_; }
@@ -392,6 +393,7 @@ std::vector<std::pair<std::string, NodePtr>> Binder::tables_like(const std::stri
 NodePtr Binder::query(const Query& q, const EnvPtr& outer, NodePtr input) {
   const auto env = std::make_shared<Env>(outer);  // `as` names live as long as the query
   NodePtr node = std::move(input);
+  size_t n_done = 0;  // operators that a server does as they are written
   if (q.source) {
     if (!is_tabular(*q.source, env)) {
       if (q.ops.empty()) fail(q.span, "a table is needed here");
@@ -399,7 +401,11 @@ NodePtr Binder::query(const Query& q, const EnvPtr& outer, NodePtr input) {
       scope.env = env;
       node = compute(make_rows({}, Batch::one_row()), {{"Column1", expr(*q.source, scope)}});
     } else {
-      node = table(*q.source, env);
+      node = leading_operators(q, env, n_done);
+      if (!node) {
+        node = table(*q.source, env);
+        note_step(q.source->span, nullptr, *node);
+      }
     }
   }
   struct Depth {
@@ -407,13 +413,16 @@ NodePtr Binder::query(const Query& q, const EnvPtr& outer, NodePtr input) {
     ~Depth() { --depth; }
     int& depth;
   } inside(query_depth_);
-  for (const Operator& o : q.ops) {
+  for (size_t k = n_done; k < q.ops.size(); ++k) {
+    const Operator& o = q.ops[k];
     if (++n_bound_ > max_bound) fail(o.span, "the query is too large once its functions are expanded");
     if (o.op == "fork" || o.op == "facet") {  // several tables: only a whole query can give them
       if (query_depth_ > 1) fail(o.keyword, "'" + o.op + "' gives several tables, and one is needed here", "use it at the end of the query");
       if (&o != &q.ops.back() && (&o)[1].op != "render") fail((&o)[1].keyword, "only render can follow " + o.op, "put it into each branch");
     }
+    const NodePtr before = node;
     node = op(o, std::move(node), env);
+    if (before) note_step(o.span, before.get(), *node);
   }
   return node;
 }

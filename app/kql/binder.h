@@ -56,7 +56,9 @@ struct Scope {
 
 class Binder {
  public:
-  Binder(const Tables& tables, ExecContext& context, bool check_only) : tables_(tables), context_(context), check_only_(check_only) {}
+  // text: what the script was parsed from, where servers that run KQL are to get it as it is written.
+  Binder(const Tables& tables, ExecContext& context, bool check_only, const std::string* text = nullptr)
+      : tables_(tables), context_(context), check_only_(check_only), text_(text) {}
   // Null where there is no query to run or errors() is not empty.
   NodePtr bind(const Script& script);
   const std::vector<Diagnostic>& errors() const { return errors_; }
@@ -64,6 +66,7 @@ class Binder {
   // The tables of fork and facet beside the first, which bind() gives.
   const std::vector<std::pair<std::string, NodePtr>>& further() const { return further_; }
   const std::string& first_name() const { return first_name_; }
+  const std::vector<ExplainStep>& steps() const { return steps_; }
 
  private:
   friend class PluginCall;
@@ -86,6 +89,16 @@ class Binder {
   NodePtr query(const Query& q, const EnvPtr& env, NodePtr input);
   NodePtr datatable(const Expr& e, const EnvPtr& env);
   NodePtr call_function(const Expr& call, const Entry& entry, const EnvPtr& env, NodePtr piped, const Scope* row_scope, BoundPtr* scalar);
+  // --- tables of servers (binder_cluster.cpp)
+  struct ClusterTable {
+    const Cluster* cluster = nullptr;
+    std::string name, database, table;
+  };
+  std::optional<ClusterTable> cluster_table(const Expr& e, const EnvPtr& env);
+  NodePtr remote_table(const ClusterTable& at, Span span);
+  NodePtr leading_operators(const Query& q, const EnvPtr& env, size_t& n_done);
+  bool names_only_server(const Operator& o, const EnvPtr& env, const ClusterTable& at, std::vector<std::pair<Span, std::string>>& replaced);
+  void note_step(Span span, const Node* before, const Node& after);
   std::vector<std::pair<std::string, NodePtr>> tables_like(const std::string& pattern, const EnvPtr& env);
 
   // --- operators
@@ -175,6 +188,8 @@ class Binder {
   Script saved_;               // of tables_.functions(); entries point into it
   ExecContext& context_;
   bool check_only_;
+  const std::string* text_;
+  std::vector<ExplainStep> steps_;
   std::vector<Diagnostic> errors_;
   RenderHint render_;
   std::vector<std::pair<std::string, NodePtr>> further_;

@@ -40,13 +40,15 @@ int order(const Value& a, const Value& b) {
   return x.null || y.null ? 2 : compare(x, y);
 }
 
-// One null: not equal; two nulls: unknown.
+bool is_nan(const Value& v) { return v.type == Type::real && std::isnan(v.d); }
+
+// One null: not equal; two nulls: unknown. NaN is equal to nothing.
 void equal(CallState&, Args a, Value& out) {
   const bool l = is_null(a[0]), r = is_null(a[1]);
   if (l && r) {
     out.null = true;
   } else {
-    out.i = !l && !r && order(a[0], a[1]) == 0;
+    out.i = !l && !r && !is_nan(a[0]) && !is_nan(a[1]) && order(a[0], a[1]) == 0;
   }
 }
 void not_equal(CallState& s, Args a, Value& out) {

@@ -29,6 +29,8 @@ class ExecContext {
   int64_t now;
   std::map<const void*, std::shared_ptr<const std::vector<Batch>>> materialized;
   std::map<int, Batch> slots;    // tables of mv-apply and partition, by slot number
+  // Where not null, tables give no rows, and servers' nodes say here what they would ask for.
+  std::vector<RemoteStatement>* statements = nullptr;
 
  private:
   std::atomic<size_t> used_bytes_ = 0;
@@ -52,6 +54,7 @@ class ChunkSource {
 
 class Node;
 using NodePtr = std::shared_ptr<const Node>;
+struct SortKey;
 class Node {
  public:
   virtual ~Node() = default;
@@ -60,6 +63,17 @@ class Node {
   virtual NodePtr with_filter(const BoundPtr&) const { return nullptr; }
   // A node that gives only its first rows, or null: sort, of which top is a part.
   virtual NodePtr with_limit(uint64_t) const { return nullptr; }
+  // What reads from a server may be done by the server: the node for that, or null where it cannot do
+  // it exactly as it would be done here.
+  virtual NodePtr with_compute(const columns::Schema&, const std::vector<BoundPtr>&) const { return nullptr; }
+  virtual NodePtr with_summarize(const columns::Schema&, const std::vector<BoundPtr>&, const std::vector<AggregateCall>&) const { return nullptr; }
+  virtual NodePtr with_sort(const std::vector<SortKey>&, uint64_t) const { return nullptr; }
+  virtual NodePtr with_distinct() const { return nullptr; }
+  // The same rows where only these columns (sorted) are read and the others may hold anything, or
+  // null: nothing is gained.
+  virtual NodePtr with_columns(const std::vector<size_t>&) const { return nullptr; }
+  virtual std::string server() const { return {}; }  // "ClickHouse ch" of a node that a server does
+
   // Where each batch of this node comes from one batch of a child through apply() alone, in any order
   // and on any thread: that child. Otherwise null.
   virtual const Node* mapped_child() const { return nullptr; }

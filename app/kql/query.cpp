@@ -100,6 +100,17 @@ std::vector<std::string> Tables::names() const {
   return names;
 }
 
+const Cluster* Tables::cluster(std::string_view name) const {
+  const auto at = clusters_.find(name);
+  return at == clusters_.end() ? nullptr : at->second.get();
+}
+
+std::vector<std::string> Tables::cluster_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, cluster] : clusters_) names.push_back(name);
+  return names;
+}
+
 std::vector<Diagnostic> check_functions(const std::string& let_statements, std::vector<SavedFunction>* functions) {
   Script script = parse(let_statements);
   for (const Statement& s : script.statements) {
@@ -129,7 +140,7 @@ ResultTable run(const std::string& text, const Tables& tables, const RunOptions&
   result.diagnostics = script.errors;
   if (result.failed()) return result;
   ExecContext context(options, options.now == no_time ? clock_now() : options.now);
-  Binder binder(tables, context, false);
+  Binder binder(tables, context, false, &text);
   try {
     const NodePtr plan = binder.bind(script);
     result.diagnostics = binder.errors();
@@ -156,6 +167,33 @@ ResultTable run(const std::string& text, const Tables& tables, const RunOptions&
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
+}
+
+Explanation explain(const std::string& text, const Tables& tables, const RunOptions& options) {
+  Explanation out;
+  const Script script = parse(text);
+  out.diagnostics = script.errors;
+  if (!out.diagnostics.empty()) return out;
+  ExecContext context(options, options.now == no_time ? clock_now() : options.now);
+  context.statements = &out.statements;
+  Binder binder(tables, context, false, &text);
+  try {
+    const NodePtr plan = binder.bind(script);
+    out.diagnostics = binder.errors();
+    if (!plan) return out;
+    out.steps = binder.steps();
+    std::vector<const Node*> plans = {plan.get()};
+    for (const auto& [name, node] : binder.further()) plans.push_back(node.get());
+    // Run without rows: each node that would ask a server says what it would ask.
+    for (const Node* node : plans) {
+      const std::unique_ptr<Stream> stream = node->open(context);
+      for (Batch batch; stream->next(batch); batch = Batch()) context.check_stop();
+    }
+  } catch (const engine::Error& e) {
+    if (e.kind() != engine::ErrorKind::invalid_input && e.kind() != engine::ErrorKind::unsupported) throw;
+    out.diagnostics.push_back({{0, text.size()}, DiagnosticSeverity::error, e.what(), {}});
+  }
+  return out;
 }
 
 bool ResultTable::failed() const {

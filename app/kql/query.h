@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "app/columns/column.h"
+#include "app/kql/cluster.h"
 #include "app/kql/diagnostic.h"
 #include "app/types.h"
 
@@ -72,10 +73,15 @@ class Tables {
   // let statements that every query sees before its own: the user's saved functions.
   void set_functions(std::string let_statements) { functions_ = std::move(let_statements); }
   const std::string& functions() const { return functions_; }
+  // What cluster("name") means. Nothing is asked of it here.
+  void add_cluster(std::string name, std::shared_ptr<const Cluster> cluster) { clusters_[std::move(name)] = std::move(cluster); }
+  const Cluster* cluster(std::string_view name) const;     // null where there is none
+  std::vector<std::string> cluster_names() const;          // sorted
 
  private:
   std::string functions_;
   std::map<std::string, TableEntry, std::less<>> entries_;
+  std::map<std::string, std::shared_ptr<const Cluster>, std::less<>> clusters_;
 };
 
 // What a parse alone tells: `sigmactl kql check`.
@@ -131,6 +137,8 @@ struct RunOptions {
   int n_threads = 2;
   // Called with the rows so far while the query streams; same thread as run().
   std::function<void(const columns::Chunk& rows)> on_rows;
+  // Called while a server works at a part of the query; same thread as run().
+  std::function<void(const RemoteProgress&)> on_progress;
 };
 
 ResultTable run(const std::string& text, const Tables& tables, const RunOptions& options);

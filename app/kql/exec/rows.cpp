@@ -84,6 +84,22 @@ class Filter : public Unary {
     const Rows rows = evaluator.filter(*condition, batch);
     if (rows.size() < batch.n_rows()) batch.keep(rows);
   }
+  // A server may do the later conditions of a where although it cannot do this one.
+  NodePtr with_filter(const BoundPtr& other) const override {
+    NodePtr pushed = mapped_child() ? child->with_filter(other) : nullptr;
+    return pushed ? over(std::move(pushed)) : nullptr;
+  }
+  NodePtr with_columns(const std::vector<size_t>& needed) const override {
+    std::vector<size_t> all = needed;
+    collect_columns(*condition, all);
+    NodePtr pruned = child->with_columns(all);
+    return pruned ? over(std::move(pruned)) : nullptr;
+  }
+  NodePtr over(NodePtr other_child) const {
+    auto copy = std::make_shared<Filter>(*this);
+    copy->child = std::move(other_child);
+    return copy;
+  }
   BoundPtr condition;
 };
 
@@ -124,6 +140,15 @@ class Compute : public Unary {
     }
     batch.choose_columns(chosen);
   }
+  NodePtr with_columns(const std::vector<size_t>& needed) const override {
+    std::vector<size_t> all;
+    for (const size_t k : needed) collect_columns(*exprs[k], all);
+    NodePtr pruned = child->with_columns(all);
+    if (!pruned) return nullptr;
+    auto copy = std::make_shared<Compute>(*this);
+    copy->child = std::move(pruned);
+    return copy;
+  }
   std::vector<BoundPtr> exprs;
 };
 
@@ -150,6 +175,13 @@ class Take : public Unary {
     uint64_t left_;
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Head>(*child, context, n_rows); }
+  NodePtr with_columns(const std::vector<size_t>& needed) const override {
+    NodePtr pruned = child->with_columns(needed);
+    if (!pruned) return nullptr;
+    auto copy = std::make_shared<Take>(*this);
+    copy->child = std::move(pruned);
+    return copy;
+  }
   uint64_t n_rows = 0;
 };
 
@@ -277,6 +309,10 @@ NodePtr make_filter(NodePtr child, BoundPtr condition) {
 }
 
 NodePtr make_compute(NodePtr child, columns::Schema schema, std::vector<BoundPtr> exprs) {
+  if (NodePtr done = child->with_compute(schema, exprs)) return done;
+  std::vector<size_t> needed;
+  for (const BoundPtr& e : exprs) collect_columns(*e, needed);
+  if (NodePtr pruned = child->with_columns(needed)) child = std::move(pruned);
   auto node = std::make_shared<Compute>(std::move(child));
   node->schema = std::move(schema);
   node->exprs = std::move(exprs);
@@ -296,7 +332,10 @@ NodePtr make_sample(NodePtr child, uint64_t n_rows) {
   return node;
 }
 
-NodePtr make_distinct(NodePtr child) { return std::make_shared<Distinct>(std::move(child)); }
+NodePtr make_distinct(NodePtr child) {
+  if (NodePtr done = child->with_distinct()) return done;
+  return std::make_shared<Distinct>(std::move(child));
+}
 NodePtr make_ordered(NodePtr child) { return std::make_shared<Ordered>(std::move(child)); }
 NodePtr make_materialized(NodePtr child) { return std::make_shared<Materialized>(std::move(child)); }
 

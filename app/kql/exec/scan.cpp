@@ -211,7 +211,7 @@ class SerialScan : public Stream {
  public:
   SerialScan(const Scan& scan, ExecContext& context) : chunks_(scan), context_(context), evaluator_(context.now, context.options.stop) {}
   bool next(Batch& out) override {
-    while (chunk_ < chunks_.n_chunks()) {
+    while (chunk_ < chunks_.n_chunks() && context_.statements == nullptr) {
       context_.check_stop();
       if (chunks_.read(chunk_++, evaluator_, out)) return true;
     }
@@ -226,11 +226,14 @@ class SerialScan : public Stream {
 };
 
 std::unique_ptr<Stream> Scan::open(ExecContext& context) const {
-  if (context.options.n_threads > 1 && table->n_chunks() > 2 && !filters.empty()) return open_mapped(*this, context);
+  if (context.statements == nullptr && context.options.n_threads > 1 && table->n_chunks() > 2 && !filters.empty()) return open_mapped(*this, context);
   return std::make_unique<SerialScan>(*this, context);
 }
 
-std::unique_ptr<ChunkSource> Scan::chunks(ExecContext&) const { return std::make_unique<ScanChunks>(*this); }
+std::unique_ptr<ChunkSource> Scan::chunks(ExecContext& context) const {
+  if (context.statements != nullptr) return nullptr;
+  return std::make_unique<ScanChunks>(*this);
+}
 
 }  // namespace
 

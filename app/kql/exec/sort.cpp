@@ -175,6 +175,7 @@ class Sort : public Node {
 }  // namespace
 
 NodePtr make_sort(NodePtr child, std::vector<SortKey> keys, uint64_t limit) {
+  if (NodePtr done = child->with_sort(keys, limit)) return done;
   auto node = std::make_shared<Sort>();
   node->schema = child->schema;
   node->child = std::move(child);

@@ -151,6 +151,13 @@ class Summarize : public Node {
 }  // namespace
 
 NodePtr make_summarize(NodePtr child, columns::Schema schema, std::vector<BoundPtr> keys, std::vector<AggregateCall> aggregates) {
+  if (NodePtr done = child->with_summarize(schema, keys, aggregates)) return done;
+  std::vector<size_t> needed;
+  for (const BoundPtr& key : keys) collect_columns(*key, needed);
+  for (const AggregateCall& call : aggregates) {
+    for (const BoundPtr& arg : call.args) collect_columns(*arg, needed);
+  }
+  if (NodePtr pruned = child->with_columns(needed)) child = std::move(pruned);
   auto node = std::make_shared<Summarize>();
   node->schema = std::move(schema);
   node->child = std::move(child);
