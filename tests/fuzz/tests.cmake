@@ -8,3 +8,5 @@ sigma_fuzz(grammar_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/grammar_fuzz.cpp 
 sigma_fuzz(kv_cache_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/kv_cache_fuzz.cpp LIBS engine_model CORPUS fuzz/corpus/kv_cache)
 sigma_fuzz(column_decode_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/column_decode_fuzz.cpp LIBS app_columns CORPUS fuzz/corpus/column_decode)
 sigma_fuzz(kql_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/kql_fuzz.cpp LIBS app_kql CORPUS fuzz/corpus/kql)
+sigma_fuzz(clickhouse_native_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/clickhouse_native_fuzz.cpp LIBS app_connectors CORPUS fuzz/corpus/clickhouse_native)
+sigma_fuzz(server_json_fuzz SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/server_json_fuzz.cpp LIBS app_connectors CORPUS fuzz/corpus/server_json)
