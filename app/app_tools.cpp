@@ -5,6 +5,7 @@
 #include "app/aimicius/task.h"
 #include "app/app_state.h"
 #include "app/configs/review.h"
+#include "app/connectors/connection.h"
 #include "app/diagnosis/redact.h"
 #include "app/kql/lexer.h"
 #include "app/log_tables.h"
@@ -38,6 +39,7 @@ kql::Tables App::State::tables_of(OpenSession& session) {
   kql::Tables tables = session_tables(session);
   add_application_tables(tables, *database);
   tables.set_functions(saved_functions(data_folder));
+  connectors::add_connections(tables, data_folder);
   return tables;
 }
 

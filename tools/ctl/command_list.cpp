@@ -16,6 +16,7 @@ void add_logs_commands(Program& program);
 void add_model_command(Program& program);
 void add_query(Program& program);
 void add_kql(Program& program);
+void add_connect(Program& program);
 void add_session_commands(Program& program);
 
 std::function<void()> chosen(Program& program, std::function<int()> run) {
@@ -36,6 +37,7 @@ void add_commands(Program& program) {
   add_model_command(program);
   add_query(program);
   add_kql(program);
+  add_connect(program);
   add_session_commands(program);
 }
 

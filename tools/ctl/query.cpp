@@ -1,5 +1,10 @@
 // sigmactl query: KQL over logs, or over nothing where the query brings its own data; and many
 // queries of one process with --batch.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -8,8 +13,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "app/connectors/connection.h"
 #include "app/ingest.h"
 #include "app/kql/file_table.h"
 #include "app/kql/query.h"
@@ -59,9 +66,9 @@ std::string diagnostic_text(const std::string& query, const app::kql::Diagnostic
   return text;
 }
 
-[[noreturn]] void fail_query(const std::string& query, const ResultTable& result) {
+[[noreturn]] void fail_query(const std::string& query, const std::vector<app::kql::Diagnostic>& diagnostics) {
   std::string all;
-  for (const app::kql::Diagnostic& d : result.diagnostics) all += (all.empty() ? "" : "; ") + diagnostic_text(query, d);
+  for (const app::kql::Diagnostic& d : diagnostics) all += (all.empty() ? "" : "; ") + diagnostic_text(query, d);
   engine::fail(engine::ErrorKind::invalid_input, "query, %s", all.c_str());
 }
 
@@ -133,6 +140,73 @@ void print_table(const ResultTable& result) {
 nlohmann::json error_json(const std::string& query, const app::kql::Diagnostic& d) {
   const app::kql::Position at = app::kql::position_at(query, d.span.begin);
   return {{"message", d.hint.empty() ? d.message : d.message + " (" + d.hint + ")"}, {"line", at.line}, {"column", at.column}, {"offset", at.utf16_offset}};
+}
+
+// Ctrl+C ends the query, on its servers too, not the program in the middle of it.
+class Interrupt {
+ public:
+  Interrupt() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    waiter_ = std::jthread([this](const std::stop_token& done) {
+      const timespec step = {0, 50'000'000};
+      while (!done.stop_requested()) {
+        if (sigtimedwait(&signals_, nullptr, &step) == SIGINT) return void(stop_.request_stop());
+      }
+    });
+  }
+  ~Interrupt() {
+    waiter_.request_stop();
+    waiter_.join();
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  sigset_t signals_, before_;
+  std::stop_source stop_;
+  std::jthread waiter_;
+};
+
+// "ClickHouse ch: 12.3 of 100.0 M rows read", in place, a few times a second.
+class ProgressLine {
+ public:
+  void operator()(const app::kql::RemoteProgress& p) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(200)) return;
+    last_ = now;
+    const double million = 1e6;
+    const std::string of = p.n_rows_total > 0 ? engine::format(" of %.1f", static_cast<double>(p.n_rows_total) / million) : "";
+    std::fprintf(stderr, "\r%.*s: %.1f%s M rows read, %.1f MB received\033[K\r", static_cast<int>(p.cluster.size()), p.cluster.data(),
+                 static_cast<double>(p.n_rows_read) / million, of.c_str(), static_cast<double>(p.n_bytes_received) / million);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+int explain(const std::string& query, const app::kql::Tables& tables, const app::kql::RunOptions& run, bool as_json) {
+  const app::kql::Explanation e = app::kql::explain(query, tables, run);
+  if (!e.diagnostics.empty()) fail_query(query, e.diagnostics);
+  nlohmann::json steps = nlohmann::json::array(), statements = nlohmann::json::array();
+  for (const auto& step : e.steps) {
+    std::string text = query.substr(step.span.begin, step.span.end - step.span.begin);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    steps.push_back({{"text", text}, {"where", step.where}});
+    if (!as_json) std::printf("%-60s %s\n", text.c_str(), step.where.c_str());
+  }
+  for (const auto& s : e.statements) {
+    statements.push_back({{"server", s.cluster}, {"statement", s.text}, {"parameters", s.parameters}, {"notes", s.notes}});
+    if (as_json) continue;
+    std::printf("\n%s is asked:\n%s\n", s.cluster.c_str(), s.text.c_str());
+    for (const std::string& p : s.parameters) std::printf("  %s\n", p.c_str());
+    for (const std::string& note : s.notes) std::printf("  note: %s\n", note.c_str());
+  }
+  if (as_json) std::printf("%s\n", nlohmann::json({{"steps", steps}, {"statements", statements}}).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  return 0;
 }
 
 // One {"id", "query"} a line in, one result a line out.
@@ -228,7 +302,7 @@ void add_query(Program& program) {
   struct Options {
     std::string kql, format = "table";
     std::vector<std::string> paths;
-    bool batch = false;
+    bool batch = false, explain = false;
     int repeat = 1;
     int64_t session = 0;
     std::vector<std::string> tables;
@@ -242,22 +316,31 @@ void add_query(Program& program) {
       ->check(CLI::Range(1, 1000000));
   query->add_option("--session", options->session, "Query a stored session (see sigmactl session list) instead of files");
   query->add_option("--table", options->tables, "A CSV, TSV or JSONL file as a table: FILE or NAME=FILE; may be repeated");
+  query->add_flag("--explain", options->explain, "Run nothing: say which part of the query each server would do, and what it would be asked");
   query->callback(chosen(program, [options, &program] {
     const auto database = open_stored(data_folder_of(program) + "/sigmadesk.db", options->session != 0);
     app::kql::Tables tables = options->session != 0 ? load_session_tables(*database, options->session) : load_tables(options->paths);
     if (database) app::add_application_tables(tables, *database);
     for (const std::string& table : options->tables) add_file_table(tables, table);
     tables.set_functions(app::saved_functions(data_folder_of(program)));
+    const std::string problem = app::connectors::add_connections(tables, data_folder_of(program));
+    if (!problem.empty()) std::fprintf(stderr, "note: not every connection can be used: %s\n", problem.c_str());
     if (options->batch) return batch(std::cin, tables);
     if (options->kql.empty()) engine::fail(engine::ErrorKind::usage, "query needs --kql TEXT or --batch; see sigmactl query --help");
+    app::kql::RunOptions run;
+    auto interrupt = std::make_unique<Interrupt>();
+    run.stop = interrupt->token();
+    if (options->explain) return explain(options->kql, tables, run, options->format == "json");
+    if (::isatty(STDERR_FILENO)) run.on_progress = ProgressLine();
     ResultTable result;
     std::vector<double> seconds_each;
     for (int n = 0; n < options->repeat; ++n) {
-      result = app::kql::run(options->kql, tables, {});
-      if (result.failed()) fail_query(options->kql, result);
+      result = app::kql::run(options->kql, tables, run);
+      if (result.failed()) fail_query(options->kql, result.diagnostics);
       seconds_each.push_back(result.seconds);
       if (options->repeat > 1) std::fprintf(stderr, "run %d: %.4f s\n", n + 1, result.seconds);
     }
+    interrupt.reset();
     if (options->format == "json") print_json(result, seconds_each);
     else if (options->format == "csv") print_csv(result);
     else print_table(result);
