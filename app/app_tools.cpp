@@ -95,7 +95,8 @@ void App::run_query(const std::string& text) {
     session->kql.error.clear();
   }
   s.publish_kql(*session);
-  const auto finish = [&s, session, text](std::shared_ptr<const kql::ResultTable> result, const std::string& error) {
+  const auto shown = std::make_shared<bool>(false);  // the first rows are in the view
+  const auto finish = [&s, session, text, shown](std::shared_ptr<const kql::ResultTable> result, const std::string& error) {
     store::StoredQuery stored;
     stored.text = text;
     stored.time = store::now_ticks();
@@ -116,6 +117,8 @@ void App::run_query(const std::string& text) {
       if (result) {
         view.diagnostics = result->diagnostics;
         view.result = std::move(result);
+      } else if (*shown) {
+        view.result.reset();  // rows of a query that failed are no answer
       }
       view.history.insert(view.history.begin(),
                           {stored.id, text, stored.time, stored.n_rows, stored.ms / 1000, stored.error, stored.data_version});
@@ -125,10 +128,21 @@ void App::run_query(const std::string& text) {
   };
   s.jobs->start(
       "query", "query", "Running the query",
-      [&s, session, text, finish](Job& job) {
+      [&s, session, text, shown, finish](Job& job) {
         kql::RunOptions options;
         options.row_limit = shown_rows;
         options.stop = job.stop();
+        // The first rows are there to be read while the others are still looked for.
+        options.on_rows = [&](const kql::ResultTable& so_far) {
+          if (std::exchange(*shown, true)) return;
+          {
+            const std::lock_guard lock(session->mutex);
+            session->kql.text = text;
+            session->kql.diagnostics.clear();
+            session->kql.result = std::make_shared<const kql::ResultTable>(so_far);
+          }
+          s.publish_kql(*session);
+        };
         const kql::Tables tables = s.tables_of(*session);
         auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
         const kql::Span emptied_by = result->n_rows == 0 && !result->failed() ? emptying_operator(text, tables, options) : kql::Span{};

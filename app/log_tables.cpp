@@ -39,6 +39,11 @@ class LogTable : public kql::Table {
     const store::ChunkInfo info = log_->info(index);
     return !info.all_timed || info.min_time < min || info.max_time > max;
   }
+  std::optional<std::pair<int64_t, int64_t>> range(size_t index, size_t column) const override {
+    const store::ChunkInfo info = log_->info(index);
+    if (column != static_cast<size_t>(LogColumn::timestamp) || !info.all_timed) return std::nullopt;
+    return std::pair(info.min_time, info.max_time);
+  }
   bool may_hold_text(size_t index, size_t column, std::string_view text) const override {
     if (column != static_cast<size_t>(LogColumn::level)) return true;
     const auto* level = std::find(std::begin(level_names), std::end(level_names), text);

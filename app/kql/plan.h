@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ class ChunkSource {
   virtual size_t n_chunks() const = 0;
   // False where the chunk has no rows to give.
   virtual bool read(size_t chunk, Evaluator& evaluator, Batch& out) const = 0;
+  // Bounds of a column's values in the chunk, where they are known and all its rows have row ids.
+  virtual std::optional<std::pair<int64_t, int64_t>> range(size_t, size_t) const { return std::nullopt; }
 };
 
 class Node;

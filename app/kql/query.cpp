@@ -52,7 +52,7 @@ void collect(const Node& plan, ExecContext& context, ResultTable& result) {
       }
       result.chunks.push_back(std::make_shared<const columns::Chunk>(batch.to_chunk()));
       result.n_rows += batch.n_rows();
-      if (context.options.on_rows && result.name.empty()) context.options.on_rows(*result.chunks.back());
+      if (context.options.on_rows && result.name.empty()) context.options.on_rows(result);
     }
     if (result.truncated) break;
   }
@@ -68,6 +68,7 @@ std::shared_ptr<const columns::Column> Table::column(size_t index, size_t column
 std::shared_ptr<const std::vector<uint32_t>> Table::rows_of(size_t) const { return nullptr; }
 bool Table::may_hold(size_t, size_t, int64_t, int64_t) const { return true; }
 bool Table::may_differ(size_t, size_t, int64_t, int64_t) const { return true; }
+std::optional<std::pair<int64_t, int64_t>> Table::range(size_t, size_t) const { return std::nullopt; }
 bool Table::may_hold_word(size_t, size_t, std::string_view) const { return true; }
 bool Table::may_hold_text(size_t, size_t, std::string_view) const { return true; }
 RowId Table::first_row(size_t) const { return no_row; }

@@ -42,6 +42,9 @@ class Table {
   virtual RowId first_row(size_t index) const;
   // False only where no row has a null in that column, and every value is in [min, max].
   virtual bool may_differ(size_t index, size_t column, int64_t min, int64_t max) const;
+  // The least and the greatest value in that column (i64 storage), where they are known without reading it
+  // and no row has a null there.
+  virtual std::optional<std::pair<int64_t, int64_t>> range(size_t index, size_t column) const;
   // False only where no row's text in that column holds this word, in whatever case. A word is a run
   // of ASCII letters and digits that stands between other characters. any_column: no column's value has
   // it, when all of them are read as text.
@@ -135,8 +138,8 @@ struct RunOptions {
   Ticks now = no_time;                      // no_time: the clock
   std::stop_token stop;
   int n_threads = 2;
-  // Called with the rows so far while the query streams; same thread as run().
-  std::function<void(const columns::Chunk& rows)> on_rows;
+  // Called with the result so far whenever rows were added to it; same thread as run().
+  std::function<void(const ResultTable& so_far)> on_rows;
   // Called while a server works at a part of the query; same thread as run().
   std::function<void(const RemoteProgress&)> on_progress;
 };

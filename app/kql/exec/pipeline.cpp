@@ -58,8 +58,8 @@ class SerialItems : public ItemStream {
 // Workers take chunks in turn and go ahead of the reader by a few.
 class ParallelItems : public ItemStream {
  public:
-  ParallelItems(Steps steps, std::unique_ptr<ChunkSource> chunks, ExecContext& context, Finish finish)
-      : steps_(std::move(steps)), chunks_(std::move(chunks)), context_(context), finish_(std::move(finish)) {
+  ParallelItems(Steps steps, std::unique_ptr<ChunkSource> chunks, ExecContext& context, Finish finish, ChunkOrder order)
+      : steps_(std::move(steps)), chunks_(std::move(chunks)), context_(context), finish_(std::move(finish)), order_(std::move(order)) {
     for (size_t worker = 0; worker < max_workers(context); ++worker) workers_.emplace_back([this, worker] { work(worker); });
   }
   ~ParallelItems() override {
@@ -96,6 +96,8 @@ class ParallelItems : public ItemStream {
   std::optional<Item> read(size_t chunk, Evaluator& evaluator, size_t worker) {
     context_.check_stop();
     Item item;
+    if (!order_.chunks.empty()) chunk = order_.chunks[chunk];
+    if (order_.skip && order_.skip(chunk)) return std::nullopt;
     if (!chunks_->read(chunk, evaluator, item.batch)) return std::nullopt;
     steps_.apply(item.batch, evaluator);
     if (item.batch.n_rows() == 0) return std::nullopt;
@@ -136,6 +138,7 @@ class ParallelItems : public ItemStream {
   std::unique_ptr<ChunkSource> chunks_;
   ExecContext& context_;
   Finish finish_;
+  ChunkOrder order_;
   std::mutex mutex_;
   std::condition_variable ready_, room_;
   std::deque<Slot> done_;         // of chunks next_out_ ..
@@ -163,12 +166,12 @@ class MappedStream : public Stream {
 
 size_t max_workers(const ExecContext& context) { return static_cast<size_t>(std::max(1, context.options.n_threads)); }
 
-std::unique_ptr<ItemStream> open_items(const Node& node, ExecContext& context, Finish finish) {
+std::unique_ptr<ItemStream> open_items(const Node& node, ExecContext& context, Finish finish, ChunkOrder order) {
   Steps steps(node);
   if (max_workers(context) > 1) {
     std::unique_ptr<ChunkSource> chunks = steps.source->chunks(context);
     if (chunks && chunks->n_chunks() > 2) {
-      return std::make_unique<ParallelItems>(std::move(steps), std::move(chunks), context, std::move(finish));
+      return std::make_unique<ParallelItems>(std::move(steps), std::move(chunks), context, std::move(finish), std::move(order));
     }
   }
   return std::make_unique<SerialItems>(std::move(steps), context, std::move(finish));

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "app/kql/plan.h"
 
@@ -25,8 +26,14 @@ class ItemStream {
 using Finish = std::function<std::shared_ptr<void>(Batch& batch, Evaluator& evaluator, size_t worker)>;
 size_t max_workers(const ExecContext& context);
 
+// In what order the chunks of the source are read, where not as they lie, and which are not.
+struct ChunkOrder {
+  std::vector<size_t> chunks;
+  std::function<bool(size_t chunk)> skip;  // asked on the worker's thread, just before it is read
+};
+
 // The rows of a node, whose mapped steps run on several threads where its source has chunks.
-std::unique_ptr<ItemStream> open_items(const Node& node, ExecContext& context, Finish finish = {});
+std::unique_ptr<ItemStream> open_items(const Node& node, ExecContext& context, Finish finish = {}, ChunkOrder order = {});
 // The same for a node that has nothing to do but apply().
 std::unique_ptr<Stream> open_mapped(const Node& node, ExecContext& context);
 

@@ -162,6 +162,9 @@ class ScanChunks : public ChunkSource {
  public:
   explicit ScanChunks(const Scan& scan) : scan_(scan) {}
   size_t n_chunks() const override { return scan_.table->n_chunks(); }
+  std::optional<std::pair<int64_t, int64_t>> range(size_t chunk, size_t column) const override {
+    return scan_.table->first_row(chunk) != no_row ? scan_.table->range(chunk, column) : std::nullopt;
+  }
   bool read(size_t chunk, Evaluator& evaluator, Batch& out) const override {
     const Table& table = *scan_.table;
     for (const ScanFilter& filter : scan_.filters) {
@@ -175,7 +178,9 @@ class ScanChunks : public ChunkSource {
       if (out.n_rows() == 0) return false;
       const Prune& p = filter.prune;
       if (p.range && !table.may_differ(chunk, p.column, p.min, p.max)) continue;
-      const Rows rows = p.range ? rows_in_range(*out.column(p.column), p.min, p.max) : evaluator.filter(*filter.condition, out);
+      const ColumnPtr column = p.range || p.has_text ? out.column(p.column) : nullptr;
+      const bool codes = p.has_text && column->is_dictionary() && !column->has_nulls();
+      const Rows rows = p.range ? rows_in_range(*column, p.min, p.max) : codes ? rows_with_text(*column, p.text) : evaluator.filter(*filter.condition, out);
       if (rows.size() < out.n_rows()) out.keep(rows);
     }
     return out.n_rows() > 0;
@@ -191,6 +196,23 @@ class ScanChunks : public ChunkSource {
       rows[n_kept] = static_cast<uint32_t>(row);
       const size_t not_before = values[row] >= min, not_after = values[row] <= max, is_valid = valid.empty() || valid[row] != 0;
       n_kept += not_before & not_after & is_valid;
+    }
+    rows.resize(n_kept);
+    return rows;
+  }
+  static Rows rows_with_text(const columns::Column& column, const std::string& text) {
+    const std::vector<std::string>& values = column.dictionary()->values;
+    const auto at = std::find(values.begin(), values.end(), text);
+    Rows rows;
+    if (at == values.end()) return rows;
+    const auto wanted = static_cast<uint32_t>(at - values.begin());
+    const bool once = std::find(at + 1, values.end(), text) == values.end();
+    const std::vector<uint32_t>& codes = column.codes();
+    rows.resize(codes.size());
+    size_t n_kept = 0;
+    for (size_t row = 0; row < codes.size(); ++row) {
+      rows[n_kept] = static_cast<uint32_t>(row);
+      n_kept += once ? codes[row] == wanted : values[codes[row]] == text;
     }
     rows.resize(n_kept);
     return rows;

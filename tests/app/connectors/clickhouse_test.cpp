@@ -382,7 +382,7 @@ TEST_CASE("clickhouse: a server that dies in mid-query is said, not taken for th
   const kql::Tables tables = tables_of(server.url());
   kql::RunOptions options;
   bool killed = false;
-  options.on_rows = [&](const columns::Chunk&) {
+  options.on_rows = [&](const kql::ResultTable&) {
     if (!killed) server.kill();
     killed = true;
   };
