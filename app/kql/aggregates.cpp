@@ -25,6 +25,12 @@ class Count : public Aggregator {
     return {Column::from_i64(Type::int64, counts_)};
   }
   size_t size_bytes() const override { return counts_.size() * 8; }
+  bool is_mergeable() const override { return true; }
+  void merge(const Aggregator& other, const Rows& to, size_t n_groups) override {
+    counts_.resize(n_groups);
+    const auto& from = static_cast<const Count&>(other).counts_;
+    for (size_t g = 0; g < from.size(); ++g) counts_[to[g]] += from[g];
+  }
 
  private:
   std::vector<int64_t> counts_;
@@ -81,6 +87,16 @@ class Sum : public Aggregator {
     return {std::move(out)};
   }
   size_t size_bytes() const override { return (counts_.size() + integers_.size() + reals_.size()) * 8 + decimals_.size() * sizeof(Decimal); }
+  // A sum of reals depends on their order.
+  bool is_mergeable() const override { return !mean_ && type_ != Type::real && type_ != Type::decimal; }
+  void merge(const Aggregator& other, const Rows& to, size_t n_groups) override {
+    counts_.resize(n_groups), integers_.resize(n_groups);
+    const auto& from = static_cast<const Sum&>(other);
+    for (size_t g = 0; g < from.counts_.size(); ++g) {
+      counts_[to[g]] += from.counts_[g];
+      integers_[to[g]] = static_cast<int64_t>(static_cast<uint64_t>(integers_[to[g]]) + static_cast<uint64_t>(from.integers_[g]));
+    }
+  }
 
  private:
   Type type_;
@@ -203,6 +219,8 @@ class If : public Aggregator {
   }
   std::vector<Column> finish(size_t n) override { return inner_->finish(n); }
   size_t size_bytes() const override { return inner_->size_bytes(); }
+  bool is_mergeable() const override { return inner_->is_mergeable(); }
+  void merge(const Aggregator& other, const Rows& to, size_t n_groups) override { inner_->merge(*static_cast<const If&>(other).inner_, to, n_groups); }
 
  private:
   Made inner_;

@@ -29,6 +29,11 @@ class Aggregator {
   // Columns of n_groups rows, one for each output.
   virtual std::vector<columns::Column> finish(size_t n_groups) = 0;
   virtual size_t size_bytes() const { return 0; }
+  // True where the answer does not depend on the order of the rows: then each thread may keep a state of
+  // its own, and they are merged at the end.
+  virtual bool is_mergeable() const { return false; }
+  // Takes in a state of the same call: its group g is this one's to[g], below n_groups.
+  virtual void merge(const Aggregator&, const Rows& /*to*/, size_t /*n_groups*/) {}
 };
 
 struct AggregateFunction {

@@ -42,6 +42,19 @@ class Extreme : public Aggregator {
   }
   std::vector<Column> finish(size_t n) override { return {from_values(type_, best_, n)}; }
   size_t size_bytes() const override { return best_.size() * sizeof(Value) + text_bytes_; }
+  // Equal integers are the same value; of equal reals or dynamics it is the first that counts.
+  bool is_mergeable() const override { return !columns::is_text(type_) && type_ != Type::real; }
+  void merge(const Aggregator& other, const Rows& to, size_t n_groups) override {
+    best_.resize(n_groups, Value::none(type_));
+    any_.resize(n_groups);
+    const auto& from = static_cast<const Extreme&>(other);
+    for (size_t g = 0; g < from.best_.size(); ++g) {
+      if (!from.any_[g]) continue;
+      Value& best = best_[to[g]];
+      if (!any_[to[g]] || (max_ ? from.best_[g].i > best.i : from.best_[g].i < best.i)) best = from.best_[g];
+      any_[to[g]] = true;
+    }
+  }
 
  private:
   Type type_;

@@ -17,11 +17,21 @@ class DistinctCount : public Aggregator {
     counts_.resize(n_groups);
     Rows numbers;
     values_.number(args[0], groups.size(), numbers);
+    constexpr size_t ahead = 16;
+    const bool nulls = args[0].column->has_nulls(), far = pairs_.size() > (1u << 14);
     for (size_t row = 0; row < groups.size(); ++row) {
-      if (args[0].is_null(row)) continue;
-      const uint32_t before = pairs_.size();
-      if (pairs_.insert((static_cast<uint64_t>(groups[row]) << 32) | numbers[row]) == before) ++counts_[groups[row]];
+      if (far && row + ahead < groups.size()) pairs_.prefetch(groups[row + ahead], numbers[row + ahead]);
+      if (nulls && args[0].is_null(row)) continue;
+      note(groups[row], numbers[row]);
     }
+  }
+  bool is_mergeable() const override { return true; }
+  void merge(const Aggregator& other, const Rows& to, size_t n_groups) override {
+    counts_.resize(n_groups);
+    const auto& from = static_cast<const DistinctCount&>(other);
+    Rows number_of;
+    values_.merge(from.values_, number_of);
+    from.pairs_.visit([&](uint32_t group, uint32_t number) { note(to[group], number_of[number]); });
   }
   std::vector<Column> finish(size_t n) override {
     counts_.resize(n);
@@ -30,8 +40,12 @@ class DistinctCount : public Aggregator {
   size_t size_bytes() const override { return pairs_.size_bytes() + values_.size_bytes(); }
 
  private:
+  void note(uint32_t group, uint32_t number) {
+    const uint32_t before = pairs_.size();
+    if (pairs_.insert(group, number) == before) ++counts_[group];
+  }
   ValueTable values_;
-  IntTable pairs_;
+  PairTable pairs_;
   std::vector<int64_t> counts_;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "app/kql/exec/grouper.h"
+#include "app/kql/exec/pipeline.h"
 #include "app/kql/plan.h"
 
 namespace app::kql {
@@ -24,10 +25,15 @@ class Join : public Node {
           if (probe(out)) return true;
           continue;
         }
+        Item item;
         batch_ = Batch();
-        if (!left_->next(batch_)) break;
+        if (!left_->next(item)) break;
+        batch_ = std::move(item.batch);
         if (node_.kind == JoinKind::innerunique) keep_first_of_keys(batch_);
-        look_up();
+        if (item.extra) groups_ = std::move(*std::static_pointer_cast<Rows>(item.extra));
+        else look_up(batch_, evaluator_, groups_);
+        row_ = 0;
+        match_ = 0;
       }
       if (done_) return false;
       done_ = true;
@@ -55,7 +61,7 @@ class Join : public Node {
       for (size_t row = 0; row < groups.size(); ++row) rows_[at[groups[row]]++] = static_cast<uint32_t>(row);
       matched_.assign(right_.n_rows(), false);
       context_.charge(grouper_.size_bytes() + rows_.size() * 8);
-      left_ = node_.left->open(context_);
+      left_ = open_items(*node_.left, context_, [this](Batch& batch, Evaluator& evaluator, size_t) { return look_up_ahead(batch, evaluator); });
     }
 
     // Appends the key's number of each row; none where a part of the key is null.
@@ -86,17 +92,31 @@ class Join : public Node {
     }
 
     // The right side's group of every left row of the batch; none where there is no match.
-    void look_up() {
+    void look_up(const Batch& batch, Evaluator& evaluator, Rows& groups) {
       std::vector<Vec> keys;
-      for (const BoundPtr& key : node_.left_keys) keys.push_back(evaluator_.eval(*key, batch_));
-      grouper_.find(keys, batch_.n_rows(), groups_);
-      for (size_t row = 0; row < groups_.size(); ++row) {
-        uint32_t& group = groups_[row];
-        const bool hit = group != Grouper::none && group < grouper_.n_groups() && !any_null(keys, row) && first_[group] < first_[group + 1];
+      bool nulls = false;
+      for (const BoundPtr& key : node_.left_keys) {
+        keys.push_back(evaluator.eval(*key, batch));
+        nulls |= keys.back().column->has_nulls();
+      }
+      grouper_.find(keys, batch.n_rows(), groups);
+      for (size_t row = 0; row < groups.size(); ++row) {
+        uint32_t& group = groups[row];
+        if (group == Grouper::none) continue;
+        const bool hit = group < grouper_.n_groups() && !(nulls && any_null(keys, row)) && first_[group] < first_[group + 1];
         if (!hit) group = Grouper::none;
       }
-      row_ = 0;
-      match_ = 0;
+    }
+    // On the thread that reads the batch: the right side is complete by then. Not where the first rows of
+    // each key are to be found before, nor by dictionaries, whose look-up is remembered for the next batch.
+    std::shared_ptr<void> look_up_ahead(const Batch& batch, Evaluator& evaluator) {
+      if (node_.kind == JoinKind::innerunique) return nullptr;
+      for (const BoundPtr& key : node_.left_keys) {
+        if (!is_pure(*key) || evaluator.eval(*key, batch).column->is_dictionary()) return nullptr;
+      }
+      auto groups = std::make_shared<Rows>();
+      look_up(batch, evaluator, *groups);
+      return groups;
     }
 
     // The next rows of the batch with their matches: a piece, since a row may have millions of them.
@@ -172,12 +192,12 @@ class Join : public Node {
     std::vector<uint32_t> first_;
     Rows rows_;
     std::vector<bool> matched_;
-    std::unique_ptr<Stream> left_;
     Batch batch_;                // of the left side, and where it is being read on
     Rows groups_;
     uint32_t row_ = 0, match_ = 0;
     size_t charged_ = 0;         // of seen_
     bool done_ = false;
+    std::unique_ptr<ItemStream> left_;  // the last: its threads end first
   };
   std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Matches>(*this, context); }
 

@@ -212,24 +212,54 @@ class Sample : public Unary {
 class Distinct : public Unary {
  public:
   using Unary::Unary;
-  std::unique_ptr<Stream> open(ExecContext& context) const override {
-    struct State {
-      Grouper grouper;
-      size_t charged = 0;
-    };
-    auto state = std::make_shared<State>(State{Grouper(schema.size())});
-    return mapped(*child, context, false, [this, state, &context](Batch& batch) {
+  // The threads that read drop what they have seen before; the reader what another has.
+  class Fresh : public Stream {
+   public:
+    Fresh(const Distinct& node, ExecContext& context) : context_(context), n_columns_(node.schema.size()), seen_(n_columns_) {
+      for (size_t w = 0; w < max_workers(context); ++w) workers_.emplace_back(n_columns_);
+      mostly_fresh_.resize(workers_.size());
+      items_ = open_items(*node.child, context, [this](Batch& batch, Evaluator&, size_t worker) {
+        keep_fresh(batch, worker);
+        return std::shared_ptr<void>();
+      });
+    }
+    bool next(Batch& out) override {
+      Item item;
+      if (!items_->next(item)) return false;
+      context_.check_stop();
+      out = std::move(item.batch);
+      keep_unseen(seen_, out);
+      out.forget_row_ids();
+      const size_t bytes = seen_.size_bytes();
+      if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
+      return true;
+    }
+
+   private:
+    void keep_fresh(Batch& batch, size_t worker) {
+      if (mostly_fresh_[worker] != 0) return;  // looking twice would be for nothing
+      const size_t n_rows = batch.n_rows();
+      keep_unseen(workers_[worker], batch);
+      mostly_fresh_[worker] = batch.n_rows() > 1000 && batch.n_rows() > n_rows / 4;
+      if (mostly_fresh_[worker] != 0) workers_[worker] = Grouper(n_columns_);
+    }
+    void keep_unseen(Grouper& grouper, Batch& batch) const {
       std::vector<Vec> keys;
-      for (size_t k = 0; k < schema.size(); ++k) keys.push_back({batch.column(k), false});
+      for (size_t k = 0; k < n_columns_; ++k) keys.push_back({batch.column(k), false});
       Rows groups, fresh;
-      state->grouper.group(keys, batch.n_rows(), groups, &fresh);
-      batch.keep(fresh);
-      batch.forget_row_ids();
-      const size_t bytes = state->grouper.size_bytes();
-      context.charge(bytes - state->charged);
-      state->charged = bytes;
-    });
-  }
+      grouper.group(keys, batch.n_rows(), groups, &fresh);
+      if (fresh.size() < batch.n_rows()) batch.keep(fresh);
+    }
+
+    ExecContext& context_;
+    size_t n_columns_;
+    Grouper seen_;
+    std::vector<Grouper> workers_;
+    std::vector<uint8_t> mostly_fresh_;
+    size_t charged_ = 0;
+    std::unique_ptr<ItemStream> items_;  // the last: its threads end first
+  };
+  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Fresh>(*this, context); }
 };
 
 class Ordered : public Unary {

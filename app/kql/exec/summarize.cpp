@@ -1,6 +1,7 @@
 // summarize: hash aggregation. The threads that read chunks evaluate keys and arguments and number
-// the groups; the reader joins their numbers and every aggregate updates its own arrays, in the
-// order of the rows, so that an answer does not depend on the threads.
+// the groups; the reader joins their numbers in the order of the rows, so that an answer does not depend
+// on the threads. Aggregates whose answer does not depend on the order either are updated on those
+// threads, a state each, and merged at the end; the others by the reader.
 #include "app/kql/exec/grouper.h"
 #include "app/kql/exec/pipeline.h"
 #include "app/kql/plan.h"
@@ -19,6 +20,7 @@ struct Grouped {
   std::vector<ColumnPtr> fresh_keys;
   size_t n_fresh = 0;
   std::vector<Vec> keys;    // in place of all these, where most rows are groups of their own
+  bool keys_given = false;
   std::vector<std::vector<Vec>> args;
   size_t worker_bytes = 0;  // what the worker holds by now
 };
@@ -32,7 +34,14 @@ class Summarize : public Node {
       global_of_.resize(workers_.size());
       worker_bytes_.resize(workers_.size());
       mostly_fresh_.resize(workers_.size());
-      for (const AggregateCall& call : node.aggregates) states_.push_back(call.function->make(call));
+      for (const AggregateCall& call : node.aggregates) {
+        states_.push_back(call.function->make(call));
+        all_local_ &= states_.back()->is_mergeable();
+      }
+      worker_states_.resize(workers_.size());
+      for (auto& states : worker_states_) {
+        for (const AggregateCall& call : node.aggregates) states.push_back(call.function->make(call));
+      }
       for (const BoundPtr& key : node.keys) key_columns_.emplace_back(key->type);
     }
 
@@ -48,6 +57,13 @@ class Summarize : public Node {
       }
       // Without keys there is one row even where there was no input.
       const size_t n_groups = node_.keys.empty() ? 1 : grouper_.n_groups();
+      for (size_t w = 0; w < workers_.size(); ++w) {
+        context_.check_stop();
+        for (size_t k = 0; k < states_.size(); ++k) {
+          if (states_[k]->is_mergeable()) states_[k]->merge(*worker_states_[w][k], global_of_[w], n_groups);
+          worker_states_[w][k].reset();
+        }
+      }
       std::vector<ColumnPtr> columns;
       for (Column& column : key_columns_) columns.push_back(share(std::move(column)));
       for (const auto& state : states_) {
@@ -67,6 +83,7 @@ class Summarize : public Node {
       for (const BoundPtr& key : node_.keys) key_values.push_back(evaluator.eval(*key, batch));
       if (mostly_fresh_[worker] != 0) {
         out->keys = std::move(key_values);
+        out->keys_given = true;
       } else {
         Rows fresh;
         workers_[worker].group(key_values, batch.n_rows(), out->groups, &fresh);
@@ -76,20 +93,29 @@ class Summarize : public Node {
         }
         // Numbering them twice would be for nothing.
         mostly_fresh_[worker] = fresh.size() > 1000 && fresh.size() > batch.n_rows() / 4;
-        if (mostly_fresh_[worker]) workers_[worker] = Grouper(node_.keys.size());
-      }
-      for (const AggregateCall& call : node_.aggregates) {
-        std::vector<Vec>& args = out->args.emplace_back();
-        for (const BoundPtr& arg : call.args) args.push_back(evaluator.eval(*arg, batch));
       }
       out->worker_bytes = workers_[worker].size_bytes();
+      for (size_t k = 0; k < states_.size(); ++k) {
+        std::vector<Vec> args;
+        for (const BoundPtr& arg : node_.aggregates[k].args) args.push_back(evaluator.eval(*arg, batch));
+        Aggregator& own = *worker_states_[worker][k];
+        if (out->keys_given || !own.is_mergeable()) {
+          out->args.push_back(std::move(args));
+        } else {
+          own.update(args, out->groups, workers_[worker].n_groups());
+          out->args.emplace_back();
+        }
+        out->worker_bytes += own.size_bytes();
+      }
+      if (!out->keys_given && mostly_fresh_[worker] != 0) workers_[worker] = Grouper(node_.keys.size());
+      if (all_local_ && !out->keys_given) out->groups = Rows();
       batch = Batch();  // its columns are done with, but for those in the arguments
       return out;
     }
 
     // On the reader's thread, in the order of the batches: groups get their numbers for all workers.
     void add(Grouped& grouped) {
-      if (!grouped.keys.empty()) {
+      if (grouped.keys_given) {
         number(grouped.keys, grouped.n_rows, grouped.groups);
       } else {
         Rows& global_of = global_of_[grouped.worker];
@@ -106,7 +132,7 @@ class Summarize : public Node {
       worker_bytes_[grouped.worker] = grouped.worker_bytes;
       for (const size_t n : worker_bytes_) bytes += n;
       for (size_t k = 0; k < states_.size(); ++k) {
-        states_[k]->update(grouped.args[k], grouped.groups, grouper_.n_groups());
+        if (grouped.keys_given || !states_[k]->is_mergeable()) states_[k]->update(grouped.args[k], grouped.groups, grouper_.n_groups());
         bytes += states_[k]->size_bytes();
       }
       if (bytes > charged_) context_.charge(bytes - charged_), charged_ = bytes;
@@ -134,6 +160,8 @@ class Summarize : public Node {
     std::vector<Grouper> workers_;
     std::vector<Rows> global_of_;  // of each worker's groups
     std::vector<std::unique_ptr<Aggregator>> states_;
+    std::vector<std::vector<std::unique_ptr<Aggregator>>> worker_states_;
+    bool all_local_ = true;        // no aggregate needs the rows in order
     std::vector<Column> key_columns_;
     size_t key_text_bytes_ = 0;
     std::vector<size_t> worker_bytes_;
