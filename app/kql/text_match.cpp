@@ -5,6 +5,7 @@
 #include <cstring>
 #include <cwctype>
 
+#include "app/columns/term_filter.h"
 #include "app/kql/expr.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -87,7 +88,7 @@ wint_t to_upper(wint_t c) {
 }  // namespace
 
 bool is_term_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+  return columns::is_term_byte(c);  // the chunks' lists of terms are made by the same rule
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

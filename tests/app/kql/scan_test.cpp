@@ -1,6 +1,7 @@
 // What a query reads of a table: no chunk that cannot match, no column that nobody asks for.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -161,10 +162,32 @@ TEST_CASE("kql/scan: take ends the reading") {
   CHECK(read_by("T | project Text | take 5", "row 0", 1) == std::set<std::pair<size_t, size_t>>{{0, 2}});
 }
 
+TEST_CASE("kql/run: the first rows are handed on before the rest is read") {
+  const auto table = std::make_shared<WatchedTable>();
+  Tables tables;
+  tables.add("T", table);
+  RunOptions options;
+  options.n_threads = 1;
+  std::vector<std::pair<uint64_t, size_t>> seen;  // rows so far, columns read by then
+  options.on_rows = [&](const ResultTable& so_far) {
+    CHECK(so_far.columns.size() == 1);
+    seen.emplace_back(so_far.n_rows, table->read.size());
+  };
+  CHECK(run("T | where Number >= 0 | project Text", tables, options).n_rows == 8000);
+  REQUIRE(seen.size() == 8);
+  CHECK(seen.front() == std::pair<uint64_t, size_t>{1000, 2});
+}
+
 TEST_CASE("kql/scan: threads do not change an answer") {
   for (const char* query : {"T | summarize n = count(), make_list(Number, 3), take_any(Text) by b = Number % 13", "T | where Number > 10 | extend h = Number % 9 | distinct h",
                             "T | sort by Number desc | take 50", "T | where Text endswith '9' | summarize count() by bin(Time, 100tick), Number % 3",
-                            "T | top 300 by Number % 10 asc, Time desc | project Text", "T | join kind=inner (T | take 50) on Number | project Text, Text1"}) {
+                            "T | top 300 by Number % 10 asc, Time desc | project Text", "T | join kind=inner (T | take 50) on Number | project Text, Text1",
+                            "T | join kind=leftouter (T | where Number % 3 == 0) on Text | summarize n = count(), s = sum(Number1), dcount(Text1)", "T | join kind=rightanti (T | take 70) on Number | project Text",
+                            "T | join kind=inner (T | extend k = tostring(Number % 400) | take 1000) on $left.Text == $right.k", "T | extend l = iff(Number % 2 == 0, 'a', 'b') | join kind=leftsemi (T | take 3 | extend l = 'a') on l | count",
+                            "T | summarize dcount(Number % 7), dcount(Text), count(), countif(Number > 5), sum(Number), min(Number), max(Time), avg(Number), dcountif(Text, Number < 99) by b = Number % 13",
+                            "T | summarize dcount(Text), dcount(Time), n = count(), s = sum(Number)", "T | where Number < 0 | summarize dcount(Text), count(), min(Time)", "T | summarize dcount(Number), max(Number) by Text",
+                            "T | summarize n = count() by a = Number % 1500, b = Number % 1100", "T | distinct Number", "T | extend m = Number % 7, t = tostring(Number % 3) | distinct m, t", "T | top 5 by Number % 3 desc",
+                            "T | top 400 by Text asc", "T | summarize make_set(Number % 5), make_set(tostring(Number % 4)) by b = Number % 2"}) {
     const auto table = std::make_shared<WatchedTable>();
     Tables tables;
     tables.add("T", table);
@@ -307,6 +330,96 @@ TEST_CASE("kql/sort: a limit behind a project reaches the sort; texts order by a
   CHECK(r.text(1, 0) == "same begin 999 9999");
   CHECK(run("datatable(s:string)['b', '', 'abcdefghz', 'abcdefgh', 'abcdefg', '\xC3\xA9', 'B'] | sort by s asc | summarize make_list(s)", {}, {}).text(0, 0) ==
         "[\"\",\"B\",\"abcdefg\",\"abcdefgh\",\"abcdefghz\",\"b\",\"\xC3\xA9\"]");
+}
+
+TEST_CASE("kql/sort: texts that begin alike, end early or hold zeros order as whole texts do") {
+  std::mt19937 random(5);
+  for (int round = 0; round < 30; ++round) {
+    Column text(Type::string), number(Type::int64);
+    std::vector<std::pair<std::string, int64_t>> rows;
+    for (int64_t k = 0; k < 400; ++k) {
+      std::string value = std::string("the same beginning of all of them").substr(0, random() % 34);
+      for (size_t more = random() % 4; more > 0; --more) value += std::string_view("a\0b\xC3\xFFz", 6)[random() % 6];
+      rows.emplace_back(value, static_cast<int64_t>(random() % 5));
+      text.push_text(value);
+      number.push_i64(rows.back().second);
+    }
+    auto chunk = std::make_shared<Chunk>();
+    chunk->n_rows = rows.size();
+    chunk->columns = {text, number};
+    Tables tables;
+    tables.add("T", make_memory_table({{"S", Type::string}, {"N", Type::int64}}, {chunk}));
+    const bool down = round % 2 == 1;
+    std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
+      return a.first != b.first ? (down ? a.first > b.first : a.first < b.first) : a.second < b.second;
+    });
+    const ResultTable r = run(down ? "T | sort by S desc, N asc" : "T | sort by S asc, N asc", tables, {});
+    REQUIRE(r.n_rows == rows.size());
+    for (uint64_t k = 0; k < r.n_rows; ++k) {
+      REQUIRE(r.text(k, 0) == rows[k].first);
+      REQUIRE(r.text(k, 1) == std::to_string(rows[k].second));
+    }
+  }
+}
+
+namespace {
+
+// Chunks whose bounds are known and overlap; many rows have the same key.
+class BoundedTable : public Table {
+ public:
+  explicit BoundedTable(uint32_t seed) : schema_{{"Key", Type::int64}, {"Id", Type::int64}} {
+    std::mt19937 random(seed);
+    for (size_t c = 0; c < 9; ++c) {
+      auto chunk = std::make_shared<Chunk>();
+      chunk->n_rows = n_rows_a_chunk;
+      Column key(Type::int64), id(Type::int64);
+      const int64_t base = static_cast<int64_t>(random() % 60) - 30;
+      for (size_t row = 0; row < chunk->n_rows; ++row) {
+        key.push_i64(base + static_cast<int64_t>(random() % 12));
+        id.push_i64(static_cast<int64_t>(c * n_rows_a_chunk + row));
+      }
+      const auto [low, high] = std::minmax_element(key.i64s().begin(), key.i64s().end());
+      bounds_.emplace_back(*low, *high);
+      chunk->columns = {std::move(key), std::move(id)};
+      chunks_.push_back(chunk);
+    }
+  }
+  const app::columns::Schema& schema() const override { return schema_; }
+  size_t n_chunks() const override { return chunks_.size(); }
+  std::shared_ptr<const Chunk> chunk(size_t index) const override { return chunks_[index]; }
+  std::optional<std::pair<int64_t, int64_t>> range(size_t index, size_t column) const override {
+    return column == 0 ? std::optional(bounds_[index]) : std::nullopt;
+  }
+  app::RowId first_row(size_t index) const override { return index * n_rows_a_chunk; }
+  std::optional<size_t> n_rows(size_t) const override { return n_rows_a_chunk; }
+
+ private:
+  static constexpr size_t n_rows_a_chunk = 200;
+  app::columns::Schema schema_;
+  std::vector<std::shared_ptr<const Chunk>> chunks_;
+  std::vector<std::pair<int64_t, int64_t>> bounds_;
+};
+
+}  // namespace
+
+TEST_CASE("kql/top: the best chunks first and the others not at all gives what sorting everything does") {
+  for (uint32_t seed = 1; seed < 40; ++seed) {
+    Tables tables;
+    tables.add("T", std::make_shared<BoundedTable>(seed));
+    for (const std::string order : {"Key asc", "Key desc", "Key desc, Id desc", "Key asc, Id % 3 asc"}) {
+      for (const char* n : {"1", "7", "150", "900", "5000"}) {
+        const std::string filter = seed % 2 ? "T " : "T | where Id % 5 != 0 ";
+        RunOptions one;
+        one.n_threads = 1;
+        const ResultTable best = run(filter + "| top " + n + " by " + order, tables, {}), all = run(filter + "| sort by " + order + " | serialize | where row_number() <= " + n, tables, one);
+        CAPTURE(seed);
+        CAPTURE(order);
+        REQUIRE(best.n_rows == all.n_rows);
+        for (uint64_t row = 0; row < best.n_rows; ++row) REQUIRE(best.text(row, 1) == all.text(row, 1));
+        CHECK(best.row_ids.size() == best.n_rows);
+      }
+    }
+  }
 }
 
 TEST_CASE("kql/extract: a column at a time gives what each row alone does") {
