@@ -81,6 +81,15 @@ struct ScanStep {
   std::vector<ExprPtr> assignments;
 };
 
+// A part of a graph pattern: (name), or -[name*1..5]-> to the next one.
+struct GraphPart {
+  enum class Kind : uint8_t { node, forward, backward, either } kind = Kind::node;
+  std::string name;       // empty: none was given
+  Span span;
+  bool ranged = false;    // of an edge: a path of least to most edges
+  int64_t least = 1, most = 1;
+};
+
 // A tabular operator; fields are used as the operator needs.
 struct Operator {
   std::string op;  // canonical keyword: "where", "sort", "take", ...
@@ -99,6 +108,8 @@ struct Operator {
   std::vector<ScanStep> steps;
   std::vector<Parameter> properties;   // render with (...)
   std::vector<Operator> parts;         // further top-nested levels
+  std::vector<std::vector<GraphPart>> patterns;  // of graph-match, graph-shortest-paths
+  ExprPtr condition;                   // of those: where
   bool star = false;
 
   const Expr* param(std::string_view name) const {

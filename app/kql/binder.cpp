@@ -82,6 +82,7 @@ NodePtr Binder::bind(const Script& script) {
       any_query = true;
       if (is_tabular(*s.expr, env)) {
         last = table(*s.expr, env);
+        if (is_graph(last)) fail(s.span, "the query ends in a graph, which has no rows", "add graph-match, graph-shortest-paths or graph-to-table");
       } else {  // a plain expression: one row
         Scope scope;
         scope.env = env;
@@ -110,7 +111,9 @@ void Binder::statement(const Statement& s, const EnvPtr& env) {
       return;
     }
     case Statement::Kind::let_value: return let(s, env);
-    case Statement::Kind::set: return;  // client options change nothing of an answer here
+    case Statement::Kind::set:  // most client options change nothing of an answer here
+      if (s.expr) settings_[s.name] = s.expr.get();
+      return;
     case Statement::Kind::declare:
       for (const FunctionParam& p : s.params) {
         if (!p.default_value) fail(s.span, "the parameter '" + p.name + "' has no value", "give it a default: " + p.name + ":" + p.type + " = ...");

@@ -14,6 +14,11 @@
 
 namespace app::kql {
 
+class GraphNode;
+struct GraphColumn;
+struct GraphKey;
+struct GraphScope;        // binder_graph.cpp
+
 struct BindFailed {};     // the query cannot be bound further; an error is noted
 
 class Env;
@@ -52,6 +57,8 @@ struct Scope {
   EnvPtr env;
   AggregateScope* aggregates = nullptr;          // aggregates may be called here
   bool ordered = false;                          // window functions may be called here
+  GraphScope* graph = nullptr;            // inside a graph pattern: its variables
+  bool degrees = false;                          // rows are nodes of a path, with their degrees behind
 };
 
 class Binder {
@@ -140,6 +147,19 @@ class Binder {
   NodePtr op_scan(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_evaluate(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_getschema(NodePtr input);
+  static bool is_graph(const NodePtr& input);
+  NodePtr op_graph(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr op_make_graph(const Operator& op, NodePtr input, const EnvPtr& env);
+  NodePtr partitioned_graph(const Operator& op, NodePtr edges, size_t source, size_t target, std::vector<GraphKey> tables, columns::Schema schema,
+                            size_t node_key, const EnvPtr& env);
+  NodePtr op_graph_match(const Operator& op, const std::shared_ptr<const GraphNode>& graph, const EnvPtr& env);
+  NodePtr op_graph_to_table(const Operator& op, const std::shared_ptr<const GraphNode>& graph);
+  void push_graph_condition(const Expr& e, GraphScope& g, const EnvPtr& env);
+  BoundPtr graph_name(const Expr& e, Scope& scope);
+  BoundPtr graph_call(const Expr& e, Scope& scope);
+  BoundPtr graph_value(GraphScope& g, size_t part, BoundPtr expr, Span span);
+  BoundPtr graph_column(GraphScope& g, GraphColumn column, Span span);
+  BoundPtr degree_of_row(const Expr& e, const Scope& scope);
   NodePtr op_sample_distinct(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr unite(std::vector<std::pair<std::string, NodePtr>> legs, bool inner, const std::string& source_column);
   NodePtr plugin_bag_unpack(const Operator& op, const Expr& call, NodePtr input, const EnvPtr& env);
@@ -176,6 +196,9 @@ class Binder {
     std::string name;
     BoundPtr expr;
   };
+  std::vector<Named> graph_properties(GraphScope& g);
+  NodePtr top_nested_others(const Operator& level, NodePtr rows, const std::vector<std::string>& parents, const Named& key, const std::string& value_name, Type value_type,
+                            const EnvPtr& env);
   // One expression, or several where it has several results or names.
   std::vector<Named> named(const Expr& e, Scope& scope, size_t& n_unnamed, const char* prefix = "Column");
   static std::string unique_name(const std::string& name, const columns::Schema& schema);
@@ -185,6 +208,7 @@ class Binder {
   void bind_saved_functions(const EnvPtr& env);
 
   const Tables& tables_;
+  std::map<std::string, const Expr*> settings_;   // of set statements; the script is kept by who binds it
   Script saved_;               // of tables_.functions(); entries point into it
   ExecContext& context_;
   bool check_only_;

@@ -129,6 +129,10 @@ BoundPtr Binder::apply(const Function& f, std::vector<BoundPtr> args, Span span,
 
 BoundPtr Binder::expr(const Expr& e, Scope& scope) {
   if (++n_bound_ > 500'000) fail(e.span, "the query is too large once its functions are expanded");
+  if (scope.graph) {
+    if (BoundPtr value = e.kind == ExprKind::call ? graph_call(e, scope) : graph_name(e, scope)) return value;
+  }
+  if (scope.degrees && e.kind == ExprKind::call && e.args.empty() && (e.name == "node_degree_in" || e.name == "node_degree_out")) return degree_of_row(e, scope);
   switch (e.kind) {
     case ExprKind::literal:
       if (!e.name.empty()) {
@@ -624,6 +628,19 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
     if (e.args.size() != 1) fail(e.span, "not() takes one condition");
     return make_call("not", {condition(*e.args[0], scope)}, e.span);
   }
+  if (f == "bin_auto") {
+    const auto size = settings_.find("query_bin_auto_size"), at = settings_.find("query_bin_auto_at");
+    if (e.args.size() != 1) fail(e.span, "bin_auto() takes one value");
+    if (size == settings_.end()) fail(e.span, "bin_auto() needs the size of its steps", "put set query_bin_auto_size=1h; in front, or write bin() with the step");
+    BoundPtr value = expr(*e.args[0], scope), step = expr(*size->second, scope);
+    if (at == settings_.end()) return make_call("bin", {std::move(value), std::move(step)}, e.span);
+    BoundPtr origin = expr(*at->second, scope);
+    if (is_number(value->type)) {
+      const Type type = widest(widest(value->type, step->type), origin->type);
+      value = to_type(value, type), step = to_type(step, type), origin = to_type(origin, type);
+    }
+    return make_call("bin_at", {value, step, origin}, e.span);
+  }
   if (f == "bin_at") {
     if (e.args.size() != 3) fail(e.span, "bin_at() takes a value, a step and a fixed point");
     BoundPtr value = expr(*e.args[0], scope), step = expr(*e.args[1], scope), at = expr(*e.args[2], scope);
@@ -752,7 +769,7 @@ std::string Binder::natural_name(const Expr& e) const {
     }
     case ExprKind::call: {
       const Function* f = find_function(e.name);
-      const bool takes_first = e.name == "bin" || e.name == "floor" || (f && (f->flags & names_result));
+      const bool takes_first = e.name == "bin" || e.name == "bin_auto" || e.name == "floor" || (f && (f->flags & names_result));
       if (takes_first && !e.args.empty()) return natural_name(*e.args[0]);
       if (f && (f->flags & names_both) && !e.args.empty()) return e.name + "_" + natural_name(*e.args[0]);
       return {};

@@ -182,8 +182,8 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
   NodePtr rows = input;
   std::vector<std::string> key_names;
   size_t n_unnamed = 1;
+  std::vector<std::pair<std::string, NodePtr>> others;  // of each level: what was not among its best; empty below it
   for (const Operator* level : levels) {
-    if (level->with_others) fail(level->with_others->span, "top-nested ... with others is not supported here", "use summarize and union");
     Scope scope;
     scope.schema = &rows->schema;
     scope.env = env;
@@ -235,7 +235,25 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
       with_key.push_back(key);
       rows = compute(rows, with_key);
     }
+    const std::vector<std::string> parents = key_names;
+    NodePtr rest;
+    if (level->with_others) {
+      const NodePtr left_out = make_join(rows, level_rows, JoinKind::leftanti, left_keys, right_keys, rows->schema, {});
+      rest = top_nested_others(*level, left_out, parents, key, value_name, value->type, env);
+    }
     rows = make_join(rows, level_rows, JoinKind::leftsemi, left_keys, right_keys, rows->schema, {});
+    if (rest && result) {  // with what the levels above say of the parent
+      columns::Schema joined = result->schema;
+      std::vector<BoundPtr> l, r;
+      for (size_t k = 0; k < parents.size(); ++k) {
+        const size_t a = *find_column(result->schema, parents[k]);
+        l.push_back(bound_column(a, result->schema[a].type)), r.push_back(bound_column(k, rest->schema[k].type));
+      }
+      const std::vector<size_t> new_columns = {parents.size(), parents.size() + 1};
+      for (const size_t k : new_columns) joined.push_back(rest->schema[k]);
+      rest = make_join(result, rest, JoinKind::inner, l, r, joined, new_columns);
+    }
+    if (rest) others.emplace_back("", std::move(rest));
     if (!result) {
       result = level_rows;
     } else {
@@ -251,7 +269,46 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
     }
     key_names.push_back(key.name);
   }
-  return result;
+  if (others.empty()) return result;
+  others.insert(others.begin(), {"", result});
+  return unite(std::move(others), false, "");
+}
+
+// For each of the parents one row over what is left: the parent's keys, the name given for it, its aggregate.
+NodePtr Binder::top_nested_others(const Operator& level, NodePtr rows, const std::vector<std::string>& parents, const Named& key, const std::string& value_name, Type value_type,
+                                  const EnvPtr& env) {
+  AggregateScope aggregates;
+  columns::Schema schema;
+  std::vector<BoundPtr> keys;
+  for (const std::string& name : parents) {
+    const size_t k = *find_column(rows->schema, name);
+    schema.push_back(rows->schema[k]);
+    keys.push_back(bound_column(k, rows->schema[k].type));
+    aggregates.keys.push_back(name);
+    aggregates.key_types.push_back(rows->schema[k].type);
+  }
+  Scope scope;
+  scope.schema = &rows->schema;
+  scope.env = env;
+  scope.aggregates = &aggregates;
+  const BoundPtr value = expr(*level.by[0], scope);
+  AggregateCall count;
+  count.function = find_aggregate("count");
+  count.outputs = {Type::int64};
+  const size_t count_column = parents.size() + aggregates.outputs.size();
+  aggregates.calls.push_back(std::move(count));
+  columns::Schema raw = schema;
+  raw.insert(raw.end(), aggregates.outputs.begin(), aggregates.outputs.end());
+  raw.push_back({"# rows", Type::int64});
+  NodePtr grouped = make_summarize(std::move(rows), raw, keys, std::move(aggregates.calls));
+  grouped = make_filter(std::move(grouped), make_call(">", {bound_column(count_column, Type::int64), bound_constant(Value::int64(0))}, {}));
+  const Value name = convert(constant(*level.with_others, env), key.expr->type);
+  if (name.null) fail(level.with_others->span, "the others of " + key.name + " need a name of its type, " + columns::type_name(key.expr->type));
+  std::vector<Named> out;
+  for (size_t k = 0; k < parents.size(); ++k) out.push_back({parents[k], bound_column(k, schema[k].type)});
+  out.push_back({key.name, bound_constant(name)});
+  out.push_back({value_name, to_type(value, value_type)});
+  return compute(std::move(grouped), out);
 }
 
 // ---------------------------------------------------------------- scan
@@ -338,6 +395,13 @@ NodePtr Binder::op_evaluate(const Operator& o, NodePtr input, const EnvPtr& env)
   if (n == "narrow") return plugin_narrow(call, std::move(input));
   if (n == "ipv4_lookup") return plugin_ipv4_lookup(o, call, std::move(input), env);
   if (n == "activity_counts_metrics") return plugin_activity_counts(call, std::move(input), env);
+  if (n == "preview") {  // some rows, and how many there are
+    if (call.args.size() != 1) fail(call.span, "preview() takes the number of rows to show");
+    const NodePtr rows = make_materialized(std::move(input));
+    further_.emplace_back("Count", op_count(o, rows));
+    first_name_ = "Rows";
+    return make_take(rows, static_cast<uint64_t>(count_of(*call.args[0], env, "preview")));
+  }
   return plugin_named(o, call, std::move(input), env);
 }
 

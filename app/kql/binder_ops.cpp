@@ -16,6 +16,8 @@ NodePtr Binder::op(const Operator& o, NodePtr input, const EnvPtr& env) {
   if (n == "search") return op_search(o, std::move(input), env);
   if (n == "find") return op_find(o, std::move(input), env);
   if (!input) fail(o.keyword, "'" + n + "' needs a table before it", "write Table | " + n + " ...");
+  if (n == "make-graph" || n.compare(0, 6, "graph-") == 0) return op_graph(o, std::move(input), env);
+  if (is_graph(input)) fail(o.keyword, "'" + n + "' works on rows, and this is a graph", "put graph-match or graph-to-table before it");
   if (n == "where") return op_where(o, std::move(input), env);
   if (n == "project") return op_project(o, std::move(input), env);
   if (n == "extend") return op_extend(o, std::move(input), env);
@@ -66,9 +68,8 @@ NodePtr Binder::op(const Operator& o, NodePtr input, const EnvPtr& env) {
   if (n == "consume") return make_take(std::move(input), 0);
   if (n == "assert-schema" || n == "execute-and-cache") return input;
   static const std::map<std::string, const char*> nearest = {
-      {"project-smart", "use project"},
-      {"make-graph", "use join on the edges"}, {"macro-expand", "use union"}};
-  const auto at = nearest.find(n.find("graph") != std::string::npos ? "make-graph" : n);
+      {"project-smart", "use project"}, {"macro-expand", "use union"}, {"graph", "there are no stored graphs; use make-graph"}};
+  const auto at = nearest.find(n);
   fail(o.keyword, "the operator '" + n + "' is not supported here", at == nearest.end() ? "" : at->second);
 }
 

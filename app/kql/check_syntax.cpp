@@ -56,7 +56,10 @@ class Collector {
       if (*e) expr(**e);
     }
     for (const auto& q : op.queries) query(*q);
-    for (const Operator& part : op.parts) one(part);
+    if (op.op == "top-nested") {
+      for (const Operator& part : op.parts) one(part);
+    }
+    if (op.condition) expr(*op.condition);
     for (const PatternPart& p : op.pattern) {
       if (p.kind == PatternPart::Kind::column) defined_.insert(p.text);
     }

@@ -48,7 +48,6 @@ std::string function_refusal(std::string_view name) {
       {"row_id", "number the rows with serialize and row_number()"},
       {"row_rank", "use row_rank_dense() or row_rank_min()"},
       {"rowstore_ordinal_range", "there is no row store"},
-      {"bin_auto", "write bin() with the step"},
       {"external_table", "load the file as a table"},
       {"materialized_view", "name the table directly"},
       {"stored_query_result", "save the query as a function"},
@@ -67,7 +66,7 @@ std::vector<std::string> function_names() {
     const bool is_operator = std::any_of(operator_functions().begin(), operator_functions().end(), [f = f](const Function& o) { return &o == f; });
     if (callable && !is_operator) names.emplace_back(name);
   }
-  for (const char* special : {"iff", "iif", "now", "ago", "toscalar", "materialize", "pack_all", "column_ifexists"}) names.emplace_back(special);
+  for (const char* special : {"bin_auto", "iff", "iif", "now", "ago", "toscalar", "materialize", "pack_all", "column_ifexists"}) names.emplace_back(special);
   return names;
 }
 

@@ -84,6 +84,13 @@ class Parser {
   void op_fork(Operator& op);
   void op_evaluate(Operator& op);
   void op_graph(Operator& op);
+  void make_graph(Operator& op);
+  void graph_match(Operator& op);
+  std::vector<GraphPart> graph_pattern();
+  GraphPart graph_node();
+  GraphPart graph_edge();
+  void graph_to_table(Operator& op);
+  void skip_body();
   void op_reduce(Operator& op);
   void op_macro_expand(Operator& op);
   std::vector<ColumnDecl> row_schema(bool allow_star, bool& star);

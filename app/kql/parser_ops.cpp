@@ -680,44 +680,4 @@ void Parser::op_macro_expand(Operator& op) {
   expect(")");
 }
 
-// The graph operators are read, with their bodies kept loose, and refused by name when bound.
-void Parser::op_graph(Operator& op) {
-  if (op.op == "make-graph") {
-    op.exprs.push_back(postfix());
-    expect("-");
-    expect("-");
-    expect(">");
-    op.exprs.push_back(postfix());
-    if (take_word("with_node_id")) {
-      expect("=");
-      op.names.push_back(any_name("a name"));
-    } else if (take_word("with")) {
-      do {
-        op.exprs.push_back(postfix());
-        expect_word("on");
-        op.exprs.push_back(expr());
-      } while (take(","));
-    }
-    if (take_word("partitioned-by")) {
-      any_name("a column name");
-      op.queries.push_back(sub_pipeline("(", ")"));
-    }
-    return;
-  }
-  // Everything up to the next pipe of this level.
-  int open = 0;
-  while (!at_end()) {
-    const Token& token = peek();
-    if (token.is("(") || token.is("[") || token.is("{")) ++open;
-    if (token.is(")") || token.is("]") || token.is("}")) {
-      if (open == 0) return;
-      --open;
-    }
-    if (open == 0 && (token.is("|") || token.is(";"))) return;
-    if (token.kind == TokenKind::bad) fail_here(token.text);
-    next();
-  }
-  if (open > 0) fail_here("expected )");
-}
-
 }  // namespace app::kql

@@ -85,7 +85,7 @@ int64_t PluginCall::now() const { return binder_.context_.now; }
 void PluginCall::fail(const std::string& message, const std::string& hint) const { binder_.fail(call_.span, message, hint); }
 
 const Plugin* find_plugin(std::string_view name) {
-  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), window_plugins()}) {
+  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
     for (const Plugin& plugin : part) {
       if (plugin.name == name) return &plugin;
     }
@@ -93,8 +93,8 @@ const Plugin* find_plugin(std::string_view name) {
   return nullptr;
 }
 std::vector<std::string> plugin_names() {
-  std::vector<std::string> names = {"bag_unpack", "pivot", "narrow", "ipv4_lookup", "activity_counts_metrics"};
-  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), window_plugins()}) {
+  std::vector<std::string> names = {"bag_unpack", "pivot", "narrow", "preview", "ipv4_lookup", "activity_counts_metrics"};
+  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
     for (const Plugin& plugin : part) names.emplace_back(plugin.name);
   }
   std::sort(names.begin(), names.end());
@@ -111,8 +111,8 @@ std::string plugin_refusal(std::string_view name) {
   }
   if (name == "infer_storage_schema" || name == "infer_storage_schema_with_suggestions") return "load the file and use getschema";
   if (name == "diffpatterns_text") return "use reduce on each side";
-  for (const std::string_view pattern : {"autocluster", "basket", "diffpatterns"}) {
-    if (name == pattern) return "count the combinations with summarize count() by the columns";
+  for (const std::string_view pattern : {"autocluster", "diffpatterns"}) {
+    if (name == pattern) return "its way of choosing is not published; evaluate basket() gives every frequent combination of values";
   }
   return {};
 }

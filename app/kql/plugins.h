@@ -61,6 +61,7 @@ std::string plugin_refusal(std::string_view name);
 
 std::span<const Plugin> activity_plugins();
 std::span<const Plugin> lookup_plugins();
+std::span<const Plugin> pattern_plugins();
 std::span<const Plugin> window_plugins();
 
 // A table built row by row.
