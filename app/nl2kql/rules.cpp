@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "app/nl2kql/query_grammar.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 
@@ -51,15 +52,6 @@ std::vector<Word> words_of(std::string_view question) {
     i = end;
   }
   return words;
-}
-
-std::string kql_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
 }
 
 std::string datetime_literal(Ticks time) {
@@ -135,6 +127,7 @@ class Translator {
 
   RuleAnswer run() {
     take_times();
+    answer_.time_conditions = conditions_;
     take_share();
     take_levels();
     take_counting();
@@ -244,9 +237,9 @@ class Translator {
       if (words_[i].taken) continue;
       const std::string condition = level_condition(lower(i));
       if (condition.empty()) continue;
-      const bool negated = i > 0 && is(i - 1, {"not", "no", "without", "except", "excluding", "non"});
-      if (negated) {
-        where(i - 1, i + 1, "not(" + condition + ")");
+      const size_t lead = i > 1 && is(i - 1, {"than"}) && is(i - 2, {"other"}) ? 2 : i > 0 && is(i - 1, {"not", "no", "without", "except", "excluding", "non", "neither", "nor"}) ? 1 : 0;
+      if (lead > 0) {
+        where(i - lead, i + 1, "not(" + condition + ")");
       } else {
         levels.push_back(condition);
         say(i, i + 1, condition);
@@ -321,8 +314,30 @@ class Translator {
           top_ = lower(i + 1).back() == 's' && lower(i + 1) != "process" ? 10 : 1;
           add_group(i, i + 2, column_of(lower(i + 1)));
         }
-      } else if (is(i, {"top", "most"}) && !words_[i].taken) {
+      } else if (is(i, {"which", "what"}) && is_unit_word(lower(i + 1)) && (has_word("most") || has_word("mostly"))) {
+        bin_ = unit_of(lower(i + 1))->kql;
+        top_ = 1;
+        say(i, i + 2, "top 1 by count_ of bin(Timestamp, " + bin_ + ")");
+      } else if (is(i, {"more"}) && is(i + 1, {"than"}) && number_of(lower(i + 2)) && (!groups_.empty() || (i > 1 && !column_of(lower(i - 2)).empty()))) {
+        if (groups_.empty()) add_group(i - 2, i, column_of(lower(i - 2)));
+        at_least_ = *number_of(lower(i + 2)) + 1;
+        say(i, i + 3, engine::format("where count_ >= %lld", static_cast<long long>(at_least_)));
+      } else if (is(i, {"rarest", "least"}) && !words_[i].taken) {
+        rare_ = true;
         take_top(i);
+        take(i, i + 1);
+      } else if (is(i, {"rare", "unusual", "uncommon"}) && column_of(lower(i + 1)) == "TemplateId") {
+        rare_ = true;
+        top_ = 10;
+        add_group(i, i + 2, "TemplateId");
+      } else if (is(i, {"top", "most"}) && !words_[i].taken) {
+        // "which level is the most common": the column stands in front.
+        if (is(i, {"most"}) && groups_.size() == 1 && is(i + 1, {"common", "frequent", "active", "noisy"}) && column_of(lower(i + 2)).empty()) {
+          top_ = top_ == 0 ? 1 : top_;
+          say(i, i + 2, "top 1 by count_");
+        } else {
+          take_top(i);
+        }
       } else if (is(i, {"which", "what"}) && !column_of(lower(i + 1)).empty() && (has_word("most") || has_word("mostly"))) {
         top_ = top_ == 0 ? 1 : top_;
         add_group(i, i + 2, column_of(lower(i + 1)));
@@ -338,7 +353,8 @@ class Translator {
     if (is(at, {"common", "frequent", "often", "active", "noisy", "repeated"})) ++at;
     const std::string column = column_of(lower(at));
     if (!column.empty()) {
-      top_ = n.value_or(10);
+      const bool one = lower(at).back() != 's' || lower(at) == "process";
+      top_ = n.value_or(one && at > i + 1 ? 1 : 10);
       add_group(i, at + 1, column);
     } else if (level_condition(lower(at)) != "" && is(i, {"top"})) {
       top_ = n.value_or(10);
@@ -353,6 +369,7 @@ class Translator {
     if (std::find(groups_.begin(), groups_.end(), column) == groups_.end()) groups_.push_back(column);
     say(begin, end, "by " + column);
   }
+  static bool is_unit_word(const std::string& word) { return word.size() > 2 && unit_of(word).has_value(); }
   bool has_word(const char* word) const {
     return std::any_of(words_.begin(), words_.end(), [&](const Word& w) { return !w.quoted && w.lower == word; });
   }
@@ -446,7 +463,7 @@ class Translator {
         "line", "lines", "list", "log", "logged", "logs", "many", "matching", "me", "mention", "mentioning", "mentions", "message", "messages", "most",
         "mostly", "my", "occur", "occurred", "of", "on", "only", "or", "out", "over", "please", "print", "record", "records", "rows", "saw", "say",
         "search", "see", "seen", "show", "some", "tell", "that", "the", "their", "them", "there", "these", "they", "this", "those", "time", "times",
-        "to", "us", "was", "we", "were", "what", "when", "where", "which", "who", "with", "write", "wrote", "you", "number", "count", "produced",
+        "neither", "nor", "other", "than", "nothing", "to", "us", "was", "we", "were", "what", "when", "where", "which", "who", "with", "write", "wrote", "you", "number", "count", "produced",
         "produce", "produces", "came", "come", "host", "process", "percentage", "percent", "share", "rate", "not", "no", "without", "first", "last"};
     return word.size() < 2 || fillers.count(word) != 0;
   }
@@ -456,10 +473,12 @@ class Translator {
     for (size_t i = 0; i < words_.size(); ++i) {
       if (words_[i].taken || words_[i].quoted || is_filler(words_[i].lower)) continue;
       const bool led = i > 0 && is(i - 1, {"containing", "contain", "contains", "about", "with", "mentioning", "mention", "mentions", "for", "matching", "like"});
-      const bool negated = i > 0 && is(i - 1, {"without", "excluding", "except"});
+      const bool far = i > 1 && (led || is(i - 1, {"mentioning", "from", "for"})) && is(i - 2, {"not", "nothing", "except", "than"});
+      const bool negated = far || (i > 0 && is(i - 1, {"without", "excluding", "except"}));
+      const bool exactly = led && !is(i - 1, {"about", "for", "mention", "mentions", "mentioning"});
       std::string term = words_[i].text;
       const bool looks_like_data = term.find_first_of("0123456789_/.-=@") != std::string::npos;
-      if (!led && !looks_like_data && term.size() > 4 && term.back() == 's' && term[term.size() - 2] != 's') term.pop_back();
+      if (!exactly && !looks_like_data && term.size() > 4 && term.back() == 's' && term[term.size() - 2] != 's') term.pop_back();
       answer_.guessed |= !led && !negated && !looks_like_data;
       where(i, i + 1, std::string("Message ") + (negated ? "!contains " : "contains ") + kql_string(term));
     }
@@ -487,7 +506,9 @@ class Translator {
     } else if (!keys.empty()) {
       kql += "\n| summarize count() by " + keys;
       if (top_ > 0) {
-        kql += engine::format("\n| top %lld by count_ desc", static_cast<long long>(top_));
+        kql += engine::format("\n| top %lld by count_ %s", static_cast<long long>(top_), rare_ ? "asc" : "desc");
+      } else if (at_least_ > 0) {
+        kql += engine::format("\n| where count_ >= %lld\n| sort by count_ desc", static_cast<long long>(at_least_));
       } else {
         kql += bin_.empty() ? "\n| sort by count_ desc" : "\n| sort by Timestamp asc";
       }
@@ -512,7 +533,8 @@ class Translator {
   std::vector<std::string> conditions_, groups_;
   std::string share_condition_, distinct_, bin_, moment_;
   bool counting_ = false, ordered_ = false, ascending_ = false;
-  int64_t top_ = 0, limit_ = 0;
+  bool rare_ = false;
+  int64_t top_ = 0, limit_ = 0, at_least_ = 0;
 };
 
 }  // namespace

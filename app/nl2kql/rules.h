@@ -9,19 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include "app/nl2kql/facts.h"
 #include "app/types.h"
 
 namespace app::nl2kql {
 
-// What the rules may know of the log at hand.
-struct LogFacts {
-  Ticks first_time = no_time, last_time = no_time;  // "the last hour" counts back from last_time
-  std::vector<std::string> hosts, processes, sources;  // values, the frequent ones
-};
-
 struct RuleAnswer {
   std::string kql;
   std::vector<std::string> understood;  // "errors -> Level in (\"ERROR\", \"CRITICAL\")", a phrase each
+  std::vector<std::string> time_conditions;  // of kql: what the question says of times
   bool guessed = false;                 // some words are searched for only because no rule knew them
 };
 

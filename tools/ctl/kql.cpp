@@ -1,5 +1,6 @@
 // sigmactl kql check: parse queries, one {"id", "query"} a line, and say what is wrong with each.
-// sigmactl kql ask: a question in words, turned to KQL by rules and run.
+// sigmactl kql ask: a question in words, turned to KQL by rules or a model held to a grammar, and run.
+// sigmactl kql explain: a query in plain words.
 // sigmactl kql save, functions, forget: let statements that every query can use.
 #include <algorithm>
 #include <filesystem>
@@ -10,11 +11,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/kql/explain.h"
 #include "app/kql/query.h"
 #include "app/log_tables.h"
-#include "app/nl2kql/rules.h"
+#include "app/nl2kql/ask.h"
 #include "app/settings.h"
 #include "engine/base/error.h"
+#include "engine/generate/generation.h"
 #include "tools/ctl/command.h"
 #include "tools/ctl/query.h"
 
@@ -51,43 +54,96 @@ int check(std::istream& in) {
   return 0;
 }
 
-// The first and last time of the log, from which "the last hour" counts.
-app::nl2kql::LogFacts facts_of(const app::kql::Tables& tables) {
-  app::nl2kql::LogFacts facts;
-  const app::kql::ResultTable times = app::kql::run("Logs | summarize min(Timestamp), max(Timestamp)", tables, {});
-  if (times.n_rows == 1 && !times.is_null(0, 0)) {
-    const auto [chunk, row] = times.locate(0);
-    facts.first_time = chunk->columns[0].i64(row);
-    facts.last_time = chunk->columns[1].i64(row);
+struct Question {
+  std::vector<std::string> paths;
+  std::string text, model;
+  bool json = false, no_grammar = false, model_first = false;
+  int n_threads = 0, n_examples = 6;
+};
+
+std::string json_text(const std::string& s) { return nlohmann::json(s).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+nlohmann::json attempts_json(const std::vector<app::nl2kql::Attempt>& attempts) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const app::nl2kql::Attempt& a : attempts) {
+    list.push_back({{"by", a.by}, {"stage", a.stage}, {"kql", a.kql}, {"errors", errors_json(a.kql, a.errors)}, {"failure", a.failure},
+                    {"rows", a.n_rows ? nlohmann::json(*a.n_rows) : nlohmann::json()}, {"seconds", a.seconds}, {"used", a.used}});
   }
-  const auto values = [&](const char* column, std::vector<std::string>& out) {
-    const app::kql::ResultTable top = app::kql::run(std::string("Logs | where isnotempty(") + column + ") | summarize n = count() by " + column + " | top 50 by n", tables, {});
-    for (uint64_t row = 0; row < top.n_rows; ++row) out.push_back(top.text(row, 0));
-  };
-  values("Host", facts.hosts);
-  values("Process", facts.processes);
-  values("Source", facts.sources);
-  return facts;
+  return list;
 }
 
-int ask(const std::vector<std::string>& paths, const std::string& question, bool json) {
-  const app::kql::Tables tables = load_tables(paths);
-  const app::nl2kql::RuleAnswer answer = app::nl2kql::ask_rules(question, facts_of(tables));
-  const app::kql::ResultTable result = app::kql::run(answer.kql, tables, {});
-  if (result.failed()) {
-    engine::fail(engine::ErrorKind::invalid_input, "the question became a query that does not run (%s): %s", result.diagnostics[0].message.c_str(), answer.kql.c_str());
+nlohmann::json lines_json(const std::string& kql) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const app::kql::ExplainedLine& line : app::kql::explain_query(kql)) {
+    list.push_back({{"depth", line.depth}, {"kql", line.code}, {"words", line.words}});
+  }
+  return list;
+}
+
+nlohmann::json empty_json(const app::kql::EmptyReason& reason) {
+  return {{"operator", reason.code}, {"rows_before", reason.n_rows_before}, {"without", reason.without}};
+}
+
+void print_attempt(const app::nl2kql::Attempt& a) {
+  std::string one = a.kql;
+  std::replace(one.begin(), one.end(), '\n', ' ');
+  std::cerr << "attempt by " << a.by << " (" << a.stage << "): " << (a.failure.empty() ? one : a.failure);
+  for (const app::kql::Diagnostic& d : a.errors) std::cerr << "\n  " << d.message << (d.hint.empty() ? "" : " (" + d.hint + ")");
+  if (a.n_rows) std::cerr << "\n  " << *a.n_rows << (*a.n_rows == 1 ? " row" : " rows");
+  std::cerr << (a.used ? ", used" : "") << "\n";
+}
+
+int ask(const Question& question) {
+  const app::kql::Tables tables = load_tables(question.paths);
+  app::nl2kql::AskOptions options;
+  options.hold_to_grammar = !question.no_grammar;
+  options.model_first = question.model_first;
+  options.n_examples = question.n_examples;
+  app::nl2kql::AskTexts texts;
+  if (!question.model.empty()) {
+    texts = app::nl2kql::read_ask_texts(app::find_assets_folder());
+    engine::LoadOptions load;
+    load.n_threads = question.n_threads;
+    options.draft = app::nl2kql::draft_with(engine::LanguageModel::load(question.model, load));
+  }
+  const app::nl2kql::AskResult said = app::nl2kql::ask(question.text, tables, texts, options);
+  if (!said.result) {
+    const auto& errors = said.attempts.back().errors;
+    engine::fail(engine::ErrorKind::invalid_input, "the question became a query that does not run (%s): %s", errors.empty() ? "no reason known" : errors[0].message.c_str(), said.kql.c_str());
   }
   std::string explanation;
-  for (const std::string& phrase : answer.understood) explanation += (explanation.empty() ? "" : "; ") + phrase;
-  if (json) {
-    const auto text = [](const std::string& s) { return nlohmann::json(s).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); };
-    std::cout << "{\"kql\":" << text(answer.kql) << "," << result_json(result) << ",\"explanation\":" << text(explanation) << "}\n";
+  for (const app::kql::ExplainedLine& line : app::kql::explain_query(said.kql)) explanation += (explanation.empty() ? "" : ". ") + line.words;
+  if (question.json) {
+    std::cout << "{\"kql\":" << json_text(said.kql) << "," << result_json(*said.result) << ",\"explanation\":" << json_text(explanation) << ",\"by\":" << json_text(said.by)
+              << ",\"understood\":" << nlohmann::json(said.understood).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << ",\"guessed\":" << (said.guessed ? "true" : "false")
+              << ",\"attempts\":" << attempts_json(said.attempts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << ",\"lines\":" << lines_json(said.kql).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << ",\"empty\":" << (said.empty ? empty_json(*said.empty).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "null") << "}\n";
     return 0;
   }
-  std::cout << answer.kql << "\n" << (explanation.empty() ? "" : "understood: " + explanation + "\n");
-  for (uint64_t row = 0; row < result.n_rows; ++row) {
-    for (size_t k = 0; k < result.columns.size(); ++k) std::cout << (k ? "\t" : "") << result.text(row, k);
+  for (const app::nl2kql::Attempt& a : said.attempts) print_attempt(a);
+  std::string understood;
+  for (const std::string& phrase : said.understood) understood += (understood.empty() ? "" : "; ") + phrase;
+  if (said.by == "rules" && !understood.empty()) std::cerr << "understood: " << understood << (said.guessed ? "; other words are searched for as they stand" : "") << "\n";
+  std::cout << said.kql << "\n\n";
+  for (uint64_t row = 0; row < said.result->n_rows; ++row) {
+    for (size_t k = 0; k < said.result->columns.size(); ++k) std::cout << (k ? "\t" : "") << said.result->text(row, k);
     std::cout << "\n";
+  }
+  if (said.empty) {
+    std::cerr << "nothing was found: " << said.empty->n_rows_before << " rows came up to \"" << said.empty->code << "\" and none passed it; without it:\n" << said.empty->without << "\n";
+  }
+  return 0;
+}
+
+int explain(const std::string& text, bool json) {
+  if (json) {
+    std::cout << nlohmann::json{{"lines", lines_json(text)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    return 0;
+  }
+  for (const app::kql::ExplainedLine& line : app::kql::explain_query(text)) {
+    const std::string indent(static_cast<size_t>(line.depth) * 2, ' ');
+    std::cout << indent << line.code << "\n" << indent << "    " << line.words << "\n";
   }
   return 0;
 }
@@ -153,17 +209,24 @@ void add_kql(Program& program) {
   CLI::App* checking = kql->add_subcommand("check", "Parse queries from standard input, one {\"id\", \"query\"} a line");
   checking->callback(chosen(program, [] { return check(std::cin); }));
 
-  struct Question {
-    std::vector<std::string> paths;
-    std::string text;
-    bool json = false;
-  };
   const auto question = std::make_shared<Question>();
   CLI::App* asking = kql->add_subcommand("ask", "Ask a question in words: it becomes KQL and runs");
   asking->add_option("PATH", question->paths, "Logs: files, folders, archives, or -")->required();
   asking->add_option("--question", question->text, "Such as: how many errors per minute from sshd")->required();
+  asking->add_option("--model", question->model, "A model for questions that the rules do not know wholly");
+  asking->add_flag("--model-first", question->model_first, "Ask the model even where the rules know every word");
+  asking->add_flag("--no-grammar", question->no_grammar, "Let the model write freely");
+  asking->add_option("--examples", question->n_examples, "Examples shown to the model")->check(CLI::Range(0, 40));
+  asking->add_option("--threads", question->n_threads, "Threads of the model; 0: one for each core");
   asking->add_flag("--json", question->json, "Print one JSON document");
-  asking->callback(chosen(program, [question] { return ask(question->paths, question->text, question->json); }));
+  asking->callback(chosen(program, [question] { return ask(*question); }));
+
+  const auto explained = std::make_shared<std::string>();
+  const auto as_json = std::make_shared<bool>(false);
+  CLI::App* explaining = kql->add_subcommand("explain", "A query in plain words, line by line");
+  explaining->add_option("QUERY", *explained, "The query's text")->required();
+  explaining->add_flag("--json", *as_json, "Print one JSON document");
+  explaining->callback(chosen(program, [explained, as_json] { return explain(*explained, *as_json); }));
 
   const auto argument = std::make_shared<std::string>();
   CLI::App* saving = kql->add_subcommand("save", "Save let statements: every query can use their names from then on");

@@ -1,1 +1,1 @@
-sigma_test(test_app_nl2kql SOURCES ${CMAKE_CURRENT_LIST_DIR}/rules_test.cpp LIBS app_nl2kql)
+sigma_test(test_app_nl2kql SOURCES ${CMAKE_CURRENT_LIST_DIR}/rules_test.cpp ${CMAKE_CURRENT_LIST_DIR}/ask_test.cpp ${CMAKE_CURRENT_LIST_DIR}/answers_test.cpp LIBS app_nl2kql app_kql app_ingest app_log_tables app_logs app_store engine_generate test_tiny_model)
