@@ -52,6 +52,7 @@ class App {
   std::shared_ptr<const LogsView> logs() const;
   std::shared_ptr<const KqlView> kql() const;
   std::shared_ptr<const QueryHelpView> query_help() const;
+  std::shared_ptr<const WordsView> words() const;
   std::shared_ptr<const CompareView> compare() const;
   std::shared_ptr<const ParametersView> parameters() const;
   std::shared_ptr<const FormatView> format() const;
@@ -116,8 +117,13 @@ class App {
   void complete_query(const std::string& text, size_t offset);
   void hover_query(const std::string& text, size_t offset);
   void read_query_tables();
-  void ask_in_words(const std::string& question);  // a query by rules, into query_help(); nothing runs
+  // A query into words(), by rules and, where asked for, by the loaded model; it is run only to count its rows.
+  void ask_in_words(const std::string& question, bool with_model);
+  void stop_words();
   void stop_query();
+  // What gives every row of the query's answer, beyond what is shown, by running it: for the `make` of save_file,
+  // on its job's thread. It throws Error: the query is wrong by now, or its rows do not fit into memory.
+  std::function<std::shared_ptr<const kql::ResultTable>()> whole_result(const std::string& text) const;
 
   // --- configs, tasks
   void review_config_paths(const std::vector<std::string>& paths);

@@ -5,7 +5,7 @@
 
 #include "app/app_state.h"
 #include "app/log_tables.h"
-#include "app/nl2kql/rules.h"
+#include "app/nl2kql/ask.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 
@@ -84,22 +84,6 @@ void LanguageService::answer(const Question& question, const std::stop_token& st
       view_.hover_offset = question.offset;
       view_.hover = kql::hover_at(question.text, question.offset, tables, values_);
       break;
-    case Question::Kind::words: {
-      nl2kql::LogFacts facts;
-      for (const auto& [column, list] : values_) {
-        if (column == "Host") facts.hosts = list;
-        if (column == "Process") facts.processes = list;
-        if (column == "Source") facts.sources = list;
-      }
-      facts.first_time = question.first_time;
-      facts.last_time = question.last_time;
-      nl2kql::RuleAnswer said = nl2kql::ask_rules(question.text, facts);
-      view_.question = question.text;
-      view_.words_kql = std::move(said.kql);
-      view_.understood = std::move(said.understood);
-      view_.guessed = said.guessed;
-      break;
-    }
     case Question::Kind::check:
       view_.checked = question.text;
       view_.diagnostics = kql::check(question.text, tables);
@@ -204,19 +188,62 @@ void App::complete_query(const std::string& text, size_t offset) {
 void App::hover_query(const std::string& text, size_t offset) {
   state_->ask_language(question_of(LanguageService::Question::Kind::hover, text, offset));
 }
-void App::ask_in_words(const std::string& question) {
-  LanguageService::Question asked;
-  asked.kind = LanguageService::Question::Kind::words;
-  asked.text = question;
-  if (state_->current) {
-    const auto log = state_->current->log->snapshot();
-    for (const Source& source : log->sources()) {
-      if (source.first_time != no_time && (asked.first_time == no_time || source.first_time < asked.first_time)) asked.first_time = source.first_time;
-      if (source.last_time != no_time && (asked.last_time == no_time || source.last_time > asked.last_time)) asked.last_time = source.last_time;
+std::shared_ptr<const WordsView> App::words() const { return state_->get(state_->words_view); }
+
+nl2kql::AskResult App::State::answer_in_words(OpenSession& session, const std::string& question, bool with_model, const std::stop_token& stop) {
+  nl2kql::AskOptions ask;
+  ask.run_options.stop = stop;
+  nl2kql::AskTexts texts;
+  if (with_model) {
+    std::shared_ptr<engine::LanguageModel> loaded;
+    {
+      const std::lock_guard lock(model_mutex);
+      loaded = model;
     }
+    if (!loaded) engine::fail(engine::ErrorKind::not_found, "no model is loaded; load one under Models, or ask without it");
+    texts = nl2kql::read_ask_texts(assets_folder);
+    ask.draft = nl2kql::draft_with(std::move(loaded), settings_now().n_ctx, stop);
   }
-  state_->ask_language(std::move(asked));
+  nl2kql::AskResult said = nl2kql::ask(question, tables_of(session), texts, ask);
+  said.result.reset();  // its rows are shown when the user runs the query
+  return said;
 }
+
+void App::ask_in_words(const std::string& question, bool with_model) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session || question.empty()) return;
+  s.jobs->cancel_kind("words");
+  WordsView begun;
+  begun.question = question;
+  begun.running = true;
+  s.set(s.words_view, std::move(begun));
+  const auto failed = [&s, question](const std::string& message) {
+    WordsView view;
+    view.question = question;
+    view.error = message;
+    s.set(s.words_view, std::move(view));
+  };
+  s.jobs->start(
+      "words", "words", "Writing a query",
+      [&s, session, question, with_model, failed](Job& job) {
+        WordsView view;
+        view.question = question;
+        view.answer = s.answer_in_words(*session, question, with_model, job.stop());
+        if (!job.stop().stop_requested()) s.set(s.words_view, std::move(view));
+      },
+      failed);
+}
+
+void App::stop_words() {
+  state_->jobs->cancel_kind("words");
+  WordsView stopped = *words();
+  if (!stopped.running) return;
+  stopped.running = false;
+  stopped.error = "stopped";
+  state_->set(state_->words_view, std::move(stopped));
+}
+
 void App::read_query_tables() { state_->ask_language({}); }
 
 }  // namespace app

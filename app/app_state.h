@@ -119,6 +119,7 @@ struct App::State {
   std::shared_ptr<const LogsView> logs_view;
   std::shared_ptr<const KqlView> kql_view = std::make_shared<KqlView>();
   std::shared_ptr<const QueryHelpView> query_help_view = std::make_shared<QueryHelpView>();
+  std::shared_ptr<const WordsView> words_view = std::make_shared<WordsView>();
   std::shared_ptr<const CompareView> compare_view = std::make_shared<CompareView>();
   std::shared_ptr<const ParametersView> parameters_view = std::make_shared<ParametersView>();
   std::shared_ptr<const FormatView> format_view = std::make_shared<FormatView>();
@@ -186,6 +187,7 @@ struct App::State {
 
   // --- app_language.cpp
   void ask_language(LanguageService::Question question);
+  nl2kql::AskResult answer_in_words(OpenSession& session, const std::string& question, bool with_model, const std::stop_token& stop);
 
   // --- app_branches.cpp
   void save_branches(OpenSession& session);

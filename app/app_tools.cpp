@@ -7,7 +7,7 @@
 #include "app/configs/review.h"
 #include "app/connectors/connection.h"
 #include "app/diagnosis/redact.h"
-#include "app/kql/lexer.h"
+#include "app/kql/explain.h"
 #include "app/log_tables.h"
 #include "app/system.h"
 #include "engine/base/error.h"
@@ -44,31 +44,6 @@ kql::Tables App::State::tables_of(OpenSession& session) {
 }
 
 // --- KQL
-
-namespace {
-
-// The operator that left no rows: the first one behind which nothing comes any more.
-kql::Span emptying_operator(const std::string& text, const kql::Tables& tables, kql::RunOptions options) {
-  std::vector<size_t> pipes;
-  int depth = 0;
-  for (const kql::Token& token : kql::lex(text)) {
-    if (token.is("(") || token.is("[") || token.is("{")) ++depth;
-    if (token.is(")") || token.is("]") || token.is("}")) --depth;
-    if (token.is(";") && depth == 0) pipes.clear();
-    if (token.is("|") && depth == 0) pipes.push_back(token.span.begin);
-  }
-  options.row_limit = 1;
-  pipes.push_back(text.size());
-  for (size_t i = 0; i < pipes.size(); ++i) {
-    const kql::ResultTable part = kql::run(text.substr(0, pipes[i]) + "\n| take 1", tables, options);
-    if (part.failed()) return {};
-    if (part.n_rows > 0) continue;
-    return i == 0 ? kql::Span{} : kql::Span{pipes[i - 1], pipes[i]};
-  }
-  return {};
-}
-
-}  // namespace
 
 void App::State::publish_kql(OpenSession& session) {
   if (!is_current(session)) return;
@@ -145,14 +120,26 @@ void App::run_query(const std::string& text) {
         };
         const kql::Tables tables = s.tables_of(*session);
         auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
-        const kql::Span emptied_by = result->n_rows == 0 && !result->failed() ? emptying_operator(text, tables, options) : kql::Span{};
+        std::optional<kql::EmptyReason> empty;
+        if (kql::found_nothing(*result)) empty = kql::why_empty(text, tables, options);
         {
           const std::lock_guard lock(session->mutex);
-          session->kql.emptied_by = emptied_by;
+          session->kql.empty = std::move(empty);
         }
         finish(std::move(result), {});
       },
       [finish](const std::string& error) { finish(nullptr, error); });
+}
+
+std::function<std::shared_ptr<const kql::ResultTable>()> App::whole_result(const std::string& text) const {
+  return [state = state_.get(), session = state_->current, text]() -> std::shared_ptr<const kql::ResultTable> {
+    if (!session) engine::fail(engine::ErrorKind::not_found, "there is no session to run the query over; open one");
+    kql::RunOptions options;
+    options.row_limit = UINT32_MAX;
+    auto result = std::make_shared<const kql::ResultTable>(kql::run(text, state->tables_of(*session), options));
+    if (result->failed()) engine::fail(engine::ErrorKind::invalid_input, "the query does not run any more: %s", result->diagnostics.front().message.c_str());
+    return result;
+  };
 }
 
 void App::save_file(const std::string& path, std::function<std::string()> make) {

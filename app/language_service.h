@@ -15,12 +15,11 @@ namespace app {
 class LanguageService {
  public:
   struct Question {
-    enum class Kind { tables, complete, hover, check, words } kind = Kind::tables;
+    enum class Kind { tables, complete, hover, check } kind = Kind::tables;
     std::string text;
     size_t offset = 0;
     int64_t session = 0;
     RowId n_rows = 0;
-    Ticks first_time = no_time, last_time = no_time;   // of the log, for words such as "the last hour"
   };
 
   // tables gives those of the session asked about; publish gets every answer. Both are called on the

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "app/kql/complete.h"
+#include "app/kql/explain.h"
 #include "app/kql/query.h"
+#include "app/nl2kql/ask.h"
 #include "app/log_filter.h"
 #include "app/logs/histogram.h"
 #include "app/logs/transcode.h"
@@ -163,13 +165,17 @@ struct QueryHelpView {
   std::string hover_text;
   size_t hover_offset = 0;
   std::optional<kql::Hover> hover;
-  std::string question;                                 // asked in words; kql answers it
-  std::string words_kql;
-  std::vector<std::string> understood;                  // "errors -> Level in (...)", a phrase each
-  bool guessed = false;                                 // some words are searched for, no rule knew them
   std::string checked;                                  // diagnostics and fixes are about this
   std::vector<kql::Diagnostic> diagnostics;
   std::vector<kql::QuickFix> fixes;
+};
+
+// The question last asked in words, and the query it became, with every attempt on the way.
+struct WordsView {
+  std::string question;
+  bool running = false;
+  std::string error;
+  nl2kql::AskResult answer;                             // without its rows; kql empty: none yet
 };
 
 struct KqlView {
@@ -181,7 +187,7 @@ struct KqlView {
   bool running = false;
   bool log_changed = false;                             // rows were added since the result
   std::string error;
-  kql::Span emptied_by;                                 // of text: the operator that left no rows; empty: none
+  std::optional<kql::EmptyReason> empty;                // what left no rows, where there are none
   uint64_t n_log_rows = 0;                              // now; history items of fewer: "log changed since"
 };
 

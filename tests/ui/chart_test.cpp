@@ -1,5 +1,6 @@
 // Charts: what is made of a result, and that every kind draws, empty and odd values too.
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <limits>
@@ -149,6 +150,37 @@ TEST_CASE("ui/chart: every kind draws on screen and as SVG, odd values too") {
       CHECK(svg.rfind("<svg ", 0) == 0);
       CHECK(svg.find("</svg>") != std::string::npos);
     }
+}
+
+TEST_CASE("ui/chart: as PNG it is a picture of the asked size with the series' colours in it") {
+  Headless h;
+  const ChartData data = chart_data(counts_over_time(), ChartKind::column);
+  std::string png;
+  ImU32 color = 0;
+  h.show([&] {
+    png = chart_png(h.ui, data, 600, 300);
+    color = h.ui.theme.series[0];
+  }, 1);
+  REQUIRE(png.size() > 100);
+  CHECK(png.substr(0, 8) == std::string("\x89PNG\r\n\x1a\n", 8));
+  const auto number = [&](size_t at) { return (uint32_t(uint8_t(png[at])) << 24) | (uint32_t(uint8_t(png[at + 1])) << 16) | (uint32_t(uint8_t(png[at + 2])) << 8) | uint8_t(png[at + 3]); };
+  CHECK(png.substr(12, 4) == "IHDR");
+  CHECK(number(16) == 600);
+  CHECK(number(20) == 300);
+  REQUIRE(png.substr(37, 4) == "IDAT");
+  std::string rows(300 * (600 * 3 + 1), '\0');
+  uLongf size = rows.size();
+  REQUIRE(uncompress(reinterpret_cast<Bytef*>(rows.data()), &size, reinterpret_cast<const Bytef*>(png.data() + 41), number(33)) == Z_OK);
+  REQUIRE(size == rows.size());
+  size_t n_series = 0, n_dark = 0;
+  for (size_t y = 0; y < 300; ++y)
+    for (size_t x = 0; x < 600; ++x) {
+      const auto* p = reinterpret_cast<const uint8_t*>(&rows[y * (600 * 3 + 1) + 1 + x * 3]);
+      n_series += p[0] == ((color >> IM_COL32_R_SHIFT) & 255u) && p[1] == ((color >> IM_COL32_G_SHIFT) & 255u) && p[2] == ((color >> IM_COL32_B_SHIFT) & 255u);
+      n_dark += p[0] < 110 && p[1] < 110 && p[2] < 110;
+    }
+  CHECK(n_series > 500);   // the bars
+  CHECK(n_dark > 100);     // the texts
 }
 
 TEST_CASE("ui/chart: a drag over a time chart chooses a range, the legend hides a series") {

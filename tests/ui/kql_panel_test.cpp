@@ -209,13 +209,53 @@ TEST_CASE("ui/kql: words become a query in the editor, and nothing runs") {
   desk.h.type("how many errors");
   desk.h.press(Key::enter);
   CHECK(fake().called("ask_in_words how many errors"));
-  fake().help.question = "how many errors";
-  fake().help.words_kql = "Logs | where Level == \"ERROR\" | count";
-  fake().help.understood = {"errors -> Level == \"ERROR\""};
+  fake().words.question = "how many errors";
+  fake().words.answer.kql = "Logs | where Level == \"ERROR\" | count";
+  fake().words.answer.by = "rules";
+  fake().words.answer.understood = {"errors -> Level == \"ERROR\""};
   desk.show();
-  CHECK(desk.shell->kql.editor().text == fake().help.words_kql);
+  CHECK(desk.shell->kql.editor().text == fake().words.answer.kql);
   CHECK(desk.shows("errors -> Level"));
   for (const std::string& call : fake().calls) CHECK(call.rfind("run_query", 0) != 0);
+}
+
+TEST_CASE("ui/kql: every attempt of a model is shown, and with run at once the answer runs") {
+  Desk desk(Screen::kql);
+  ui_test::fill(fake());
+  desk.show();
+  desk.shell->kql.run_at_once = true;
+  REQUIRE(desk.h.click("words"));
+  desk.h.type("how many errors");
+  desk.h.press(Key::enter);
+  app::nl2kql::Attempt draft, mended;
+  draft.by = mended.by = "model";
+  draft.stage = "draft";
+  draft.kql = "Logs | where Levl == 1";
+  draft.errors.push_back({{13, 17}, app::kql::DiagnosticSeverity::error, "there is no column Levl", "did you mean Level?"});
+  mended.stage = "repaired";
+  mended.kql = "Logs | count";
+  mended.n_rows = 1;
+  mended.used = true;
+  fake().words.question = "how many errors";
+  fake().words.answer.kql = mended.kql;
+  fake().words.answer.by = "model";
+  fake().words.answer.attempts = {draft, mended};
+  desk.show();
+  CHECK(desk.shows("there is no column Levl"));
+  CHECK(desk.shows("repaired"));
+  CHECK(fake().called("run_query Logs | count"));
+}
+
+TEST_CASE("ui/kql: Explain says line by line what the query does and follows what is typed") {
+  Desk desk(Screen::kql);
+  ui_test::fill(fake());
+  type_query(desk, "Logs | where Level == \"ERROR\" | count");
+  REQUIRE(desk.h.click("button", "Explain"));
+  desk.show();
+  CHECK(desk.shows("Keep the rows where Level is \"ERROR\""));
+  CHECK(desk.shows("Count the rows"));
+  type_query(desk, "Logs | take 5");
+  CHECK(desk.shows("Keep 5 rows"));
 }
 
 TEST_CASE("ui/kql: no rows names the operator that left none and takes it out") {
@@ -225,9 +265,9 @@ TEST_CASE("ui/kql: no rows names the operator that left none and takes it out") 
   empty->columns = {{"A", app::columns::Type::string}};
   fake().kql.result = empty;
   fake().kql.text = "Logs | where Level == \"x\" | take 5";
-  fake().kql.emptied_by = {5, 26};
+  fake().kql.empty = app::kql::EmptyReason{{5, 26}, "where Level == \"x\"", {}, 7, "Logs | take 5"};
   type_query(desk, fake().kql.text);
-  CHECK(desk.shows("this left none:  | where Level == \"x\""));
+  CHECK(desk.shows("7 rows came up to here, and this left none:  where Level == \"x\""));
   REQUIRE(desk.h.click("button", "Take it out and run"));
   CHECK(desk.shell->kql.editor().text == "Logs | take 5");
   CHECK(fake().called("run_query Logs | take 5"));

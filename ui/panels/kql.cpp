@@ -272,28 +272,103 @@ void draw_tabs(KqlPanel& panel, Ui& ui) {
   }
 }
 
-void draw_words(KqlPanel& panel, const app::QueryHelpView& help, app::App& app, Ui& ui) {
-  const float width = ImGui::GetContentRegionAvail().x - button_width("Write the query") - ui.theme.px(12);
+void take_words(KqlPanel& panel, const app::WordsView& words, app::App& app, Ui& ui) {
+  panel.words_asked = false;
+  panel.words_taken = words.question;
+  replace_range(panel.editor(), 0, panel.editor().text.size(), words.answer.kql);
+  panel.check_at = 1e-9;
+  panel.save_at = ui.now + 0.1;
+  if (panel.run_at_once) run(panel, app, ui);
+}
+
+// "model, draft: unknown column Levl", "rules: 12 rows, used".
+void draw_attempts(const app::nl2kql::AskResult& answer, Ui& ui) {
+  for (size_t i = 0; i < answer.attempts.size(); ++i) {
+    const app::nl2kql::Attempt& a = answer.attempts[i];
+    std::string one = a.kql;
+    std::replace(one.begin(), one.end(), '\n', ' ');
+    if (one.size() > 120) one = one.substr(0, one.find(' ', 110)) + " …";
+    const std::string who = a.by + (a.by == "model" ? ", " + a.stage : "") + ":  ";
+    std::string outcome = !a.failure.empty() ? a.failure : !a.errors.empty() ? a.errors.front().message + (a.errors.front().hint.empty() ? "" : "  " + a.errors.front().hint) : "";
+    if (a.n_rows) outcome = with_commas(*a.n_rows) + (*a.n_rows == 1 ? " row" : " rows");
+    outcome += engine::format("  %.1f s", a.seconds);
+    const bool bad = !a.failure.empty() || !a.errors.empty();
+    ImGui::PushID(int(i));
+    const std::vector<Span> spans = {{a.used ? "→ " : "   ", ui.theme.good}, {who, ui.theme.dim}, {one, ui.theme.text, Face::mono},
+                                     {"   "}, {outcome, bad ? ui.theme.bad : ui.theme.dim}};
+    rich_text(ui, "attempt", spans, {.probe = "attempt"});
+    ImGui::PopID();
+  }
+}
+
+void draw_words(KqlPanel& panel, app::App& app, Ui& ui) {
+  const std::shared_ptr<const app::WordsView> words = app.words();
+  const bool can_model = !app.models()->loaded_path.empty();
+  const float boxes = text_width(ui, "with the model") + text_width(ui, "run at once") + ui.theme.px(84);
+  const float width = std::max(ui.theme.px(160), ImGui::GetContentRegionAvail().x - button_width("Write the query") - boxes - ui.theme.px(12));
   const bool entered = input_text("##words", "In words: errors per minute in the last hour by host", &panel.words, width, ImGuiInputTextFlags_EnterReturnsTrue);
   ui.probe("words", panel.words, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
   ImGui::SameLine();
-  if ((button(ui, "Write the query", ButtonKind::normal, "By rules, without a model. The query goes into the editor; nothing runs", Command::none,
-              panel.words.empty() ? "Type a question first" : nullptr) || entered) && !panel.words.empty()) {
-    panel.words_taken.clear();
-    app.ask_in_words(panel.words);
+  const bool running = words->running && words->question == panel.words_taken;
+  if (running) {
+    if (button(ui, "Stop writing", ButtonKind::normal, nullptr, Command::stop)) app.stop_words();
+  } else if ((button(ui, "Write the query", ButtonKind::normal, "Puts a query into the editor; nothing runs unless \"run at once\" is on", Command::none,
+                     panel.words.empty() ? "Type a question first" : nullptr) || entered) && !panel.words.empty()) {
+    panel.words_asked = true;
+    panel.words_taken = panel.words;
+    app.ask_in_words(panel.words, panel.with_model && can_model);
+    return;
   }
-  if (help.question.empty() || help.question != panel.words) return;
-  if (panel.words_taken != help.question) {
-    panel.words_taken = help.question;
-    replace_range(panel.editor(), 0, panel.editor().text.size(), help.words_kql);
-    panel.check_at = 1e-9;
-    panel.save_at = ui.now + 0.1;
+  ImGui::SameLine();
+  ImGui::BeginDisabled(!can_model);
+  ImGui::Checkbox("with the model", &panel.with_model);
+  ImGui::EndDisabled();
+  ui.note_drawn("with the model");
+  if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))
+    ImGui::SetTooltip("%s", can_model ? "The model drafts the query, held to the tables and values of this log; the rules answer where it fails" : "Load a model first; the rules need none");
+  ImGui::SameLine();
+  ImGui::Checkbox("run at once", &panel.run_at_once);
+  ui.note_drawn("run at once");
+  if (words->question.empty() || words->question != panel.words_taken) return;
+  if (words->running || !words->error.empty()) {
+    text(ui, "words_state", words->running ? "Writing the query…" : words->error, words->running ? ui.theme.dim : ui.theme.bad);
+    return;
   }
+  if (panel.words_asked && !words->answer.kql.empty()) take_words(panel, *words, app, ui);
+  const app::nl2kql::AskResult& answer = words->answer;
+  if (answer.attempts.size() > 1) draw_attempts(answer, ui);
+  if (answer.by == "model") return;
   std::string understood = "understood:";
-  for (const std::string& phrase : help.understood) understood += "  " + phrase + ";";
-  if (help.understood.empty()) understood += " nothing in particular;";
-  if (help.guessed) understood += "  other words are searched for as they stand";
-  text(ui, "understood", understood, help.guessed ? ui.theme.warning : ui.theme.dim);
+  for (const std::string& phrase : answer.understood) understood += "  " + phrase + ";";
+  if (answer.understood.empty()) understood += " nothing in particular;";
+  if (answer.guessed) understood += "  other words are searched for as they stand";
+  if (answer.attempts.size() == 1 && answer.attempts[0].n_rows) understood += "  " + with_commas(*answer.attempts[0].n_rows) + (*answer.attempts[0].n_rows == 1 ? " row" : " rows");
+  text(ui, "understood", understood, answer.guessed ? ui.theme.warning : ui.theme.dim);
+}
+
+// The query in plain words, line by line; follows what is typed.
+void draw_explanation(KqlPanel& panel, Ui& ui) {
+  const std::string shown = text_to_run(panel.editor());
+  if (panel.explained_text != shown) {
+    panel.explained_text = shown;
+    panel.explanation = app::kql::explain_query(shown);
+  }
+  if (panel.explanation.empty()) {
+    text(ui, "explained", "Nothing to explain: write a query first", ui.theme.dim);
+    return;
+  }
+  const float line = ImGui::GetTextLineHeightWithSpacing();
+  const float height = std::min(line * float(panel.explanation.size()) + ui.theme.px(10), ImGui::GetWindowHeight() * 0.35f);
+  const Pane pane(ui, "explanation", {0, height}, true);
+  for (size_t i = 0; i < panel.explanation.size(); ++i) {
+    const app::kql::ExplainedLine& l = panel.explanation[i];
+    ImGui::PushID(int(i));
+    const std::string words = std::string(size_t(l.depth) * 3, ' ') + l.words;
+    const std::string code = l.code.size() > 70 ? l.code.substr(0, l.code.find(' ', 64)) + " …" : l.code;
+    const std::vector<Span> spans = {{words, ui.theme.text}, {"   "}, {code, ui.theme.faint, Face::mono}};
+    rich_text(ui, "explained", spans, {.probe = "explained"});
+    ImGui::PopID();
+  }
 }
 
 void draw_tools(KqlPanel& panel, const app::KqlView& view, const app::QueryHelpView& help, app::App& app, Ui& ui) {
@@ -302,6 +377,8 @@ void draw_tools(KqlPanel& panel, const app::KqlView& view, const app::QueryHelpV
   if (button(ui, "Stop", ButtonKind::normal, nullptr, Command::stop, view.running ? nullptr : "Nothing runs")) app.stop_query();
   ImGui::SameLine();
   if (button(ui, "Format", ButtonKind::normal, "One operator a line", Command::format_query)) format_all(panel);
+  ImGui::SameLine();
+  if (button(ui, "Explain", panel.explained ? ButtonKind::primary : ButtonKind::normal, "What the query does, line by line in plain words")) panel.explained = !panel.explained;
   if (fixes_hold(panel, help)) {
     ImGui::SameLine();
     if (button(ui, "Fix", ButtonKind::normal, "Mend what is wrong at the caret", Command::quick_fix)) quick_fix(panel, help, ui);
@@ -365,14 +442,16 @@ void draw_chart(KqlPanel& panel, const app::kql::ResultTable& table, app::App& a
   }
 }
 
-void draw_save_menu(KqlPanel& panel, const std::shared_ptr<const app::kql::ResultTable>& table, Ui& ui) {
+// What is saved is complete: where the result was cut at the row limit, the query runs once more without it.
+void draw_save_menu(KqlPanel& panel, const std::shared_ptr<const app::kql::ResultTable>& table, const std::string& query, app::App& app, Ui& ui) {
   if (!ImGui::BeginPopup("save_result")) return;
   const auto all_rows = [&](const char* shown, const char* name, CopyFormat format) {
     if (!menu_item(ui, shown)) return;
-    ui.ask({.kind = Request::Kind::save, .text = name, .make = [table, format] {
-              std::vector<uint32_t> rows(table->n_rows);
+    ui.ask({.kind = Request::Kind::save, .text = name, .make = [table, format, again = table->truncated ? app.whole_result(query) : nullptr] {
+              const std::shared_ptr<const app::kql::ResultTable> whole = again ? again() : table;
+              std::vector<uint32_t> rows(whole->n_rows);
               for (uint32_t i = 0; i < rows.size(); ++i) rows[i] = i;
-              return rows_as(*table, format, rows);
+              return rows_as(*whole, format, rows);
             }});
   };
   if (ui.take(Command::stop)) ImGui::CloseCurrentPopup();
@@ -386,6 +465,10 @@ void draw_save_menu(KqlPanel& panel, const std::shared_ptr<const app::kql::Resul
       const std::string svg = chart_svg(ui, panel.chart, ui.theme.px(900), ui.theme.px(420));
       ui.ask({.kind = Request::Kind::save, .text = "chart.svg", .make = [svg] { return svg; }});
     }
+    if (menu_item(ui, "The chart as PNG…")) {
+      const std::string png = chart_png(ui, panel.chart, ui.theme.px(900), ui.theme.px(420));
+      ui.ask({.kind = Request::Kind::save, .text = "chart.png", .make = [png] { return png; }});
+    }
     if (menu_item(ui, "The chart's values as CSV…")) {
       const std::string csv = chart_csv(panel.chart);
       ui.ask({.kind = Request::Kind::save, .text = "chart.csv", .make = [csv] { return csv; }});
@@ -395,19 +478,20 @@ void draw_save_menu(KqlPanel& panel, const std::shared_ptr<const app::kql::Resul
 }
 
 void draw_zero_rows(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& ui) {
-  const app::kql::Span by = view.emptied_by;
-  if (by.end <= by.begin || by.end > view.text.size()) {
+  if (!view.empty) {
     draw_empty(ui, "zero", {"0 rows", "The query ran and no row passed it.", {}});
     return;
   }
-  std::string op = view.text.substr(by.begin, by.end - by.begin);
-  while (!op.empty() && (op.back() == '\n' || op.back() == ' ')) op.pop_back();
-  const int clicked = draw_empty(ui, "zero", {"0 rows", "The query ran and no row passed it. Rows came up to here, and this left none:  " + op, {"Take it out and run"}});
+  const app::kql::EmptyReason& empty = *view.empty;
+  const bool part = empty.condition.end > empty.condition.begin && empty.condition.end <= view.text.size();
+  const std::string guilty = part ? view.text.substr(empty.condition.begin, empty.condition.end - empty.condition.begin) : empty.code;
+  const int clicked = draw_empty(ui, "zero", {"0 rows", with_commas(empty.n_rows_before) + (empty.n_rows_before == 1 ? " row" : " rows") + " came up to here, and this left none:  " + guilty,
+                                              {"Take it out and run"}});
   if (clicked != 0) return;
   // Where the text still stands in the editor, it is taken out there.
   const size_t at = panel.editor().text.find(view.text);
-  if (at == std::string::npos) set_text(panel.editor(), view.text.substr(0, by.begin) + view.text.substr(by.end));
-  else replace_range(panel.editor(), at + by.begin, at + by.end, "");
+  if (at == std::string::npos) set_text(panel.editor(), empty.without);
+  else replace_range(panel.editor(), at, at + view.text.size(), empty.without);
   run(panel, app, ui);
 }
 
@@ -441,7 +525,7 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
   std::string facts = with_commas(table.n_rows) + (table.n_rows == 1 ? " row" : " rows") +
                       engine::format("  ·  %zu columns  ·  ", table.columns.size()) + seconds_text(table.seconds);
   if (!panel.grid.filter.empty() && as_table) facts += "  ·  showing " + with_commas(panel.grid.order.size());
-  if (table.truncated) facts += "  ·  cut at the row limit";
+  if (table.truncated) facts += "  ·  cut at the row limit, saving gives all";
   if (table.n_rows > max_grid_rows) facts += "  ·  first 10,000 shown, copies are complete";
   if (table.columns.size() > max_grid_columns) facts += "  ·  first 60 columns shown";
   if (table.n_rows > 0) {
@@ -459,7 +543,7 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
       ImGui::SameLine();
     }
     if (button(ui, "Save…", ButtonKind::quiet, "The rows or the chart as a file")) ImGui::OpenPopup("save_result");
-    draw_save_menu(panel, view.result, ui);
+    draw_save_menu(panel, view.result, view.text, app, ui);
     ImGui::SameLine();
     if (button(ui, panel.result_only ? "Smaller" : "Larger", ButtonKind::quiet, "The result alone", Command::show_last_result)) panel.result_only = !panel.result_only;
     ImGui::SameLine();
@@ -467,6 +551,16 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
   }
   text(ui, "facts", facts, ui.theme.dim, Face::regular, {.probe = "result_facts"});
   if (table.n_rows == 0) return draw_zero_rows(panel, view, app, ui);
+  if (view.empty && as_table) {
+    const app::kql::EmptyReason& empty = *view.empty;
+    if (draw_notice(ui, "counted_none", with_commas(empty.n_rows_before) + " rows came up to \"" + empty.code + "\" and none passed it", ui.theme.warning, "Take it out")) {
+      const size_t at = panel.editor().text.find(view.text);
+      if (at == std::string::npos) set_text(panel.editor(), empty.without);
+      else replace_range(panel.editor(), at, at + view.text.size(), empty.without);
+      run(panel, app, ui);
+      return;
+    }
+  }
   if (!as_table) return draw_chart(panel, table, app, ui);
   const GridResult asked = grid(ui, "result", panel.grid, table, {0, 0});
   if (!asked.add_to_query.empty()) {
@@ -508,7 +602,7 @@ void draw(KqlPanel& panel, const app::KqlView& view, const app::QueryHelpView& h
     if (panel.session != -1) panel.result_only = false;
     panel.session = session;
     set_tabs(panel, app.view_state("kql.tabs"));
-    panel.words_taken = help.question;
+    panel.words_taken.clear();
     app.read_query_tables();
   } else if (view.n_log_rows != help.n_rows && help.session == session) {
     // Rows were added: the examples of the tables are read anew once the log stands still.
@@ -541,10 +635,11 @@ void draw(KqlPanel& panel, const app::KqlView& view, const app::QueryHelpView& h
   {
     const Pane main(ui, "main", {room - side, 0}, true, ImGuiWindowFlags_NoScrollbar);
     if (!panel.result_only) {
-      draw_words(panel, help, app, ui);
+      draw_words(panel, app, ui);
       draw_tools(panel, view, help, app, ui);
       draw_editor(panel, view, help, app, ui);
       draw_problems(panel, view, help, ui);
+      if (panel.explained) draw_explanation(panel, ui);
       splitter(ui, "split_editor", false, &panel.editor_height, 60, ImGui::GetWindowHeight() / ui.theme.scale * 0.6f);
     }
     draw_result(panel, view, app, ui);

@@ -31,6 +31,11 @@ struct KqlPanel {
 
   std::string words;             // the question in words
   std::string words_taken;       // the one whose query stands in the editor
+  bool words_asked = false;      // by this panel; an answer to it is to be taken
+  bool with_model = false, run_at_once = false;
+  bool explained = false;        // the query in plain words stands below the editor
+  std::string explained_text;    // that explanation is of
+  std::vector<app::kql::ExplainedLine> explanation;
   std::string table_search;
 
   std::string helped;            // text and caret that help was asked for

@@ -6,25 +6,13 @@
 #include "app/logs/histogram.h"
 #include "engine/base/error.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/chart_canvas.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
 namespace {
 
 constexpr float pi = 3.14159265f;
-
-// The shapes that a chart is made of.
-class Canvas {
- public:
-  virtual ~Canvas() = default;
-  virtual void rect(ImVec2 a, ImVec2 b, ImU32 color) = 0;
-  virtual void line(ImVec2 a, ImVec2 b, ImU32 color, float width) = 0;
-  virtual void polyline(const std::vector<ImVec2>& points, ImU32 color, float width) = 0;
-  virtual void quad(ImVec2 a, ImVec2 b, ImVec2 c, ImVec2 d, ImU32 color) = 0;
-  virtual void circle(ImVec2 center, float radius, ImU32 color) = 0;
-  virtual void sector(ImVec2 center, float radius, float from, float to, ImU32 color) = 0;
-  virtual void text(ImVec2 at, ImU32 color, const std::string& text, float scale = 1) = 0;
-};
 
 class ScreenCanvas : public Canvas {
  public:
@@ -549,17 +537,30 @@ ChartResult chart(Ui& ui, const char* id, ChartState& state, const ChartData& da
   return result;
 }
 
-std::string chart_svg(const Ui& ui, const ChartData& data, float width, float height) {
+namespace {
+
+void draw_saved(const Ui& ui, Canvas& canvas, const ChartData& data, float width, float height) {
   const Style style{ui, {IM_COL32(20, 24, 30, 255), IM_COL32(80, 86, 96, 255), IM_COL32(120, 126, 136, 255), IM_COL32(225, 228, 232, 255)}, ImGui::GetFontSize(), ui.theme.scale};
-  SvgCanvas canvas(width, height, style.font);
   const ImVec2 a{ui.theme.px(10), ui.theme.px(10)}, b{width - ui.theme.px(10), height - ui.theme.px(10)};
   const std::vector<size_t> shown = shown_series(data, {});
-  if (data.error.empty()) {
-    const Frame frame = frame_of(style, data, shown, a, b);
-    draw_all(canvas, style, data, frame, shown, a, b);
-    if (frame.with_legend) draw_legend(const_cast<Ui&>(ui), canvas, style, nullptr, data, frame, frame.plot.y0, b.x);
-  }
+  if (!data.error.empty()) return;
+  const Frame frame = frame_of(style, data, shown, a, b);
+  draw_all(canvas, style, data, frame, shown, a, b);
+  if (frame.with_legend) draw_legend(const_cast<Ui&>(ui), canvas, style, nullptr, data, frame, frame.plot.y0, b.x);
+}
+
+}  // namespace
+
+std::string chart_svg(const Ui& ui, const ChartData& data, float width, float height) {
+  SvgCanvas canvas(width, height, ImGui::GetFontSize());
+  draw_saved(ui, canvas, data, width, height);
   return canvas.out + "</svg>\n";
+}
+
+std::string chart_png(const Ui& ui, const ChartData& data, float width, float height) {
+  PixelCanvas canvas(ui, int(width), int(height));
+  draw_saved(ui, canvas, data, width, height);
+  return canvas.png();
 }
 
 std::string chart_csv(const ChartData& data) {

@@ -1,4 +1,4 @@
-// ui/widgets/chart.h: a chart on screen or as an SVG file. Both are drawn by the same code over a
+// ui/widgets/chart.h: a chart on screen or as an SVG or PNG file. All are drawn by the same code over a
 // small set of shapes, so that what is saved is what was seen.
 #pragma once
 #include <set>
@@ -24,6 +24,8 @@ ChartResult chart(Ui& ui, const char* id, ChartState& state, const ChartData& da
 
 // The same picture as text, on a white ground; width and height in pixels.
 std::string chart_svg(const Ui& ui, const ChartData& data, float width, float height);
+// The same as a PNG file.
+std::string chart_png(const Ui& ui, const ChartData& data, float width, float height);
 std::string chart_csv(const ChartData& data);
 
 }  // namespace ui

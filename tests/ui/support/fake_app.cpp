@@ -51,6 +51,7 @@ std::shared_ptr<const IncidentView> App::incident() const { return copy_of(state
 std::shared_ptr<const LogsView> App::logs() const { return copy_of(state_->fake.logs); }
 std::shared_ptr<const KqlView> App::kql() const { return copy_of(state_->fake.kql); }
 std::shared_ptr<const QueryHelpView> App::query_help() const { return copy_of(state_->fake.help); }
+std::shared_ptr<const WordsView> App::words() const { return copy_of(state_->fake.words); }
 std::shared_ptr<const CompareView> App::compare() const { return copy_of(state_->fake.compare); }
 std::shared_ptr<const ParametersView> App::parameters() const { return copy_of(state_->fake.parameters); }
 std::shared_ptr<const FormatView> App::format() const { return copy_of(state_->fake.format); }
@@ -112,7 +113,12 @@ void App::pin_answer(int64_t message) { note("pin_answer " + std::to_string(mess
 void App::complete_query(const std::string& text, size_t offset) { note("complete_query " + text + " @" + std::to_string(offset)); }
 void App::hover_query(const std::string& text, size_t offset) { note("hover_query " + text + " @" + std::to_string(offset)); }
 void App::read_query_tables() { note("read_query_tables"); }
-void App::ask_in_words(const std::string& question) { note("ask_in_words " + question); }
+void App::ask_in_words(const std::string& question, bool with_model) { note("ask_in_words " + question + (with_model ? " with the model" : "")); }
+std::function<std::shared_ptr<const kql::ResultTable>()> App::whole_result(const std::string& text) const {
+  note("whole_result " + text);
+  return [result = state_->fake.kql.result] { return result; };
+}
+void App::stop_words() { note("stop_words"); }
 void App::save_file(const std::string& path, std::function<std::string()> make) { note("save_file " + path + " " + make()); }
 void App::ask(const std::string& question) { note("ask " + question); }
 void App::stop_answer() { note("stop_answer"); }

@@ -16,6 +16,7 @@ struct FakeApp {
   app::LogsView logs;
   app::KqlView kql;
   app::QueryHelpView help;
+  app::WordsView words;
   app::CompareView compare;
   app::ParametersView parameters;
   app::FormatView format;
