@@ -87,7 +87,7 @@ struct GraphPart {
   std::string name;       // empty: none was given
   Span span;
   bool ranged = false;    // of an edge: a path of least to most edges
-  int64_t least = 1, most = 1;
+  ExprPtr least, most;    // constants; null: 1, and no end
 };
 
 // A tabular operator; fields are used as the operator needs.

@@ -248,8 +248,6 @@ void add_parts(const Operator& o, GraphScope& g) {
       part.kind = written.kind;
       part.begins = i == 0;
       part.ranged = written.ranged;
-      part.least = written.least;
-      part.most = written.most;
       part.same_as = g.match.parts.size();
       if (written.kind == GraphPart::Kind::node) {
         if (const auto known = g.part_named(written.name)) part.same_as = *known;
@@ -266,10 +264,16 @@ NodePtr Binder::op_graph_match(const Operator& o, const GraphPtr& graph, const E
   GraphScope g;
   g.graph = graph.get();
   add_parts(o, g);
+  size_t number = 0;
   for (const auto& pattern : o.patterns) {
-    for (const GraphPart& part : pattern) {
-      if (part.ranged && (part.least < 0 || part.most < part.least)) fail(part.span, "a path needs its least and most number of edges, such as *1..5");
-      if (part.ranged && part.most > most_path_length) fail(part.span, "a path may have at most 1,000 edges here", "write its most number of edges, such as *1..5");
+    for (const GraphPart& written : pattern) {
+      GraphMatch::Part& part = g.match.parts[number++];
+      if (!written.ranged) continue;
+      const auto bound = [&](const ExprPtr& e, int64_t missing) { return e ? to_int64(constant(*e, env)).value_or(-1) : missing; };
+      part.least = bound(written.least, 1);
+      part.most = bound(written.most, INT64_MAX);
+      if (part.least < 0 || part.most < part.least) fail(written.span, "a path needs its least and most number of edges, such as *1..5");
+      if (part.most > most_path_length) fail(written.span, "a path may have at most 1,000 edges here", "write its most number of edges, such as *1..5");
     }
   }
   const auto word = [&](const char* name) {

@@ -78,12 +78,8 @@ GraphPart Parser::graph_edge() {
     if (!peek().is("]") && !peek().is("*")) edge.name = any_name("a name for the edge");
     if (take("*")) {
       edge.ranged = true;
-      const auto number = [&](int64_t missing) {
-        if (peek().kind != TokenKind::number_long) return missing;
-        return parse_int64(next().text).value_or(missing);
-      };
-      edge.least = number(1);
-      edge.most = take("..") ? number(INT64_MAX) : edge.least;
+      if (!peek().is("..") && !peek().is("]")) edge.least = primary();
+      if (take("..") && !peek().is("]")) edge.most = primary();
     }
     expect("]");
   }
