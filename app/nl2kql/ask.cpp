@@ -45,15 +45,7 @@ class Asker {
     rules_ = ask_rules(question_, facts_);
     result_.understood = rules_.understood;
     result_.guessed = rules_.guessed;
-    const bool model = options_.draft && (options_.model_first || rules_.guessed);
-    const size_t by_model = model ? try_model() : SIZE_MAX;
-    const bool good = by_model != SIZE_MAX && runs(by_model);
-    if (!good || !found_rows(by_model)) {
-      const size_t by_rules = try_query("rules", "draft", rules_.kql, 0);
-      use(good && !(runs(by_rules) && found_rows(by_rules)) ? by_model : by_rules);
-    } else {
-      use(by_model);
-    }
+    options_.draft && options_.model_first ? model_first() : rules_first();
     if (result_.result && kql::found_nothing(*result_.result)) result_.empty = kql::why_empty(result_.kql, tables_, options_.run_options);
     return std::move(result_);
   }
@@ -61,6 +53,23 @@ class Asker {
  private:
   bool runs(size_t i) const { return result_.attempts[i].errors.empty() && result_.attempts[i].failure.empty(); }
   bool found_rows(size_t i) const { return !options_.run || (tables_of_attempts_[i] && !kql::found_nothing(*tables_of_attempts_[i])); }
+
+  // The model's query where it runs and finds something, else the rules'.
+  void model_first() {
+    const size_t by_model = try_model();
+    const bool good = by_model != SIZE_MAX && runs(by_model);
+    if (good && found_rows(by_model)) return use(by_model);
+    const size_t by_rules = try_query("rules", "draft", rules_.kql, 0);
+    use(good && !(runs(by_rules) && found_rows(by_rules)) ? by_model : by_rules);
+  }
+
+  // The rules' query where they know every word, or where what they guessed finds something.
+  void rules_first() {
+    const size_t by_rules = try_query("rules", "draft", rules_.kql, 0);
+    if (!options_.draft || !rules_.guessed || (runs(by_rules) && found_rows(by_rules))) return use(by_rules);
+    const size_t by_model = try_model();
+    use(by_model != SIZE_MAX && runs(by_model) && found_rows(by_model) ? by_model : by_rules);
+  }
 
   // The index of the last attempt, or none where the model could not be asked.
   size_t try_model() {

@@ -213,8 +213,8 @@ void add_kql(Program& program) {
   CLI::App* asking = kql->add_subcommand("ask", "Ask a question in words: it becomes KQL and runs");
   asking->add_option("PATH", question->paths, "Logs: files, folders, archives, or -")->required();
   asking->add_option("--question", question->text, "Such as: how many errors per minute from sshd")->required();
-  asking->add_option("--model", question->model, "A model for questions that the rules do not know wholly");
-  asking->add_flag("--model-first", question->model_first, "Ask the model even where the rules know every word");
+  asking->add_option("--model", question->model, "A model for questions to which the rules find nothing");
+  asking->add_flag("--model-first", question->model_first, "Ask the model before the rules");
   asking->add_flag("--no-grammar", question->no_grammar, "Let the model write freely");
   asking->add_option("--examples", question->n_examples, "Examples shown to the model")->check(CLI::Range(0, 40));
   asking->add_option("--threads", question->n_threads, "Threads of the model; 0: one for each core");

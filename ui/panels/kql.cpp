@@ -325,7 +325,7 @@ void draw_words(KqlPanel& panel, app::App& app, Ui& ui) {
   ImGui::EndDisabled();
   ui.note_drawn("with the model");
   if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))
-    ImGui::SetTooltip("%s", can_model ? "The model drafts the query, held to the tables and values of this log; the rules answer where it fails" : "Load a model first; the rules need none");
+    ImGui::SetTooltip("%s", can_model ? "Where the rules find nothing, the model drafts the query, held to the tables and values of this log" : "Load a model first; the rules need none");
   ImGui::SameLine();
   ImGui::Checkbox("run at once", &panel.run_at_once);
   ui.note_drawn("run at once");

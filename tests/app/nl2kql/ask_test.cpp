@@ -109,12 +109,14 @@ TEST_CASE("nl2kql/ask: a model that cannot be asked is an attempt that says why"
   CHECK(said.attempts[0].failure.find("2 GB") != std::string::npos);
 }
 
-TEST_CASE("nl2kql/ask: rules first asks the model only where words were guessed") {
+TEST_CASE("nl2kql/ask: rules first asks the model only where words were guessed and found nothing") {
   Scripted model{{"Logs | where Level == 'ERROR' | take 3"}, {}};
   nl2kql::AskOptions options;
   options.draft = model.drafter();
   options.model_first = false;
   CHECK(nl2kql::ask("how many errors", tables(), texts(), options).by == "rules");
+  CHECK(model.asked.empty());
+  CHECK(nl2kql::ask("lines of request 7", tables(), texts(), options).by == "rules");  // "request" is guessed, and found
   CHECK(model.asked.empty());
   CHECK(nl2kql::ask("weird hiccup errors", tables(), texts(), options).by == "model");
 }
