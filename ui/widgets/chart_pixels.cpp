@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "ui/widgets/chart_canvas.h"
 #include "ui/widgets/text.h"
 
@@ -126,11 +127,8 @@ void PixelCanvas::text(ImVec2 at, ImU32 color, const std::string& shown, float s
   if (atlas.pixels == nullptr) return;
   const float size = ImGui::GetFontSize() * scale / font->FontSize;
   float x = at.x;
-  for (const char* p = shown.data(); p < shown.data() + shown.size();) {
-    unsigned int c = 0;
-    const int n = ImTextCharFromUtf8(&c, p, shown.data() + shown.size());
-    p += std::max(n, 1);
-    const ImFontGlyph* glyph = font->FindGlyph(ImWchar(c));
+  for (size_t i = 0; i < shown.size();) {
+    const ImFontGlyph* glyph = font->FindGlyph(ImWchar(engine::decode_utf8(shown, i)));
     if (glyph == nullptr) continue;
     const float x0 = std::round(x + glyph->X0 * size), y0 = std::round(at.y + glyph->Y0 * size);
     const int w = int(std::lround((glyph->X1 - glyph->X0) * size)), h = int(std::lround((glyph->Y1 - glyph->Y0) * size));
