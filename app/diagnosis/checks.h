@@ -46,6 +46,11 @@ struct CheckOptions {
   int n_threads = 0;                // 0: one for each core
   std::stop_token stop{};             // looked at once a chunk; ends with partial = true
   std::function<void(double)> on_progress{};  // 0..1, from any thread
+  // Checks that read lines together (tables, described objects, manifests) need a source whole in
+  // memory, about 200 bytes a record: sources are taken, the small ones first, up to these sums. Of
+  // the others each line is checked by itself, and ChecksResult::notes says so.
+  uint64_t max_document_rows = 500'000;
+  uint64_t max_document_bytes = 192u << 20;
 };
 
 struct ChecksResult {
@@ -53,6 +58,8 @@ struct ChecksResult {
   std::vector<CheckResult> checks;  // every check in the set, "0 found" included
   uint64_t n_rows = 0, n_lines = 0;
   uint64_t n_long_lines = 0;        // only their first 64 KiB were looked at
+  uint64_t n_in_lines_only = 0;     // records of sources that were too large to be read as a whole
+  std::vector<std::string> notes;   // what was not looked at and why, a sentence each
   bool partial = false;             // stopped before the end
 };
 

@@ -23,10 +23,10 @@ constexpr CodeCheck all_checks[] = {
     {"disk_table", "Full file systems in df output", "Reads the table that df prints: 90 % is a warning, 98 % an error.", check_disk_tables},
     {"gpu_outlier", "One GPU unlike the others", "Compares each GPU with the median in power limit, clocks, PCIe link and memory of a nvidia-smi table.", check_gpu_power_limits},
     {"nccl_gid_index", "GID index against the device", "Looks up NCCL_IB_GID_INDEX in the list of GIDs of the network devices.", check_nccl_gid_index},
-    {"number_trend", "Numbers that keep growing", "Compares the medians of ten equal parts of each numeric field that means memory, latency, backlog, connections or failure rate.", check_number_trends},
-    {"error_window", "Errors in one window of time", "Finds the shortest window that holds nine of ten errors and reports it when it is under a fifth of the log's time.", check_error_window},
+    {"number_trend", "Numbers that keep growing", "Compares the medians of ten equal parts of each numeric field that means memory, latency, backlog, connections or failure rate.", check_number_trends, false},
+    {"error_window", "Errors in one window of time", "Finds the shortest window that holds nine of ten errors and reports it when it is under a fifth of the log's time.", check_error_window, false},
     {"change_before_errors", "Errors after a change", "Finds a line that tells of a changed configuration or version shortly before the first error of the log.", check_change_before_errors},
-    {"unclassified_errors", "Errors of no known kind", "Groups the lines of level error or worse that no other check matched by their form, numbers masked.", check_unclassified_errors},
+    {"unclassified_errors", "Errors of no known kind", "Groups the lines of level error or worse that no other check matched by their form, numbers masked.", check_unclassified_errors, false},
 };
 
 }  // namespace

@@ -37,6 +37,7 @@ struct CodeCheck {
   const char* title;
   const char* algorithm;               // one sentence
   void (*run)(const CheckContext& context, std::vector<RawFinding>& out);
+  bool whole_sources = true;           // sees nothing of a source that is not among the documents
 };
 
 std::span<const CodeCheck> code_checks();

@@ -105,7 +105,9 @@ std::string container_at(const DescribedObject& object, size_t line, std::string
 
 // "$ kubectl logs web-1 -n shop" or {"pod_name": "web-1"} on a line that shows a command.
 std::string named_by_command(const Document& document, size_t line) {
-  for (size_t i = std::min(line + 1, document.lines.size()); i-- > 0;) {
+  constexpr size_t most_lines_above = 20'000;
+  const size_t from = std::min(line + 1, document.lines.size());
+  for (size_t i = from; i-- > from - std::min(from, most_lines_above);) {
     std::string_view text = document.lines[i].text;
     if (!text.starts_with("$ ") && !text.starts_with("# kubectl")) continue;
     for (std::string_view key : {"\"pod_name\": \"", "\"name\": \"", "\"resource_name\": \""}) {

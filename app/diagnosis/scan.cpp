@@ -16,7 +16,7 @@ namespace {
 using store::LogColumn;
 
 constexpr size_t max_line_bytes = 64 << 10;
-constexpr size_t max_document_rows = 20'000;
+constexpr size_t piece_lines = 8'192;                // of a document, read by one thread at a time
 constexpr size_t max_kept = 12;     // hits of one group
 constexpr size_t max_groups = 64;   // of one pattern
 constexpr size_t max_times = 50'000;
@@ -89,9 +89,7 @@ class Scanner {
       : log_(log), library_(library), options_(options) {
     group_.reserve(library.patterns.size());
     for (size_t p = 0; p < library.patterns.size(); p++) group_.push_back(group_index(static_cast<int>(p)));
-    for (const Source& source : log.sources())
-      if (source.n_records > max_document_rows) large_.push_back(source.id);
-    std::sort(large_.begin(), large_.end());
+    large_ = sources_in_lines_only();
   }
 
   ScanResult run() {
@@ -102,11 +100,14 @@ class Scanner {
     ScanResult result;
     result.documents = join_documents(shares, &Share::documents);
     result.samples = join_documents(shares, &Share::samples);
-    std::vector<Share> document_shares(result.documents.size());
-    in_parallel(document_shares.size(), [&](size_t i) {
-      mark_program_text(result.documents[i]);
-      read_document(result.documents[i], static_cast<int>(i), document_shares[i]);
-    });
+    in_parallel(result.documents.size(), [&](size_t i) { mark_program_text(result.documents[i]); });
+    std::vector<Piece> pieces;
+    for (size_t d = 0; d < result.documents.size(); d++)
+      for (size_t begin = 0, n = result.documents[d].lines.size(); begin < n; begin += piece_lines)
+        pieces.push_back({d, begin, std::min(n, begin + piece_lines)});
+    std::vector<Share> document_shares(pieces.size());
+    in_parallel(pieces.size(), [&](size_t i) { read_document(result.documents[pieces[i].document], pieces[i], document_shares[i]); });
+    result.in_lines_only = large_;
     result.hits.resize(library_.patterns.size());
     for (Share& share : shares) join(share, result);
     for (Share& share : document_shares) join(share, result);
@@ -115,6 +116,26 @@ class Scanner {
   }
 
  private:
+  struct Piece {
+    size_t document, begin, end;
+  };
+
+  // Sources that are not kept whole, by id: the largest go first.
+  std::vector<uint32_t> sources_in_lines_only() const {
+    std::vector<const Source*> by_size;
+    for (const Source& source : log_.sources()) by_size.push_back(&source);
+    std::stable_sort(by_size.begin(), by_size.end(), [](const Source* a, const Source* b) { return a->n_records < b->n_records; });
+    std::vector<uint32_t> large;
+    uint64_t n_rows = 0, n_bytes = 0;
+    for (const Source* source : by_size) {
+      n_rows += source->n_records;
+      n_bytes += source->n_bytes;
+      if (n_rows > options_.max_document_rows || n_bytes > options_.max_document_bytes) large.push_back(source->id);
+    }
+    std::sort(large.begin(), large.end());
+    return large;
+  }
+
   // The capture that the pattern's check groups by, or -1.
   int group_index(int pattern) const {
     const std::string& name = library_.checks[library_.patterns[pattern].check].group_by;
@@ -212,14 +233,14 @@ class Scanner {
     return "";
   }
 
-  void read_document(const Document& document, int index, Share& share) {
+  void read_document(const Document& document, const Piece& piece, Share& share) const {
     PatternSet::Scratch scratch;
     std::vector<std::string_view> groups;
-    for (size_t i = 0; i < document.lines.size(); i++) {
+    for (size_t i = piece.begin; i < piece.end; i++) {
       const DocumentLine& l = document.lines[i];
       if (l.program_text) continue;
       Line line{.text = l.text, .row = l.row, .source = document.source, .number = l.number,
-                .time = l.time, .level = l.level, .document = index, .document_line = i};
+                .time = l.time, .level = l.level, .document = static_cast<int>(piece.document), .document_line = i};
       bool matched = match_line(line, share, scratch, groups);
       bool first_of_record = i == 0 || document.lines[i - 1].row != l.row;
       if (first_of_record) note_error(line, matched, share);

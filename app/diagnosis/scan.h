@@ -1,6 +1,6 @@
-// app/diagnosis/scan.h: one pass over the log: which pattern matches where. Small sources (a pasted
-// command output, a manifest, a short log) are kept as whole Documents too, since their lines must
-// be read together: a pod's name stands fifty lines above its exit code.
+// app/diagnosis/scan.h: one pass over the log: which pattern matches where. Sources that fit
+// CheckOptions::max_document_rows are kept as whole Documents too, since their lines must be read
+// together: a pod's name stands fifty lines above its exit code.
 #pragma once
 #include <map>
 #include <string>
@@ -65,7 +65,8 @@ struct ScanResult {
   Ticks first_time = no_time, last_time = no_time;
   std::map<std::string, ErrorShape> errors;
   std::vector<Ticks> error_times;         // of at most 200,000 records
-  std::vector<Document> samples;          // of each large source: lines spread evenly over it
+  std::vector<uint32_t> in_lines_only;    // sources that are not among the documents, by id
+  std::vector<Document> samples;          // of each of them: lines spread evenly over it
   bool partial = false;
 };
 

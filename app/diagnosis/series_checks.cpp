@@ -18,6 +18,8 @@ namespace {
 
 // --- numbers over time
 
+constexpr size_t max_trend_lines = 40'000;  // of one source
+
 struct Point {
   double value;
   const Document* document;
@@ -139,7 +141,9 @@ void check_number_trends(const CheckContext& context, std::vector<RawFinding>& o
   for (const auto* list : {&context.scan.documents, &context.scan.samples})
     for (const Document& document : *list) {
       std::map<std::string, std::vector<Point>> series;
-      for (size_t i = 0; i < document.lines.size(); i++)
+      // A trend shows in every so many lines of a long source as well as in all of them.
+      const size_t stride = document.lines.size() / max_trend_lines + 1;
+      for (size_t i = 0; i < document.lines.size(); i += stride)
         if (!document.lines[i].program_text) add_points(document, i, series);
       for (const auto& [name, points] : series) {
         const TrendKind& kind = *kind_of(name);

@@ -38,7 +38,7 @@ struct Choices {
   std::string question, model;
   std::string data_folder;
   bool speculate = true;
-  bool no_model = false, json = false, all = false, sample = false, no_save = false;
+  bool no_model = false, json = false, all = false, sample = false, no_save = false, whole = false;
   int n_ctx = 4096, max_tokens = 320, n_threads = 0;
   uint64_t seed = 1;
 };
@@ -329,10 +329,11 @@ Result diagnose(const Choices& choices) {
   app::diagnosis::CheckOptions options;
   options.question = choices.question;
   options.n_threads = choices.n_threads;
+  if (choices.whole) options.max_document_rows = options.max_document_bytes = UINT64_MAX;
   result.diagnosis = app::diagnosis::diagnose(*log, summary.anomalies, checks, options);
   result.timings.evidence_ms = result.diagnosis.evidence_ms;
-  if (result.diagnosis.checks.n_long_lines > 0)
-    result.notes.push_back("Of " + app::diagnosis::counted(result.diagnosis.checks.n_long_lines, "line") + " longer than 64 KiB the checks read only the beginning.");
+  for (const std::string& note : result.diagnosis.checks.notes) result.notes.push_back(note);
+  if (result.diagnosis.checks.n_in_lines_only > 0) result.notes.push_back("--whole reads them whole.");
   result.answer = result.diagnosis.answer;
   if (!choices.model.empty() && !choices.no_model) ask(choices, *log, result, start);
   try {
@@ -358,6 +359,7 @@ void add_diagnose_command(Program& program) {
   command->add_option("-m,--model", choices->model, "Model file that words the answer (GGUF; default: the one of the set-up)");
   command->add_flag("--no-model", choices->no_model, "Answer from the checks alone");
   command->add_flag("--json", choices->json, "Print one JSON document");
+  command->add_flag("--whole", choices->whole, "Keep sources of any size whole in memory for the checks that read lines together (about 200 bytes a record)");
   command->add_flag("--all", choices->all, "Print all findings, not only the first five");
   command->add_option("--context", choices->n_ctx, "Tokens of context for the model")->check(CLI::Range(512, 1 << 20));
   command->add_option("--max-tokens", choices->max_tokens, "Longest answer of the model, in tokens")->check(CLI::Range(1, 100000));

@@ -211,3 +211,49 @@ TEST_CASE("diagnosis/described: text of a shown command is not taken for what ha
                                 "Name:   web-1\nContainers:\n  app:\n    Args:\n      -c\n      echo ERROR Connection refused; echo No space left on device\n    State:  Running\nQoS Class: Burstable\n"}});
   CHECK(findings.empty());
 }
+
+namespace {
+
+// A table of df deep inside a log of other lines.
+std::string log_with_table(size_t n_before, size_t n_after) {
+  std::string text;
+  for (size_t i = 0; i < n_before; i++) text += "INFO request " + std::to_string(i) + " served\n";
+  text += "Filesystem     1K-blocks     Used Available Use% Mounted on\n"
+          "/dev/sdb1      103080888 103080888         0 100% /var/lib/data\n";
+  for (size_t i = 0; i < n_after; i++) text += "INFO request " + std::to_string(i) + " served\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("diagnosis/checks: lines are read together also in a source of 60,000 records") {
+  const auto findings = findings_of({{"app.log", log_with_table(40'000, 20'000)}});
+  const Finding* disk = find_check(findings, "disk_table");
+  REQUIRE(disk);
+  CHECK(disk->evidence[0].line == 40'002);
+}
+
+TEST_CASE("diagnosis/checks: a source over the limit is checked line by line, the small one beside it whole, and a note says so") {
+  const auto log = log_of({{"app.log", log_with_table(900, 200)}, {"df.txt", log_with_table(0, 10)}});
+  CheckOptions options;
+  options.max_document_rows = 1'000;
+  const ChecksResult result = run_checks(*log, {}, bundled_checks(), options);
+  CHECK(result.n_in_lines_only == 1'103);
+  REQUIRE(result.notes.size() == 1);
+  CHECK(result.notes[0].find("app.log") != std::string::npos);
+  CHECK(result.notes[0].find("1103 records") != std::string::npos);
+  CHECK(result.notes[0].find("df.txt") == std::string::npos);
+  const Finding* disk = find_check(result.findings, "disk_table");
+  REQUIRE(disk);
+  CHECK(disk->evidence[0].file == "df.txt");
+}
+
+TEST_CASE("diagnosis/checks: many small sources are bounded by their sum") {
+  std::vector<File> files;
+  for (int i = 0; i < 10; i++) files.push_back({"part" + std::to_string(i), log_with_table(0, 200)});
+  CheckOptions options;
+  options.max_document_rows = 1'000;
+  const ChecksResult result = run_checks(*log_of(files), {}, bundled_checks(), options);
+  CHECK(result.n_in_lines_only == 6 * 203);
+  CHECK(run_checks(*log_of(files), {}, bundled_checks()).notes.empty());
+}

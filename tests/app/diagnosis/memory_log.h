@@ -40,6 +40,10 @@ inline std::shared_ptr<const store::LogSnapshot> log_of(const std::vector<File>&
       if (timed) record.time = unix_epoch_ticks + static_cast<Ticks>(number) * ticks_per_second;
       records.push_back(record);
     }
+    source.id = id;
+    source.n_records = source.n_lines = number;
+    source.n_bytes = text.size();
+    store->update_source(source);
     store->append(records);
   }
   store->flush();
