@@ -11,7 +11,8 @@ namespace app::diagnosis {
 namespace {
 
 constexpr size_t max_lines_matched = 20'000;  // lines that BM25 looks at where there are no templates
-constexpr double question_weight = 0.5, anomaly_weight = 0.4;
+constexpr size_t max_range_lines = 2'000;       // of a chosen range, beside those that match
+constexpr double question_weight = 0.5, anomaly_weight = 0.4, range_weight = 0.1;
 
 // Collects pieces; lines of one template, or of one form, share a piece.
 class Collector {
@@ -19,7 +20,7 @@ class Collector {
   Collector(const store::LogSnapshot& log, const EvidenceOptions& options) : log_(log), options_(options) {}
 
   void add(const LineRef& line, double score, const std::string& reason) {
-    if (line.row == no_row || line.row >= log_.n_rows() || !known_.insert({line.source, line.line}).second) return;
+    if (line.row == no_row || line.row >= log_.n_rows() || !in_range(line) || !known_.insert({line.source, line.line}).second) return;
     std::string key = key_of(line);
     auto it = std::find(keys_.begin(), keys_.end(), key);
     if (it == keys_.end()) {
@@ -40,6 +41,11 @@ class Collector {
   }
 
  private:
+  bool in_range(const LineRef& line) const {
+    const auto& range = options_.range;
+    return !range || (line.source == range->source && line.line >= range->first && line.line <= range->last);
+  }
+
   std::string key_of(const LineRef& line) const {
     store::LogRow row = log_.row(line.row);
     if (row.template_id != no_template && row.n_lines == 1) return "t" + std::to_string(row.template_id);
@@ -53,8 +59,24 @@ class Collector {
   std::vector<Evidence> pieces_;
 };
 
+// Rows of a range of lines, up to a number of them. A source's rows follow one another.
+std::vector<RowId> rows_of(const store::LogSnapshot& log, const LineRange& range, size_t most) {
+  std::vector<RowId> rows;
+  std::optional<RowId> first;
+  // The range may begin in an empty line, which no row holds.
+  for (uint64_t line = range.first; !first && line <= range.last && line < range.first + 100; line++) first = log.find_line(range.source, line);
+  if (!first) return rows;
+  for (RowId row = *first; row < log.n_rows() && rows.size() < most; row++) {
+    const LineRef line = log.line_ref(row);
+    if (line.source != range.source || line.line > range.last) break;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
 // Rows to match the question with: a sample of each template, or rows spread over the log.
-std::vector<RowId> candidate_rows(const store::LogSnapshot& log) {
+std::vector<RowId> candidate_rows(const store::LogSnapshot& log, const EvidenceOptions& options) {
+  if (options.range) return rows_of(log, *options.range, max_lines_matched);
   std::vector<RowId> rows;
   for (const Template& t : log.templates())
     for (size_t i = 0; i < t.samples.size() && i < 2; i++) rows.push_back(t.samples[i]);
@@ -65,7 +87,7 @@ std::vector<RowId> candidate_rows(const store::LogSnapshot& log) {
 }
 
 void add_matches(const store::LogSnapshot& log, const std::string& question, const EvidenceOptions& options, Collector& collector) {
-  std::vector<RowId> rows = candidate_rows(log);
+  std::vector<RowId> rows = candidate_rows(log, options);
   std::vector<LineRef> lines;
   Bm25 index;
   for (RowId row : rows) {
@@ -101,6 +123,8 @@ std::vector<Evidence> gather_evidence(std::span<const Finding> findings, const s
     for (RowId row : anomaly.rows)
       if (row < log.n_rows()) collector.add(log.line_ref(row), anomaly_weight * anomaly.score, "anomaly " + anomaly.kind);
   if (!question.empty()) add_matches(log, question, options, collector);
+  if (options.range)
+    for (RowId row : rows_of(log, *options.range, max_range_lines)) collector.add(log.line_ref(row), range_weight, "in the chosen range");
   return collector.finish();
 }
 

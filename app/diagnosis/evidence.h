@@ -4,6 +4,7 @@
 // template, or over the lines themselves where the log has no templates). Lines of one template
 // stand in one piece of evidence.
 #pragma once
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -17,10 +18,19 @@ class LogSnapshot;
 
 namespace app::diagnosis {
 
+// Physical lines of one source, both ends included.
+struct LineRange {
+  uint32_t source = 0;
+  uint64_t first = 0, last = 0;
+};
+
 struct EvidenceOptions {
   size_t max_pieces = 24;
   size_t max_lines_a_piece = 4;
   std::stop_token stop{};
+  // Only lines of the range, those of findings and of the question first, then its other lines in
+  // their order, as many as the pieces hold.
+  std::optional<LineRange> range{};
 };
 
 // E1, E2 ... best first; empty for an empty log.

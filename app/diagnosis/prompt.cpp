@@ -91,37 +91,44 @@ Prompt build_prompt(const std::string& question, std::span<const Finding> findin
     else
       n_findings_out++;
   }
-  // First one line of each piece, then their further lines, as long as there is room.
+  // First one line of each piece, then their further lines, as long as there is room; or the whole
+  // pieces in their order up to the cut.
   std::vector<std::string> in_order(evidence.size());
   size_t n_pieces_out = 0, n_lines_out = 0, n_cut = 0;
-  for (size_t i = 0; i < evidence.size(); i++) {
-    if (evidence[i].lines.empty()) continue;
-    const std::string& raw = evidence[i].lines[0].text;
+  bool cut = false;
+  const auto add_line = [&](size_t i, size_t l) {
+    const std::string& raw = evidence[i].lines[l].text;
     n_cut += raw.size() > options.max_line_bytes;
-    std::string text = "[" + evidence[i].id + "] " + redactor.redact(cut_middle(raw, options.max_line_bytes)) + "\n";
-    if (packer.add({.name = evidence[i].id, .text = text, .reason = evidence[i].reason})) {
-      in_order[i] = text;
-      prompt.evidence_ids.push_back(evidence[i].id);
-    } else {
+    PromptPart part{.name = evidence[i].id, .text = "[" + evidence[i].id + "] " + redactor.redact(cut_middle(raw, options.max_line_bytes)) + "\n", .reason = evidence[i].reason};
+    if (l > 0) {
+      part.name += " line " + std::to_string(l + 1);
+      part.reason = "the same template";
+    }
+    const std::string text = part.text;
+    if (cut || !packer.add(std::move(part))) {
+      n_lines_out++;
+      cut = options.in_order;
+      return;
+    }
+    in_order[i] += text;
+    if (l == 0) prompt.evidence_ids.push_back(evidence[i].id);
+  };
+  for (size_t i = 0; i < evidence.size(); i++) {
+    const size_t n_first = options.in_order ? evidence[i].lines.size() : std::min<size_t>(evidence[i].lines.size(), 1);
+    for (size_t l = 0; l < n_first; l++) add_line(i, l);
+    if (in_order[i].empty() && !evidence[i].lines.empty()) {
       n_pieces_out++;
-      n_lines_out += evidence[i].lines.size();
+      n_lines_out += evidence[i].lines.size() - n_first;
     }
   }
-  for (size_t i = 0; i < evidence.size(); i++)
-    for (size_t l = 1; l < evidence[i].lines.size() && !in_order[i].empty(); l++) {
-      const std::string& raw = evidence[i].lines[l].text;
-      n_cut += raw.size() > options.max_line_bytes;
-      std::string text = "[" + evidence[i].id + "] " + redactor.redact(cut_middle(raw, options.max_line_bytes)) + "\n";
-      if (packer.add({.name = evidence[i].id + " line " + std::to_string(l + 1), .text = text, .reason = "the same template"}))
-        in_order[i] += text;
-      else
-        n_lines_out++;
-    }
+  for (size_t i = 0; i < evidence.size() && !options.in_order; i++)
+    for (size_t l = 1; l < evidence[i].lines.size() && !in_order[i].empty(); l++) add_line(i, l);
   for (const std::string& text : in_order) lines += text;
 
   if (n_findings_out > 0) prompt.left_out.push_back(counted(n_findings_out, "finding") + " did not fit the " + std::to_string(budget_tokens) + " tokens of the prompt.");
   if (n_pieces_out > 0) prompt.left_out.push_back(counted(n_pieces_out, "piece") + " of evidence did not fit, the least relevant ones.");
-  if (n_lines_out > 0) prompt.left_out.push_back(counted(n_lines_out, "evidence line") + " left out in all; lines of the same template as one shown went first.");
+  if (n_lines_out > 0)
+    prompt.left_out.push_back(counted(n_lines_out, "evidence line") + (options.in_order ? " left out in all: the prompt was cut where its room ended." : " left out in all; lines of the same template as one shown went first."));
   if (n_cut > 0) prompt.left_out.push_back(counted(n_cut, "line") + " longer than " + std::to_string(options.max_line_bytes) + " bytes cut in the middle.");
 
   std::string user = asked;

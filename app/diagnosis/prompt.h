@@ -40,6 +40,9 @@ struct PromptOptions {
   std::string instructions{};   // the system text (load_instructions); empty is an error
   RedactOptions redaction{};
   size_t max_line_bytes = 400;  // a longer line is cut in its middle, and the cut is said
+  // All lines of a piece before those of the next, cut where the room ends; else one line of each
+  // piece first.
+  bool in_order = false;
 };
 
 // The system text of a diagnosis, prompts/diagnose.txt of the assets. Throws Error{not_found} where it is missing,

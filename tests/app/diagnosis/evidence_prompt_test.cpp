@@ -119,3 +119,41 @@ TEST_CASE("diagnosis/prompt: a long line is cut in its middle, and that is said"
   CHECK(prompt.messages[1].content.size() < 2000);
   REQUIRE_FALSE(prompt.left_out.empty());
 }
+
+TEST_CASE("diagnosis/evidence: a chosen range leaves out every line beside it, findings' lines too") {
+  std::string text = "ERROR write: No space left on device\n";
+  for (int i = 0; i < 50; i++) text += "INFO step " + std::string(1, static_cast<char>('a' + i % 26)) + " done\n";
+  const auto log = log_of({{"a.log", text}, {"b.log", text}});
+  const auto findings = run_checks(*log, {}, bundled_checks()).findings;
+  EvidenceOptions options{.max_pieces = 64};
+  options.range = LineRange{log->sources()[1].id, 10, 14};
+  const auto evidence = gather_evidence(findings, *log, "what about the step?", {}, options);
+  size_t n_lines = 0;
+  for (const Evidence& piece : evidence)
+    for (const LineRef& line : piece.lines) {
+      n_lines++;
+      CHECK(line.file == "b.log");
+      CHECK(line.line >= 10);
+      CHECK(line.line <= 14);
+    }
+  CHECK(n_lines == 5);
+  options.range = LineRange{log->sources()[1].id, 500, 600};
+  CHECK(gather_evidence(findings, *log, "", {}, options).empty());
+}
+
+TEST_CASE("diagnosis/prompt: cut in order keeps whole pieces up to the cut and says how many lines fell behind it") {
+  PromptOptions in_order = options();
+  in_order.in_order = true;
+  const int budget = estimate_tokens(in_order.instructions) + 120;
+  const Prompt cut = build_prompt("why?", {}, pieces(20, 4), budget, estimate_tokens, in_order);
+  const Prompt packed = build_prompt("why?", {}, pieces(20, 4), budget, estimate_tokens, options());
+  CHECK(cut.evidence_ids.size() < packed.evidence_ids.size());
+  REQUIRE(cut.evidence_ids.size() >= 2);
+  // All four lines of the first piece stand before the second.
+  const std::string& user = cut.messages[1].content;
+  CHECK(user.find("line 3 of piece 0") < user.find("line 0 of piece 1"));
+  size_t n_in = 0;
+  for (const PromptPart& part : cut.parts) n_in += !part.left_out && part.name[0] == 'E';
+  REQUIRE_FALSE(cut.left_out.empty());
+  CHECK(cut.left_out.back() == std::to_string(80 - n_in) + " evidence lines left out in all: the prompt was cut where its room ended.");
+}
