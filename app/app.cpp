@@ -1,5 +1,7 @@
 #include "app/app.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr const char* settings_key = "settings";
 constexpr const char* last_session_key = "last_session";
+constexpr const char* running_since_key = "running_since";
 constexpr const char* untitled = "New incident";
 // Removed sessions are kept this long for undo, then leave the disk.
 constexpr Ticks removed_kept = 7 * 86400 * ticks_per_second;
@@ -30,6 +33,26 @@ std::string make_folder(const std::string& folder) {
 std::shared_ptr<const store::LogSnapshot> empty_log() {
   static const std::shared_ptr<const store::LogSnapshot> empty = store::make_memory_log_store()->snapshot();
   return empty;
+}
+
+// "Disk full on db-2.sigma", or with a number where that is there already.
+std::string free_name(const std::string& folder, std::string title) {
+  for (char& c : title)
+    if (static_cast<unsigned char>(c) < 0x80 && !std::isalnum(static_cast<unsigned char>(c)) && c != ' ' && c != '-' && c != '.') c = '-';
+  if (title.empty() || title.front() == '.') title = "session " + title;
+  std::string path = folder + "/" + title + ".sigma";
+  for (int i = 2; std::filesystem::exists(path); ++i) path = folder + "/" + title + " " + std::to_string(i) + ".sigma";
+  return path;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
 }
 
 }  // namespace
@@ -68,8 +91,15 @@ App::State::State(AppOptions chosen) : options(std::move(chosen)) {
 App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options))) {
   State& s = *state_;
   const auto stored = s.sessions->settings();
+  s.session_errors = s.sessions->states("error");
   int64_t last = 0;
   if (const auto found = stored.find(last_session_key); found != stored.end()) last = std::atoll(found->second.c_str());
+  // Before a session is shown, which takes up what it had left.
+  if (!s.database->was_closed_cleanly()) {
+    const auto since = stored.find(running_since_key);
+    s.find_recovered(since == stored.end() ? 0 : std::atoll(since->second.c_str()), last);
+  }
+  s.sessions->set_setting(running_since_key, std::to_string(store::now_ticks()));
   const std::vector<SessionInfo> all = s.sessions->list();
   if (all.empty() && s.options.open_sample) {
     s.open_sample();
@@ -80,10 +110,8 @@ App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options)
   } else {
     s.new_session(untitled);
   }
-  if (!s.database->was_closed_cleanly() && s.current) {
-    const std::lock_guard lock(s.current->mutex);
-    if (s.current->notice.empty()) s.current->notice = "Recovered after an unclean end: everything up to the last second is here.";
-  }
+  for (const std::string& note : s.database->notes())
+    if (s.current) s.set_notice(*s.current, note);
   if (s.current) s.publish_all(*s.current);
   s.publish_tasks();
   if (s.options.load_model) {
@@ -118,6 +146,23 @@ void App::State::guard(const char* what, const std::function<void()>& work) {
   }
 }
 
+void App::State::later(std::function<void()> work) {
+  {
+    const std::lock_guard lock(view_mutex);
+    for_ui.push_back(std::move(work));
+  }
+  changed();
+}
+
+void App::finish_jobs() {
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(state_->view_mutex);
+    work.swap(state_->for_ui);
+  }
+  for (const auto& piece : work) piece();
+}
+
 // --- views
 
 std::shared_ptr<const SessionsView> App::sessions() const { return state_->get(state_->sessions_view); }
@@ -147,17 +192,15 @@ void App::State::publish_sessions() {
     view.search = session_search;
     view.current = current_id;
     view.last_deleted = last_deleted;
+    view.errors = session_errors;
+    view.recovered = recovered;
+    view.hits = search_hits;
   }
-  if (view.search.empty()) {
-    view.sessions = sessions->list(store::ListFilter::all);
-  } else {
-    try {
-      for (store::SearchHit& hit : sessions->search(view.search)) view.sessions.push_back(std::move(hit.session));
-    } catch (const engine::Error& e) {
-      // Half-typed filters ("before:20") are normal while the user writes.
-      engine::log_info("session search: %s", e.what());
-      view.sessions = sessions->list(store::ListFilter::all);
-    }
+  view.sessions = sessions->list(store::ListFilter::all);
+  // A search was made by its own job; what it found is listed with the facts of now.
+  if (!view.search.empty()) {
+    const std::lock_guard lock(view_mutex);
+    std::erase_if(view.sessions, [&](const SessionInfo& info) { return !search_found.contains(info.id); });
   }
   set(sessions_view, std::move(view));
 }
@@ -173,6 +216,7 @@ void App::State::publish_incident(OpenSession& session) {
     view.findings = session.findings;
     view.checks = session.checks;
     view.anomalies = session.anomalies;
+    view.unusual = session.unusual;
     view.evidence = session.evidence;
     const std::vector<size_t> shown = shown_messages(session);
     for (const size_t place : shown) view.messages.push_back(session.messages[place]);
@@ -185,6 +229,10 @@ void App::State::publish_incident(OpenSession& session) {
     view.draft = session.draft;
     view.notice = session.notice;
     view.error = session.error;
+    view.notes = session.reading_notes;
+    view.notes.insert(view.notes.end(), session.check_notes.begin(), session.check_notes.end());
+    view.lines_only = session.lines_only;
+    view.packing = session.packing;
   }
   set(incident_view, std::move(view));
 }
@@ -235,6 +283,16 @@ SessionPtr App::State::open_session(int64_t id) {
   session->messages = std::move(stored.messages);
   session->draft = stored.state["draft"];
   session->notice = stored.state["notice"];
+  session->error = stored.state["error"];
+  session->reading_notes = lines_of(stored.state["notes.reading"]);
+  session->check_notes = lines_of(stored.state["notes.checks"]);
+  session->lines_only = !stored.state["lines_only"].empty();
+  session->packing = packing_from_text(stored.state["packing"]);
+  if (const std::string& cut_off = stored.state["reading"]; !cut_off.empty()) {
+    session->cut_off = true;
+    session->notice = cut_off + " was not read to its end, as the program ended before: " +
+                      std::to_string(session->log->snapshot()->n_rows()) + " records are here.";
+  }
   branches_from_text(*session, stored.state["branches"]);
   if (const std::string& pinned = stored.state["report.answer"]; !pinned.empty()) {
     const size_t place = static_cast<size_t>(std::atoll(pinned.c_str()));
@@ -278,9 +336,15 @@ SessionPtr App::State::show_session(int64_t id) {
   set(format_view, FormatView());
   set(query_help_view, QueryHelpView());
   set(preview_view, PromptPreview());
+  set(report_view, ReportPreview());
   sessions->set_setting(last_session_key, std::to_string(id));
   publish_all(*session);
   start_filter(session);
+  if (std::exchange(session->cut_off, false)) {
+    sessions->set_state(id, "reading", "");
+    set_notice(*session, session->notice);
+    start_checks(session, false);
+  }
   return session;
 }
 
@@ -333,13 +397,21 @@ void App::tag_session(int64_t id, const std::vector<std::string>& tags) {
   });
 }
 
+// Copying a log of millions of lines takes seconds: a job, whose result is shown by finish_jobs().
+void App::State::copy_session(int64_t id, const std::string& ending, std::optional<int64_t> up_to_message) {
+  const SessionPtr known = open[id].lock();
+  const auto info = sessions->info(id);
+  if (!info) return;
+  jobs->start("copy", "copy", "Copying \"" + info->title + "\"", [this, known, id, title = info->title + ending, up_to_message](Job&) {
+    if (known) known->log->flush();
+    const int64_t copy = sessions->duplicate(id, title, up_to_message);
+    for (const char* key : {"sample", "error", "reading"}) keep_state(copy, key, "");  // these are the original's
+    later([this, copy] { guard("Opening the copy", [&] { show_session(copy); }); });
+  }, {}, id);
+}
+
 void App::duplicate_session(int64_t id) {
-  state_->guard("Duplicating", [&] {
-    const auto info = state_->sessions->info(id);
-    if (!info) return;
-    if (const SessionPtr known = state_->open[id].lock()) known->log->flush();
-    state_->show_session(state_->sessions->duplicate(id, info->title + " (copy)"));
-  });
+  state_->guard("Duplicating", [&] { state_->copy_session(id, " (copy)", std::nullopt); });
 }
 
 void App::delete_session(int64_t id) {
@@ -373,12 +445,39 @@ void App::undo_delete_session() {
 }
 
 void App::search_sessions(const std::string& text) {
-  state_->guard("Searching", [&] {
+  State& s = *state_;
+  s.jobs->cancel_kind("search");
+  if (text.find_first_not_of(' ') == std::string::npos) {
     {
-      const std::lock_guard lock(state_->view_mutex);
-      state_->session_search = text;
+      const std::lock_guard lock(s.view_mutex);
+      s.session_search.clear();
+      s.search_hits.clear();
+      s.search_found.clear();
     }
-    state_->publish_sessions();
+    return s.guard("Searching", [&] { s.publish_sessions(); });
+  }
+  // It reads every conversation and query that is stored.
+  s.jobs->start("search", "search", "Searching the sessions", [&s, text](Job& job) {
+    std::set<int64_t> found;
+    std::map<int64_t, std::string> hits;
+    try {
+      for (const store::SearchHit& hit : s.sessions->search(text)) {
+        found.insert(hit.session.id);
+        if (!hit.where.empty() && hit.where != "title") hits[hit.session.id] = hit.where + ": " + hit.text;
+      }
+    } catch (const engine::Error& e) {
+      // Half-typed filters ("before:20") are normal while the user writes.
+      engine::log_info("session search: %s", e.what());
+      for (const SessionInfo& info : s.sessions->list(store::ListFilter::all)) found.insert(info.id);
+    }
+    if (job.stop().stop_requested()) return;
+    {
+      const std::lock_guard lock(s.view_mutex);
+      s.session_search = text;
+      s.search_found = std::move(found);
+      s.search_hits = std::move(hits);
+    }
+    s.publish_sessions();
   });
 }
 
@@ -391,8 +490,31 @@ void App::export_session(int64_t id, const std::string& path) {
                 [&s, id, path](Job&) { store::export_session(*s.database, id, path); });
 }
 
+void App::export_sessions(const std::vector<int64_t>& ids, const std::string& folder) {
+  State& s = *state_;
+  std::vector<std::pair<int64_t, SessionPtr>> chosen;
+  for (const int64_t id : ids) chosen.emplace_back(id, s.open[id].lock());
+  s.jobs->start("work", "export", "Exporting to " + folder, [&s, chosen, folder](Job& job) {
+    std::filesystem::create_directories(folder);
+    size_t n_done = 0;
+    for (const auto& [id, known] : chosen) {
+      if (job.stop().stop_requested()) break;
+      const auto info = s.sessions->info(id);
+      if (!info) continue;
+      if (known) known->log->flush();
+      job.progress(double(n_done) / double(chosen.size()), info->title, std::to_string(n_done + 1) + " of " + std::to_string(chosen.size()));
+      ++n_done;
+      store::export_session(*s.database, id, free_name(folder, info->title));
+    }
+  });
+}
+
 void App::import_session(const std::string& path) {
-  state_->guard("Importing", [&] { state_->show_session(store::import_session(*state_->database, path)); });
+  State& s = *state_;
+  s.jobs->start("copy", "import", "Importing " + path, [&s, path](Job&) {
+    const int64_t id = store::import_session(*s.database, path);
+    s.later([&s, id] { s.guard("Opening the session", [&] { s.show_session(id); }); });
+  });
 }
 
 void App::set_draft(const std::string& text) {

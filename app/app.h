@@ -31,12 +31,24 @@ struct PromptPreview {
     int n_tokens = 0;                 // estimated where no model is loaded
   };
   std::vector<Part> parts;
+  std::vector<Part> dropped;          // parts that did not fit
+  Packing packing;                    // that it was made with
   std::vector<std::string> left_out;
   int n_tokens = 0, n_ctx = 0;
   int n_masked_secrets = 0;
   std::vector<std::string> masked;    // "password as [PASSWORD_1], 3 times"
   int n_answer_tokens = 0;            // room kept for the answer
   std::string question;               // that it was made for
+};
+
+// A report as it would be written.
+struct ReportPreview {
+  std::string extension;              // ".md", ".html", ".json": that it was made for
+  bool mask_secrets = false;          // likewise
+  std::string text;                   // its beginning, up to 200 KB
+  size_t n_bytes = 0;                 // of the whole
+  std::vector<std::string> masked;    // "a secret of 12 characters as <password-1>, 3 times"
+  std::string error;                  // why there is none
 };
 
 class App {
@@ -58,6 +70,7 @@ class App {
   std::shared_ptr<const FormatView> format() const;
   std::shared_ptr<const EncodingView> encodings() const;
   std::shared_ptr<const PromptPreview> preview() const;   // of the last prepare_preview()
+  std::shared_ptr<const ReportPreview> report() const;    // of the last prepare_report()
   std::shared_ptr<const ConfigsView> configs() const;
   std::shared_ptr<const TasksView> tasks() const;
   std::shared_ptr<const ModelsView> models() const;
@@ -73,13 +86,22 @@ class App {
   void pin_session(int64_t id, bool pinned);
   void archive_session(int64_t id, bool archived);
   void tag_session(int64_t id, const std::vector<std::string>& tags);
-  void duplicate_session(int64_t id);
   void delete_session(int64_t id);
   void undo_delete_session();
   void search_sessions(const std::string& text);   // tag: file: has:evidence before:
   void export_session(int64_t id, const std::string& path);
+  // Each as one file named after its title, into the folder; files that are there already stay.
+  void export_sessions(const std::vector<int64_t>& ids, const std::string& folder);
+  // These three make a session as a job, and finish_jobs() shows it.
+  void duplicate_session(int64_t id);
   void import_session(const std::string& path);
   void fork_session(int64_t up_to_message);        // a copy of the current one that ends there
+  // After an unclean end: opens the newest of the sessions brought back, or drops what was begun in
+  // them and not finished. Both end sessions()->recovered; restore_recovered() undoes the dropping.
+  void open_recovered();
+  void discard_recovered();
+  void restore_recovered();
+  void dismiss_notice();                           // the notice and the error of the current session
   // What the user did with the current session's screens, kept with it: small texts by key
   // ("logs.bookmarks"). Empty removes the key.
   std::string view_state(const std::string& key) const;
@@ -97,6 +119,9 @@ class App {
   void read_again(uint32_t source);                // its text into a new session, formats detected anew
   void guess_encodings(uint32_t source);           // from its file's bytes, into encodings()
   void read_as(uint32_t source, const std::string& encoding);   // its file again, into a new session
+  // The checks again over the whole log. every_source: also those that are too large for the checks
+  // that read lines together, whatever memory they take.
+  void check_again(bool every_source);
 
   // --- questions
   void ask(const std::string& question);
@@ -108,7 +133,9 @@ class App {
   void set_draft(const std::string& text);
   PromptPreview preview_prompt(const std::string& question) const;
   void prepare_preview(const std::string& question);   // the same as a job, into preview()
+  void set_packing(const Packing& packing);        // of this session's questions; kept with it
   void export_report(const std::string& path, bool mask_secrets);  // .md, .html or .json
+  void prepare_report(const std::string& extension, bool mask_secrets);  // as a job, into report()
 
   // --- KQL over the current session
   void run_query(const std::string& text);
@@ -143,6 +170,7 @@ class App {
   void test_model();                               // three prompts to the loaded one; kept
 
   // --- all
+  void finish_jobs();   // once a frame: shows what jobs made for the screen, such as a copied session
   void cancel_job(int64_t id);
   // Writes a file as a job; make gives its text on the job's thread.
   void save_file(const std::string& path, std::function<std::string()> make);

@@ -1,13 +1,13 @@
 // The model and its answers.
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <utility>
 
 #include "app/app_state.h"
 #include "app/diagnosis/evidence.h"
 #include "app/diagnosis/prompt.h"
-#include "app/diagnosis/report.h"
 #include "app/models/catalog.h"
 #include "app/system.h"
 #include "engine/base/error.h"
@@ -52,11 +52,11 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
     session->branch_leaf = SIZE_MAX;
     branched = !session->branch_parents.empty();
     session->answering = true;
-    session->error.clear();
     session->streaming_text.clear();
     session->streaming_stage = "waiting for the model";
   }
   if (branched) save_branches(*session);
+  set_error(*session, {});
   publish_incident(*session);
   // The model lane also where no model is loaded: one that is being loaded now will answer.
   jobs->start(
@@ -66,28 +66,90 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
         {
           const std::lock_guard lock(session->mutex);
           session->answering = false;
-          session->error = error;
         }
+        set_error(*session, error);
         publish_incident(*session);
-      });
+      },
+      session->id);
 }
 
-void App::stop_answer() { state_->jobs->cancel_kind("answer"); }
+// Answers to questions of other sessions go on.
+void App::stop_answer() {
+  State& s = *state_;
+  if (!s.current) return;
+  for (const JobView& job : s.jobs->views())
+    if (job.running && job.kind == "answer" && job.session == s.current->id) s.jobs->cancel(job.id);
+}
+
+// --- packing
+
+std::string packing_to_text(const Packing& packing) {
+  if (packing.mode == Packing::Mode::by_template) return {};
+  if (packing.mode == Packing::Mode::cut) return "cut";
+  return engine::format("range %u %llu %llu", packing.source, static_cast<unsigned long long>(packing.first_line),
+                        static_cast<unsigned long long>(packing.last_line));
+}
+
+Packing packing_from_text(const std::string& text) {
+  Packing packing;
+  unsigned source = 0;
+  unsigned long long first = 0, last = 0;
+  if (text == "cut") {
+    packing.mode = Packing::Mode::cut;
+  } else if (std::sscanf(text.c_str(), "range %u %llu %llu", &source, &first, &last) == 3 && first > 0 && first <= last) {
+    packing = {Packing::Mode::range, source, first, last};
+  }
+  return packing;
+}
+
+void App::set_packing(const Packing& packing) {
+  State& s = *state_;
+  if (!s.current) return;
+  {
+    const std::lock_guard lock(s.current->mutex);
+    s.current->packing = packing;
+  }
+  s.keep_state(s.current->id, "packing", packing_to_text(packing));
+  s.publish_incident(*s.current);
+}
+
+namespace {
+
+// The evidence for a prompt: that of the whole log, or of the chosen lines.
+std::vector<Evidence> packed_evidence(const Packing& packing, std::span<const Finding> findings, const store::LogSnapshot& log,
+                                      const std::string& question, std::span<const Anomaly> anomalies) {
+  diagnosis::EvidenceOptions options;
+  // The prompt takes of a range what it has room for.
+  if (packing.mode == Packing::Mode::range)
+    options = {.max_pieces = 64, .max_lines_a_piece = 16, .range = diagnosis::LineRange{packing.source, packing.first_line, packing.last_line}};
+  return diagnosis::gather_evidence(findings, log, question, anomalies, options);
+}
+
+diagnosis::PromptOptions prompt_options(const Packing& packing, const std::string& instructions) {
+  diagnosis::PromptOptions options;
+  options.instructions = instructions;
+  options.in_order = packing.mode == Packing::Mode::cut;
+  return options;
+}
+
+}  // namespace
 
 void App::State::answer(const SessionPtr& session, const std::string& question, bool use_model, size_t asked, uint64_t seed_offset, Job& job) {
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   diagnosis::Diagnosis diagnosis;
   std::vector<Anomaly> anomalies;
+  Packing packing;
   {
     const std::lock_guard lock(session->mutex);
     diagnosis.checks.findings = session->findings;
     diagnosis.checks.checks = session->checks;
     anomalies = session->anomalies;
+    packing = session->packing;
     session->streaming_stage = "gathering evidence";
   }
   publish_incident(*session);
   diagnosis.question = question;
-  diagnosis.evidence = diagnosis::gather_evidence(diagnosis.checks.findings, *log, question, anomalies);
+  diagnosis.evidence = packed_evidence(packing, diagnosis.checks.findings, *log, question, anomalies);
   diagnosis.answer = diagnosis::compose_answer(question, diagnosis.checks.findings, diagnosis.evidence, *log);
 
   Answer answer = diagnosis.answer;
@@ -100,7 +162,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     ask.temperature = seed_offset == 0 ? chosen.temperature : std::max(chosen.temperature, retry_temperature);
     ask.seed = chosen.seed + seed_offset;
     ask.stop = job.stop();
-    ask.prompt.instructions = instructions;
+    ask.prompt = prompt_options(packing, instructions);
     ask.on_text = [&](std::string_view piece) {
       {
         const std::lock_guard lock(session->mutex);
@@ -118,6 +180,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     publish_incident(*session);
     diagnosis::ModelAnswer said = diagnosis::ask_model(diagnosis, *log, *model, *generation, ask);
     answer = std::move(said.answer);
+    answer.model = model_name() + "  ·  " + model->device();
     const std::lock_guard lock(model_mutex);
     context_used = answer.prompt_tokens + answer.generated_tokens;
     tokens_per_second = answer.tokens_per_second;
@@ -181,17 +244,20 @@ PromptPreview App::State::make_preview(const SessionPtr& session, const std::str
     const std::lock_guard lock(session->mutex);
     findings = session->findings;
     anomalies = session->anomalies;
+    preview.packing = session->packing;
   }
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   const auto count = [&](std::string_view text) {
     return loaded ? static_cast<int>(loaded->tokenize(text, false).size()) : diagnosis::estimate_tokens(text);
   };
   try {
-    const std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *log, question, anomalies);
+    const std::vector<Evidence> evidence = packed_evidence(preview.packing, findings, *log, question, anomalies);
     const int budget = preview.n_ctx - chosen.max_answer_tokens;
-    const diagnosis::Prompt prompt = diagnosis::build_prompt(question, findings, evidence, budget, count, {.instructions = instructions});
+    const diagnosis::Prompt prompt =
+        diagnosis::build_prompt(question, findings, evidence, budget, count, prompt_options(preview.packing, instructions));
     for (const diagnosis::PromptPart& part : prompt.parts) {
       if (!part.left_out) preview.parts.push_back({part.name, part.text, part.n_tokens});
+      else preview.dropped.push_back({part.name, part.text, part.n_tokens});
     }
     preview.left_out = prompt.left_out;
     preview.n_tokens = prompt.n_tokens;
@@ -206,54 +272,21 @@ PromptPreview App::State::make_preview(const SessionPtr& session, const std::str
   return preview;
 }
 
-void App::export_report(const std::string& path, bool mask_secrets) {
-  State& s = *state_;
-  const SessionPtr session = s.current;
-  if (!session) return;
-  const std::string extension = std::filesystem::path(path).extension().string();
-  const diagnosis::ReportFormat format = extension == ".html"   ? diagnosis::ReportFormat::html
-                                         : extension == ".json" ? diagnosis::ReportFormat::json
-                                                                : diagnosis::ReportFormat::markdown;
-  s.jobs->start("work", "export", "Writing " + path, [session, path, format, mask_secrets](Job&) {
-    const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
-    diagnosis::ReportInput input;
-    std::vector<Finding> findings;
-    std::vector<CheckResult> checks;
-    std::vector<Evidence> evidence;
-    Answer answer;
-    {
-      const std::lock_guard lock(session->mutex);
-      findings = session->findings;
-      checks = session->checks;
-      evidence = session->evidence;
-      input.title = session->title;
-      // Up to the pinned answer, else the last one.
-      for (const size_t place : shown_messages(*session)) {
-        const Message& message = session->messages[place];
-        if (message.role == "user") input.question = message.text;
-        if (message.answer) answer = *message.answer;
-        if (session->pinned_answer != 0 && message.id == session->pinned_answer) break;
-      }
-    }
-    input.created = store::now_ticks();
-    input.sources = log->sources();
-    input.findings = findings;
-    input.checks = checks;
-    input.evidence = evidence;
-    if (!answer.text.empty()) input.answer = &answer;
-    input.program_version = SIGMA_VERSION;
-    diagnosis::ReportOptions report_options;
-    report_options.redact = mask_secrets;
-    write_whole_file(path, diagnosis::make_report(input, format, report_options));
-  });
-}
-
 // --- models
+
+// "SmolLM2-135M-Instruct Q4_1". Where the model is held: on its lane or under model_mutex.
+std::string App::State::model_name() const {
+  std::string name = model->name();
+  for (const ModelInfo& info : get(models_view)->models)
+    if (info.path == model_path && !info.weight_type.empty() && name.find(info.weight_type) == std::string::npos) name += " " + info.weight_type;
+  return name;
+}
 
 void App::State::publish_models() {
   ModelsView view;
   view.models = models::list_models(model_folders(data_folder, assets_folder));
   view.folder = data_folder + "/models";
+  if (const engine::GpuInfo gpu = engine::find_gpu(); gpu.usable) view.gpu = gpu.name;
   view.free_memory_bytes = models::free_memory_bytes();
   {
     const std::lock_guard lock(model_mutex);
@@ -263,6 +296,7 @@ void App::State::publish_models() {
     view.loading_fraction = loading_fraction;
     view.n_ctx = n_ctx > 0 ? n_ctx : settings.n_ctx;
     view.error = model_error;
+    view.failed_path = model_error.empty() ? "" : failed_path;
   }
   add_model_facts(view);
   set(models_view, std::move(view));
@@ -288,11 +322,13 @@ void App::State::start_loading(const std::string& path) {
   publish_models();
   const int wanted_ctx = settings.n_ctx;
   const int n_threads = settings.n_threads;
+  const bool use_gpu = settings.use_gpu;
   jobs->start(
       "model", "model", "Loading " + std::filesystem::path(path).filename().string(),
-      [this, path, wanted_ctx, n_threads](Job& job) {
+      [this, path, wanted_ctx, n_threads, use_gpu](Job& job) {
         engine::LoadOptions load;
         load.n_threads = n_threads;
+        load.gpu = use_gpu ? engine::GpuMode::automatic : engine::GpuMode::off;
         load.on_progress = [&](const char* stage, double fraction) {
           {
             const std::lock_guard lock(model_mutex);
@@ -332,11 +368,12 @@ void App::State::start_loading(const std::string& path) {
         }
         publish_models();
       },
-      [this](const std::string& message) {
+      [this, path](const std::string& message) {
         {
           const std::lock_guard lock(model_mutex);
           loading_path.clear();
           model_error = message;
+          failed_path = path;
         }
         publish_models();
       });
@@ -384,8 +421,8 @@ std::shared_ptr<const StatusView> App::status() const {
   view->jobs = s.jobs->views();
   {
     const std::lock_guard lock(s.model_mutex);
-    view->model = s.model ? s.model->name() : "";
-    view->device = s.model ? "CPU" : "";
+    view->model = s.model ? s.model_name() : "";
+    view->device = s.model ? s.model->device() : "";
     view->context_used = s.context_used;
     view->context_total = s.n_ctx;
     view->tokens_per_second = s.tokens_per_second;

@@ -156,13 +156,8 @@ void App::pin_answer(int64_t message) {
 
 void App::fork_session(int64_t up_to_message) {
   State& s = *state_;
-  s.guard("Forking", [&] {
-    if (!s.current) return;
-    const auto info = s.sessions->info(s.current->id);
-    if (!info) return;
-    s.current->log->flush();
-    s.show_session(s.sessions->duplicate(s.current->id, info->title + " (fork)", up_to_message));
-  });
+  if (!s.current) return;
+  s.guard("Forking", [&] { s.copy_session(s.current->id, " (fork)", up_to_message); });
 }
 
 // --- what the screens keep with a session

@@ -15,11 +15,17 @@ namespace app {
 namespace {
 
 constexpr const char* untitled = "New incident";
-constexpr const char* sample_notice = "Sample incident, bundled with the program: its first answer was composed from the findings, not generated.";
+constexpr const char* sample_notice = "Stored sample, not generated now: the answer was composed from the findings. A log of your own begins a session of its own.";
 
 std::string thousands(uint64_t n) {
   std::string text = std::to_string(n);
   for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
   return text;
 }
 
@@ -31,23 +37,37 @@ std::string file_name(const std::string& path) {
 }  // namespace
 
 void App::ingest_paths(const std::vector<std::string>& paths) {
-  if (!paths.empty()) state_->ingest(paths, {}, {});
+  if (paths.empty()) return;
+  state_->leave_sample();
+  state_->ingest(paths, {}, {});
 }
 
 void App::ingest_text(const std::string& name, std::string text) {
-  if (!text.empty()) state_->ingest({}, name, std::move(text));
+  if (text.empty()) return;
+  state_->leave_sample();
+  state_->ingest({}, name, std::move(text));
+}
+
+// A log of one's own does not mix with the bundled one: it begins a session.
+void App::State::leave_sample() {
+  if (!current || current->view_state["sample"].empty()) return;
+  guard("New session", [&] { new_session(untitled); });
 }
 
 void App::State::ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question, std::string encoding) {
   const SessionPtr session = current;
   if (!session) return;
   const std::string shown = paths.empty() ? name : file_name(paths.front());
+  set_error(*session, {});
   {
     const std::lock_guard lock(session->mutex);
-    session->error.clear();
     if (session->title == untitled) session->title = shown;
   }
-  guard("Naming the session", [&] { sessions->rename(session->id, session->title); });
+  guard("Naming the session", [&] {
+    sessions->rename(session->id, session->title);
+    // Taken off when it ended: what is still there after a start was cut off.
+    sessions->set_state(session->id, "reading", shown);
+  });
   publish_sessions();
 
   IngestOptions ingest_options;
@@ -58,8 +78,9 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
     const std::lock_guard lock(view_mutex);
     known_formats = formats;
   }
-  auto work = [this, session, known_formats, paths = std::move(paths), name, text = std::move(text), question,
+  auto work = [this, session, known_formats, shown, paths = std::move(paths), name, text = std::move(text), question,
                ingest_options](Job& job) mutable {
+    keep_state(session->id, "reading", shown);   // one before it may have taken its own off
     const auto on_progress = [&](const IngestProgress& p) {
       const double fraction = p.n_bytes_total == 0
                                   ? -1
@@ -69,27 +90,49 @@ void App::State::ingest(std::vector<std::string> paths, std::string name, std::s
     const IngestSummary summary =
         paths.empty() ? app::ingest_text(*session->log, std::move(text), name, *known_formats, ingest_options, on_progress, job.stop())
                       : app::ingest(*session->log, paths, *known_formats, ingest_options, on_progress, job.stop());
+    std::string notes;
     {
       const std::lock_guard lock(session->mutex);
       session->anomalies = summary.anomalies;
-      if (summary.cancelled) session->notice = "Reading was cancelled: the log is here up to line " + thousands(summary.n_lines) + ".";
+      for (const std::string& note : summary.notes)
+        if (std::find(session->reading_notes.begin(), session->reading_notes.end(), note) == session->reading_notes.end()) session->reading_notes.push_back(note);
+      notes = joined_lines(session->reading_notes);
     }
+    if (summary.cancelled) set_notice(*session, "Reading " + shown + " was cancelled: it is here up to line " + thousands(summary.n_lines) + ", and the checks have not run.");
+    keep_state(session->id, "reading", "");
+    keep_state(session->id, "notes.reading", notes);
     publish_logs(*session);
     if (!summary.cancelled) run_checks(session, job);
     start_filter(session);
     if (!question.empty() && !summary.cancelled) ask(session, question, false);
   };
-  jobs->start("ingest", "ingest", "Reading " + shown, std::move(work), [this, session](const std::string& message) {
+  const auto on_error = [this, session](const std::string& message) {
     {
       const std::lock_guard lock(session->mutex);
-      session->error = message;
       session->checks_running = false;
     }
-    publish_incident(*session);
-  });
+    keep_state(session->id, "reading", "");
+    set_error(*session, message);
+  };
+  jobs->start("ingest", "ingest", "Reading " + shown, std::move(work), on_error, session->id);
 }
 
-void App::State::run_checks(const SessionPtr& session, Job& job) {
+void App::check_again(bool every_source) {
+  if (state_->current) state_->start_checks(state_->current, every_source);
+}
+
+void App::State::start_checks(const SessionPtr& session, bool every_source) {
+  const auto on_error = [this, session](const std::string& message) {
+    {
+      const std::lock_guard lock(session->mutex);
+      session->checks_running = false;
+    }
+    set_error(*session, message);
+  };
+  jobs->start("ingest", "checks", "Checking the log", [this, session, every_source](Job& job) { run_checks(session, job, every_source); }, on_error, session->id);
+}
+
+void App::State::run_checks(const SessionPtr& session, Job& job, bool every_source) {
   std::vector<Anomaly> anomalies;
   {
     const std::lock_guard lock(session->mutex);
@@ -100,19 +143,81 @@ void App::State::run_checks(const SessionPtr& session, Job& job) {
   diagnosis::CheckOptions check_options;
   check_options.stop = job.stop();
   check_options.on_progress = [&](double fraction) { job.progress(fraction, "checks"); };
+  if (every_source) check_options.max_document_rows = check_options.max_document_bytes = UINT64_MAX;
   const std::shared_ptr<const store::LogSnapshot> log = session->log->snapshot();
   diagnosis::ChecksResult result = diagnosis::run_checks(*log, anomalies, checks, check_options);
+  // Half a second look does not take the place of a whole first one.
+  bool keeps_earlier = false;
+  {
+    const std::lock_guard lock(session->mutex);
+    keeps_earlier = result.partial && !session->checks.empty();
+    if (keeps_earlier) session->checks_running = false;
+  }
+  if (keeps_earlier) return publish_incident(*session);
   sessions->save_findings(session->id, result.findings, result.checks, anomalies);
   const std::vector<Evidence> evidence = diagnosis::gather_evidence(result.findings, *log, {}, anomalies);
+  std::string notes;
   {
     const std::lock_guard lock(session->mutex);
     session->findings = std::move(result.findings);
     session->checks = std::move(result.checks);
     session->evidence = evidence;
     session->checks_running = false;
+    session->lines_only = result.n_in_lines_only > 0;
+    session->check_notes = std::move(result.notes);
+    notes = joined_lines(session->check_notes);
   }
+  read_unusual(*session, job.stop());
+  keep_state(session->id, "notes.checks", notes);
+  keep_state(session->id, "lines_only", result.n_in_lines_only > 0 ? "1" : "");
   publish_incident(*session);
   publish_sessions();
+}
+
+// The lines of the first anomalies; each may lie in a chunk of its own that has to be decoded.
+void App::State::read_unusual(OpenSession& session, std::stop_token stop) {
+  constexpr size_t most = 12, most_lines = 3;
+  std::vector<Anomaly> anomalies;
+  {
+    const std::lock_guard lock(session.mutex);
+    anomalies = session.anomalies;
+  }
+  const std::shared_ptr<const store::LogSnapshot> log = session.log->snapshot();
+  std::vector<Unusual> unusual;
+  for (const Anomaly& anomaly : anomalies) {
+    if (unusual.size() == most) break;
+    Unusual one{anomaly, {}};
+    for (const RowId row : anomaly.rows) {
+      if (stop.stop_requested()) return;
+      if (row < log->n_rows() && one.lines.size() < most_lines) one.lines.push_back(log->line_ref(row));
+    }
+    unusual.push_back(std::move(one));
+  }
+  const std::lock_guard lock(session.mutex);
+  session.unusual = std::move(unusual);
+}
+
+// What is not stored with a session but made from what is: lines of anomalies, evidence of findings.
+void App::State::complete_reopened(OpenSession& session, std::stop_token stop) {
+  bool no_lines = false, no_evidence = false;
+  std::vector<Finding> findings;
+  std::vector<Anomaly> anomalies;
+  {
+    const std::lock_guard lock(session.mutex);
+    if (session.checks_running) return;
+    no_lines = session.unusual.empty() && !session.anomalies.empty();
+    no_evidence = session.evidence.empty() && !session.findings.empty();
+    findings = session.findings;
+    anomalies = session.anomalies;
+  }
+  if (!no_lines && !no_evidence) return;
+  if (no_lines) read_unusual(session, stop);
+  if (no_evidence) {
+    std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *session.log->snapshot(), {}, anomalies, {.stop = stop});
+    const std::lock_guard lock(session.mutex);
+    if (session.evidence.empty()) session.evidence = std::move(evidence);
+  }
+  publish_incident(session);
 }
 
 void App::set_filter(const LogFilter& filter) {
@@ -177,6 +282,7 @@ void App::State::filter(const SessionPtr& session, Job& job) {
     session->counting_fields = false;
   }
   publish_logs(*session);
+  complete_reopened(*session, job.stop());
 }
 
 void App::State::zoom(const SessionPtr& session, Job& job) {
@@ -264,6 +370,8 @@ void App::State::open_sample() {
     current->notice = sample_notice;
   }
   sessions->set_state(current->id, "notice", sample_notice);
+  current->view_state["sample"] = "1";
+  sessions->set_state(current->id, "sample", "1");
   ingest(sample.paths, {}, {}, sample.question);
 }
 

@@ -13,12 +13,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "app/app.h"
 #include "app/diagnosis/checks.h"
 #include "app/diagnosis/diagnose.h"
+#include "app/diagnosis/report.h"
 #include "app/jobs.h"
 #include "app/language_service.h"
 #include "app/logs/format.h"
@@ -40,6 +43,7 @@ struct OpenSession {
   std::vector<Finding> findings;
   std::vector<CheckResult> checks;
   std::vector<Anomaly> anomalies;
+  std::vector<Unusual> unusual;
   std::vector<Evidence> evidence;
   std::vector<Message> messages;         // of all branches, in the order they came
   std::map<size_t, size_t> branch_parents;  // message -> the one it follows, where that is not the one before; by place
@@ -47,6 +51,10 @@ struct OpenSession {
   std::map<std::string, std::string> view_state;  // by the UI's thread alone
   int64_t pinned_answer = 0;
   std::string draft, notice, error;
+  std::vector<std::string> reading_notes, check_notes;  // what they left out
+  bool lines_only = false;
+  Packing packing;
+  bool cut_off = false;                  // its reading ended with the program: the checks have still to run
   std::string streaming_text, streaming_stage;
   bool answering = false, checks_running = false;
   LogFilter filter;
@@ -74,6 +82,10 @@ std::vector<size_t> shown_messages(const OpenSession& session);      // places, 
 std::map<int64_t, BranchView> branches_of(const OpenSession& session, const std::vector<size_t>& shown);
 std::string branches_to_text(const OpenSession& session);
 void branches_from_text(OpenSession& session, const std::string& text);
+
+// --- app_answer.cpp
+std::string packing_to_text(const Packing& packing);
+Packing packing_from_text(const std::string& text);
 
 struct App::State {
   explicit State(AppOptions chosen);
@@ -104,7 +116,7 @@ struct App::State {
   std::mutex model_mutex;
   std::shared_ptr<engine::LanguageModel> model;
   std::unique_ptr<engine::GenerationSession> generation;  // model lane only
-  std::string model_path, loading_path, loading_stage, model_error;
+  std::string model_path, loading_path, loading_stage, model_error, failed_path;
   double loading_fraction = -1;
   int n_ctx = 0, context_used = 0;
   double tokens_per_second = 0, first_token_ms = 0;
@@ -131,7 +143,14 @@ struct App::State {
   std::shared_ptr<const ModelsView> models_view = std::make_shared<ModelsView>();
   int64_t current_id = 0;  // of the session whose views are shown
   std::string session_search;
+  std::map<int64_t, std::string> search_hits;
+  std::set<int64_t> search_found;
+  std::map<int64_t, std::string> session_errors;
+  std::vector<std::function<void()>> for_ui;  // left by jobs for finish_jobs()
   int64_t last_deleted = 0;
+  Recovered recovered;
+  std::map<int64_t, std::string> discarded_drafts;  // of discard_recovered(), for its undo; UI thread only
+  std::shared_ptr<const ReportPreview> report_view = std::make_shared<ReportPreview>();
 
   // Last, so that its threads end before anything they use.
   std::unique_ptr<JobRunner> jobs;
@@ -162,6 +181,13 @@ struct App::State {
   SessionPtr open_session(int64_t id);
   SessionPtr show_session(int64_t id);
   void new_session(const std::string& title);
+  void later(std::function<void()> work);        // by finish_jobs()
+  void copy_session(int64_t id, const std::string& ending, std::optional<int64_t> up_to_message);
+  // Shown with the session, also after another one was shown or the program was started again.
+  void keep_state(int64_t session, const char* key, const std::string& value);  // any thread; what fails is logged
+  void set_error(OpenSession& session, const std::string& error);
+  void set_notice(OpenSession& session, const std::string& notice);
+  void find_recovered(Ticks since, int64_t last_shown);
   // What goes wrong in a call from the UI is logged and shown as the session's error.
   void guard(const char* what, const std::function<void()>& work);
 
@@ -169,11 +195,15 @@ struct App::State {
   // Where a question is given, it is asked once the checks are done, and answered without a model.
   // encoding: one of iconv's names; empty: guessed.
   void ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question = {}, std::string encoding = {});
-  void run_checks(const SessionPtr& session, Job& job);
+  void run_checks(const SessionPtr& session, Job& job, bool every_source = false);
+  void read_unusual(OpenSession& session, std::stop_token stop);
+  void complete_reopened(OpenSession& session, std::stop_token stop);
+  void start_checks(const SessionPtr& session, bool every_source);
   void start_filter(const SessionPtr& session);
   void filter(const SessionPtr& session, Job& job);
   void zoom(const SessionPtr& session, Job& job);
   void open_sample();
+  void leave_sample();
 
   // --- app_answer.cpp
   // parent: place of the message that the question follows; no_message: the last one shown.
@@ -183,7 +213,12 @@ struct App::State {
   PromptPreview make_preview(const SessionPtr& session, const std::string& question);
   void publish_models();
   void add_model_facts(ModelsView& view);          // app_models.cpp
+  std::string model_name() const;
   void start_loading(const std::string& path);
+
+  // --- app_report.cpp
+  std::vector<diagnosis::QueryRecord> report_queries(OpenSession& session, Job& job);
+  std::string make_report(const SessionPtr& session, const std::string& extension, bool mask_secrets, Job& job);
 
   // --- app_language.cpp
   void ask_language(LanguageService::Question question);

@@ -73,7 +73,7 @@ void JobRunner::close() {
 
 int64_t JobRunner::start(const std::string& lane_name, const std::string& kind,
                          const std::string& title, std::function<void(Job&)> work,
-                         std::function<void(const std::string&)> on_error) {
+                         std::function<void(const std::string&)> on_error, int64_t session) {
   auto entry = std::make_shared<Entry>();
   entry->work = std::move(work);
   entry->on_error = std::move(on_error);
@@ -85,6 +85,7 @@ int64_t JobRunner::start(const std::string& lane_name, const std::string& kind,
     entry->job.id_ = entry->view.id = next_id_++;
     entry->view.kind = kind;
     entry->view.title = title;
+    entry->view.session = session;
     entries_.push_back(entry);
     std::unique_ptr<Lane>& lane = lanes_[lane_name];
     if (!lane) {

@@ -49,9 +49,10 @@ class JobRunner {
 
   // Starts work on a lane and gives its id; 0 where the runner is closing. An Error it throws becomes the job's error; Error{cancelled}
   // and a stop request mark it cancelled. on_error, where given, is called with the message first.
+  // session: that it works for, shown in its view; 0: none.
   int64_t start(const std::string& lane, const std::string& kind, const std::string& title,
                 std::function<void(Job&)> work,
-                std::function<void(const std::string& message)> on_error = {});
+                std::function<void(const std::string& message)> on_error = {}, int64_t session = 0);
   void cancel(int64_t id);
   void cancel_kind(const std::string& kind);
   bool is_running(const std::string& kind) const;

@@ -30,6 +30,7 @@ void visit_settings(S& s, const Visit& visit) {
   visit("model_path", s.model_path, 0.0, 0.0);
   visit("n_ctx", s.n_ctx, 256.0, 1048576.0);
   visit("n_threads", s.n_threads, 0.0, 1024.0);
+  visit("use_gpu", s.use_gpu, 0.0, 0.0);
   visit("temperature", s.temperature, 0.0, 5.0);
   visit("max_answer_tokens", s.max_answer_tokens, 1.0, 65536.0);
   visit("seed", s.seed, 0.0, 1.8e19);

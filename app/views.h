@@ -33,6 +33,7 @@ struct JobView {
   bool running = true;
   bool cancelled = false;
   std::string error;      // why it failed, with the next step; empty: it did not
+  int64_t session = 0;    // that it works for; 0: none
 };
 
 // Alternatives of one question: the message shown is number index of count.
@@ -41,11 +42,38 @@ struct BranchView {
   int64_t previous = 0, next = 0;   // the message to show instead, for App::show_branch
 };
 
+// What the last run of the program left behind when it ended without closing.
+struct Recovered {
+  std::vector<int64_t> sessions;       // that it had worked on, newest first
+  std::vector<std::string> edits;      // what was begun and not finished, a sentence each
+};
+
 struct SessionsView {
   std::vector<SessionInfo> sessions;   // newest first, pinned on top; those the search found
   int64_t current = 0;
   std::string search;
+  std::map<int64_t, std::string> hits;    // where the search found its words: "question: why did db-2 …"
+  std::map<int64_t, std::string> errors;  // of sessions whose last work failed: why
   int64_t last_deleted = 0;            // undo_delete_session() brings it back; 0: none
+  Recovered recovered;                 // until opened or discarded
+};
+
+// How evidence goes into a prompt that cannot hold all of it.
+struct Packing {
+  enum class Mode : uint8_t {
+    by_template,                       // a line of each template first, the least relevant pieces go
+    range,                             // only lines of the range
+    cut,                               // in order of relevance, cut where the room ends
+  } mode = Mode::by_template;
+  uint32_t source = 0;                 // range: lines first_line..last_line of this source
+  uint64_t first_line = 0, last_line = 0;
+  friend bool operator==(const Packing&, const Packing&) = default;
+};
+
+// Something that stands out, with the lines that show it.
+struct Unusual {
+  Anomaly anomaly;
+  std::vector<LineRef> lines;          // up to 3
 };
 
 struct IncidentView {
@@ -55,6 +83,7 @@ struct IncidentView {
   std::vector<Finding> findings;                  // best first
   std::vector<CheckResult> checks;                // all of them, "0 found" included
   std::vector<Anomaly> anomalies;
+  std::vector<Unusual> unusual;                   // the first of the anomalies, a dozen
   std::vector<Evidence> evidence;                 // of the last answer, else of the findings
   std::vector<Message> messages;                  // oldest first
   std::string streaming_text;                     // of the answer being written
@@ -66,6 +95,9 @@ struct IncidentView {
   int64_t pinned_answer = 0;                      // the message that reports show; 0: the last answer
   std::string notice;                             // one line: "stored sample, not generated now"
   std::string error;                              // why the last question failed, with the next step
+  std::vector<std::string> notes;                 // what reading and checks left out, a sentence each
+  bool lines_only = false;                        // a source was too large for the checks that read lines together
+  Packing packing;                                // of the next question
 };
 
 struct LogsView {
@@ -241,6 +273,8 @@ struct ModelsView {
   std::map<std::string, ModelTest> tests;
   bool testing = false;
   std::string folder;                                   // where model files are looked for
+  std::string gpu;                                      // its name; empty: none that can be used
+  std::string failed_path;                              // the file that error is about; empty: none
   std::string error;
 };
 

@@ -246,6 +246,13 @@ std::map<std::string, std::string> SessionStore::state(int64_t session) const {
   return state;
 }
 
+std::map<int64_t, std::string> SessionStore::states(std::string_view key) const {
+  Statement row = database_.prepare_read("select session_id, value from session_state where key = ?");
+  std::map<int64_t, std::string> states;
+  for (row.with(key); row.step();) states.emplace(row.i64(0), row.text(1));
+  return states;
+}
+
 void SessionStore::set_setting(std::string_view key, std::string_view value) {
   Transaction transaction(database_);
   if (value.empty()) {

@@ -118,6 +118,7 @@ class SessionStore {
   // Drafts and view state: small texts by key ("draft", "logs.filter"). Empty removes the key.
   void set_state(int64_t session, std::string_view key, std::string_view value);
   std::map<std::string, std::string> state(int64_t session) const;
+  std::map<int64_t, std::string> states(std::string_view key) const;  // by session, of those that have it
 
   // Writes everything but the log of `session` as it stands in `value` (its id is session.info.id,
   // 0 creates one). Gives the id.

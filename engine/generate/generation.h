@@ -87,6 +87,7 @@ class LanguageModel {
   virtual const SigmaConfig& config() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;   // throws Error{unsupported} where the file has none
   virtual std::string name() const = 0;
+  virtual std::string device() const = 0;           // where it computes: "cpu avx512, 2 threads"
   virtual int n_ctx_trained() const = 0;
   // The text that the model was trained to see for these messages, ending where it should answer.
   virtual std::string apply_chat_template(std::span<const ChatMessage> messages) const = 0;

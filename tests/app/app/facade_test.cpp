@@ -45,7 +45,8 @@ bool wait_until(F condition) {
 }
 
 bool idle(const App& app) {
-  for (const JobView& job : app.status()->jobs)
+  const auto status = app.status();
+  for (const JobView& job : status->jobs)
     if (job.running) return false;
   return !app.incident()->answering;
 }
@@ -91,7 +92,10 @@ TEST_CASE("app/facade: a question asked in other words stands beside the first, 
   CHECK(again.incident()->messages[0].text == "what broke?");
   CHECK(again.incident()->branches.at(again.incident()->messages[0].id).count == 2);
   again.fork_session(again.incident()->messages[1].id);
-  CHECK(again.incident()->messages.size() == 2);
+  CHECK(wait_until([&] {
+    again.finish_jobs();
+    return again.incident()->messages.size() == 2;
+  }));
 }
 
 TEST_CASE("app/facade: help for a query comes with the columns' types and example values") {

@@ -1,6 +1,7 @@
 sigma_test(test_app SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/app_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/facade_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/incident_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jobs_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/log_filter_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/settings_test.cpp
