@@ -269,6 +269,7 @@ void App::State::filter(const SessionPtr& session, Job& job) {
     know_whole = session->whole.n_records == log->n_rows() && session->whole.begin == session->filtered.histogram.begin;
   }
   publish_logs(*session);
+  complete_reopened(*session, job.stop());
   if (!know_whole) {
     logs::Histogram whole = logs::build_histogram(*log, {}, job.stop());
     const std::lock_guard lock(session->mutex);
@@ -282,7 +283,6 @@ void App::State::filter(const SessionPtr& session, Job& job) {
     session->counting_fields = false;
   }
   publish_logs(*session);
-  complete_reopened(*session, job.stop());
 }
 
 void App::State::zoom(const SessionPtr& session, Job& job) {

@@ -114,6 +114,15 @@ TEST_CASE("app/incident: a session opened again shows the evidence of its findin
   CHECK(again.incident()->evidence[0].lines[0].text.find("Out of memory") != std::string::npos);
 }
 
+TEST_CASE("app/incident: the program can be closed at any moment of reading") {
+  for (int ms = 0; ms < 60; ms += 3) {
+    CAPTURE(ms);
+    const DataFolder folder;
+    App app(options_for(folder, true));
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  }
+}
+
 TEST_CASE("app/incident: closed properly, nothing is recovered") {
   const DataFolder folder;
   {
