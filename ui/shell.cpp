@@ -4,6 +4,7 @@
 #include <cctype>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 #include "app/configs/review.h"
 #include "engine/base/error.h"
@@ -55,8 +56,9 @@ Where where_of(Screen screen) {
 }  // namespace
 
 Shell::Shell(app::App& shared_app, Fonts& fonts, ShellOptions options)
-    : app(shared_app), ui(fonts), logs(options.wake), options_(std::move(options)) {
+    : app(shared_app), ui(fonts), logs(options.wake), options_(std::move(options)), preview_rows_(options_.wake) {
   if (!options_.clock) options_.clock = system_now;
+  ui.line_preview = [this](app::RowId row) { draw_line_preview(row); };
   sidebar_width_ = app.settings().sidebar_width;
   logs.list.wrap = app.settings().wrap_lines;
 }
@@ -129,6 +131,37 @@ void Shell::go(Place place, bool remember) {
   if (place.row != app::no_row) show_row(logs, place.row, app, ui);
 }
 
+// The first row of a log, which may not be its first line.
+void Shell::show_source(uint32_t source) {
+  const auto log = app.incident()->log;
+  constexpr uint64_t most_lines = 64;
+  for (uint64_t line = 1; line <= most_lines; ++line)
+    if (const auto row = log->find_line(source, line)) return go({Screen::logs, *row}, true);
+  go({Screen::logs}, true);
+}
+
+// A line and those around it, for tooltips.
+void Shell::draw_line_preview(app::RowId row) {
+  static const auto no_rows = std::make_shared<const std::vector<app::RowId>>();
+  const auto incident_view = app.incident();
+  // No rows are listed: nothing is counted, only what is asked for is read.
+  preview_rows_.show(incident_view->session, incident_view->log, no_rows);
+  constexpr app::RowId around = 2;
+  const app::RowId first = row > around ? row - around : 0;
+  const app::RowId end = std::min<app::RowId>(row + around + 1, incident_view->log->n_rows());
+  const WithFace mono(ui, Face::mono);
+  for (app::RowId at = first; at < end; ++at) {
+    const auto read = preview_rows_.row(at);
+    const std::string number = read ? engine::format("%6llu  ", static_cast<unsigned long long>(read->line)) : "        ";
+    const std::string shown = number + (read ? std::string(read->raw.substr(0, std::min<size_t>(read->raw.find('\n'), 300))) : "…");
+    ui.fonts.note_text(shown);
+    ui.note_drawn(shown);
+    ImGui::PushStyleColor(ImGuiCol_Text, at == row ? ui.theme.text : ui.theme.faint);
+    ImGui::TextUnformatted(shown.c_str(), shown.c_str() + shown.size());
+    ImGui::PopStyleColor();
+  }
+}
+
 void Shell::change_scale(float factor) {
   options_.ui_scale = 0;
   app::Settings s = app.settings();
@@ -152,9 +185,10 @@ void Shell::ask_report_path() {
   std::string name = app.incident()->title.empty() ? "report" : app.incident()->title;
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '-';
-  open_dialog(files, "Export a report (.md, .html or .json)", true, name + ".md", [this](const std::string& path) {
-    app.export_report(path, app.settings().mask_secrets);
-    ui.toast("Writing " + path + (app.settings().mask_secrets ? " with secrets masked" : ""));
+  const bool mask = report.mask_secrets;
+  open_dialog(files, "Write the report (.md, .html or .json)", true, name + report.extension, [this, mask](const std::string& path) {
+    app.export_report(path, mask);
+    ui.toast("Writing " + path + (mask ? " with secrets masked" : " with its secrets"));
   });
 }
 
@@ -236,7 +270,7 @@ void Shell::take_commands() {
   }
   if (ui.take(Command::open_files))
     open_dialog(files, "Open files", false, "", [this](const std::string& path) { drop_files({path}); });
-  if (ui.take(Command::export_report)) ask_report_path();
+  if (ui.take(Command::export_report)) open_report(report, app);
   if (ui.take(Command::export_session)) ask_session_path(app.incident()->session);
   if (ui.take(Command::import_session))
     open_dialog(files, "Open a session that was exported", false, "", [this](const std::string& path) { app.import_session(path); });
@@ -296,6 +330,7 @@ void Shell::take_requests() {
         ui.toast("Added to the query (" + keys_text(Command::show_kql) + ")", [this, before] { set_text(kql.editor(), before); });
         break;
       }
+      case Request::Kind::show_source: show_source(uint32_t(std::atoll(request.text.c_str()))); break;
       case Request::Kind::open_files: ui.give(Command::open_files); break;
       case Request::Kind::ask:
         add_to_question(incident, request.text);
@@ -326,6 +361,18 @@ void Shell::take_requests() {
     std::string* target = tasks.browse == 1 ? &tasks.data_path : &tasks.predictions_path;
     tasks.browse = 0;
     open_dialog(files, "Choose a file", false, "", [target](const std::string& path) { *target = path; });
+  }
+  if (report.write) {
+    report.write = false;
+    ask_report_path();
+  }
+  if (sidebar.export_many) {
+    sidebar.export_many = false;
+    open_dialog(files, "Choose a folder; each session becomes a file in it", true, "sigma-sessions", [this](const std::string& path) {
+      app.export_sessions({sidebar.chosen.begin(), sidebar.chosen.end()}, path);
+      ui.toast(engine::format("Writing %zu sessions to %s", sidebar.chosen.size(), path.c_str()));
+      sidebar.chosen.clear();
+    });
   }
   if (sidebar.exporting != 0) {
     ask_session_path(sidebar.exporting);
@@ -416,6 +463,7 @@ void Shell::draw_toasts() {
 
 void Shell::draw() {
   ui.begin_frame();
+  app.finish_jobs();
   // Focus of the last frame decides which single-letter keys act.
   ui.list_focus = Where::app;
   const int64_t now_open = app.incident()->session;
@@ -478,6 +526,7 @@ void Shell::draw() {
   ui::draw(status_bar, *app.status(), *app.models(), app, ui);
   ImGui::NewLine();
   ui::draw(palette, *app.sessions(), app, ui);
+  ui::draw(report, *app.report(), app, ui);
   ui::draw(files, ui);
   ImGui::End();
   draw_toasts();

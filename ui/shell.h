@@ -12,6 +12,7 @@
 #include "ui/panels/logs.h"
 #include "ui/panels/models.h"
 #include "ui/panels/palette.h"
+#include "ui/panels/report.h"
 #include "ui/panels/settings.h"
 #include "ui/panels/sidebar.h"
 #include "ui/panels/status_bar.h"
@@ -59,6 +60,7 @@ class Shell {
   StatusBarPanel status_bar;
   PalettePanel palette;
   FileDialogPanel files;
+  ReportPanel report;
 
  private:
   void take_keys();
@@ -71,10 +73,13 @@ class Shell {
   void change_scale(float factor);
   void change_theme(const char* name);
   void ask_report_path();
+  void show_source(uint32_t source);
+  void draw_line_preview(app::RowId row);
   void ask_session_path(int64_t id);
   void take_own_keys();
 
   ShellOptions options_;
+  RowCache preview_rows_;                 // of tooltips
   std::vector<Place> back_, forward_;
   Place place_;
   int64_t session_ = 0, last_session_ = 0;

@@ -35,9 +35,9 @@ struct Probe {
 // What a right-click menu or a chip asked for; the shell carries it out.
 struct Request {
   enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen, save, query,
-                    add_to_query } kind;
+                    add_to_query, show_source } kind;
   std::string text;             // save: the file's name to begin with; query: KQL for the editor;
-                                // add_to_query: a condition
+                                // add_to_query: a condition; show_source: its id
   app::RowId row = app::no_row;
   Screen screen = Screen::incident;
   std::function<std::string()> make = {};   // save: the text, made on another thread
@@ -95,6 +95,9 @@ class Ui {
   void note_drawn(std::string_view text);
   void probe(const char* kind, std::string_view text, ImVec2 min, ImVec2 max,
              app::RowId row = app::no_row);
+
+  // Lines of the log around a row, for tooltips: set by the shell, which has the log at hand.
+  std::function<void(app::RowId)> line_preview = {};
 
   Theme theme;
   Fonts& fonts;

@@ -21,6 +21,7 @@ void set_state(ui_test::FakeApp& fake, const std::string& state) {
   job.count = "48,210 lines";
   job.fraction = 0.43;
   if (state == "running") {
+    job.session = 1;
     fake.status.jobs = {job};
     fake.incident.checks_running = true;
     fake.incident.answering = true;
@@ -32,8 +33,23 @@ void set_state(ui_test::FakeApp& fake, const std::string& state) {
     fake.models.loading_fraction = 0.43;
     fake.logs.filtering = true;
   }
+  if (state == "full") {
+    fake.incident.notes = {"Times without a year: 2026 was assumed.",
+                           "Every line of db-2.log was checked, but the 20 checks that read lines together left out 800000 records."};
+    fake.incident.lines_only = true;
+    fake.incident.unusual = {{fake.incident.anomalies[0], {fake.incident.log->line_ref(240), fake.incident.log->line_ref(259)}}};
+    fake.sessions.errors[3] = "big.log: no space left on device; free some and open it again";
+  }
   if (state == "failed") {
+    fake.sessions.recovered = {{1}, {"Disk full on db-2: question not sent: \"why did the backup run twice\"", "Disk full on db-2: syslog not read to its end, 412 records are here"}};
+    fake.status.model.clear();
+    fake.models.loaded_path.clear();
+    fake.models.failed_path = "models/large.gguf";
+    app::Answer& answer = *fake.incident.messages[1].answer;
+    answer.text += "\n## Text of the model (not used: it repeats itself)\n\nThe disk the disk the disk\n";
+    answer.from_model = false;
     job.running = false;
+    job.session = 1;
     job.error = "syslog.gz: the archive ends in the middle of a block; copy the file again";
     fake.status.jobs = {job};
     fake.incident.error = "The model could not be loaded: it needs 3.1 GB and 1.2 GB are free; choose a smaller one";
@@ -73,6 +89,7 @@ int main(int argc, char** argv) {
       if (frame == 4 && std::strcmp(argv[1], "palette") == 0) shell.ui.give(ui::Command::palette);
       if (frame == 4 && std::strcmp(argv[1], "keys") == 0) shell.ui.give(ui::Command::show_keys);
       if (frame == 4 && std::strcmp(argv[1], "preview") == 0) shell.ui.give(ui::Command::preview_prompt);
+      if (frame == 4 && std::strcmp(argv[1], "report") == 0) shell.ui.give(ui::Command::export_report);
       if (frame == 4 && std::strcmp(argv[1], "files") == 0) shell.ui.give(ui::Command::open_files);
       shell.draw();
       window.end_frame(shell.ui.theme.window, true);

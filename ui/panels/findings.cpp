@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "ui/panels/incident.h"
 #include "ui/widgets/basics.h"
 #include "ui/widgets/text.h"
 
@@ -33,7 +34,14 @@ void draw_steps(Ui& ui, const app::Finding& finding, float width) {
   }
 }
 
-void draw_finding(Ui& ui, const app::Finding& finding, int index) {
+// How its check decides, in one sentence.
+std::string_view algorithm_of(const app::IncidentView& view, const std::string& check) {
+  for (const app::CheckResult& result : view.checks)
+    if (result.check == check) return result.algorithm;
+  return {};
+}
+
+void draw_finding(Ui& ui, const app::IncidentView& view, const app::Finding& finding, int index) {
   ImGui::PushID(index);
   {
     const ImU32 color = severity_color(finding.severity, ui.theme);
@@ -56,10 +64,94 @@ void draw_finding(Ui& ui, const app::Finding& finding, int index) {
     if (finding.evidence.size() > shown_lines)
       text(ui, "more", engine::format("and %zu more lines as evidence", finding.evidence.size() - shown_lines),
            ui.theme.faint, Face::regular, {.width = width});
+    if (const std::string_view how = algorithm_of(view, finding.check); !how.empty()) {
+      const Span spans[] = {{"How: ", ui.theme.faint, Face::bold}, {how, ui.theme.faint}};
+      rich_text(ui, "how", spans, {.width = width, .probe = "algorithm"});
+    }
     draw_steps(ui, finding, width);
   }
   ImGui::PopID();
   ImGui::Dummy({1, ui.theme.px(1)});
+}
+
+// What was cut, skipped, assumed or not looked at: one line that opens, and the one that a button mends.
+void draw_notes(IncidentPanel& panel, const app::IncidentView& view, app::App& app, Ui& ui) {
+  std::vector<const std::string*> others;
+  for (const std::string& note : view.notes) {
+    if (!view.lines_only || note.find("that read lines together") == std::string::npos) {
+      others.push_back(&note);
+      continue;
+    }
+    draw_notice(ui, "lines_only", note, ui.theme.warning);
+    if (button(ui, "Read it whole", ButtonKind::normal, "The checks again with the whole log in memory, about 200 bytes a record", Command::none,
+               view.checks_running ? "The checks are running" : nullptr)) {
+      app.check_again(true);
+      ui.toast("Checking again, with the whole log in memory");
+    }
+  }
+  if (others.empty()) return;
+  const std::string title = engine::format("%s %zu %s on what was cut or assumed###notes", panel.all_notes ? "▾" : "▸", others.size(), others.size() == 1 ? "note" : "notes");
+  if (button(ui, title.c_str(), ButtonKind::quiet)) panel.all_notes = !panel.all_notes;
+  if (!panel.all_notes) return;
+  for (size_t i = 0; i < others.size(); ++i) {
+    ImGui::PushID(int(i) + 9000);
+    draw_notice(ui, "note", *others[i], ui.theme.warning);
+    ImGui::PopID();
+  }
+}
+
+// --- what stands out by counting
+
+struct UnusualKind {
+  const char* kind;
+  const char* name;
+  const char* algorithm;
+};
+constexpr UnusualKind unusual_kinds[] = {
+    {"burst", "Bursts", "Compares the records of each slice of time with the usual number."},
+    {"error_share", "Share of errors", "Compares the share of errors in each slice of time with the whole log's."},
+    {"new_template", "New kinds of line", "Finds shapes of lines that are seen for the first time late in the log."},
+    {"gone_template", "Gone kinds of line", "Finds shapes of lines that come often and then no more."},
+    {"rare_template", "Rare kinds of line", "Finds shapes of lines that come only a few times."},
+    {"gap", "Gaps in time", "Finds spans without any record that are much longer than the usual ones."},
+};
+
+void draw_unusual(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) {
+  const std::string title = engine::format("%s Stands out by counting: %zu###unusual", panel.show_unusual ? "▾" : "▸", view.anomalies.size());
+  if (button(ui, title.c_str(), ButtonKind::quiet, "Bursts, gaps, new, gone and rare kinds of line")) panel.show_unusual = !panel.show_unusual;
+  if (!panel.show_unusual) return;
+  const float width = ImGui::GetContentRegionAvail().x;
+  std::string none;
+  for (const UnusualKind& kind : unusual_kinds) {
+    const auto n = std::count_if(view.anomalies.begin(), view.anomalies.end(), [&](const app::Anomaly& a) { return a.kind == kind.kind; });
+    if (n == 0) {
+      none += (none.empty() ? "0 found: " : ", ") + std::string(kind.name);
+      continue;
+    }
+    ImGui::PushID(kind.kind);
+    {
+      const Card card(ui, "unusual", ui.theme.border_strong);
+      const float inner = card.inner_width();
+      const std::string found = with_commas(uint64_t(n)) + " found";
+      const Span head[] = {{kind.name, ui.theme.text, Face::bold}, {"   "}, {found, ui.theme.dim}};
+      rich_text(ui, "name", head, {.width = inner, .probe = "unusual"});
+      text(ui, "how", kind.algorithm, ui.theme.faint, Face::regular, {.width = inner});
+      constexpr int most_shown = 2;
+      int shown = 0;
+      for (size_t i = 0; i < view.unusual.size() && shown < most_shown; ++i) {
+        const app::Unusual& one = view.unusual[i];
+        if (one.anomaly.kind != kind.kind) continue;
+        ImGui::PushID(int(i));
+        text(ui, "text", one.anomaly.text, ui.theme.text, Face::regular, {.width = inner});
+        for (size_t l = 0; l < one.lines.size(); ++l) draw_line_ref(ui, int(l), one.lines[l], inner, "unusual_line");
+        ImGui::PopID();
+        ++shown;
+      }
+    }
+    ImGui::PopID();
+    ImGui::Dummy({1, ui.theme.px(1)});
+  }
+  if (!none.empty()) text(ui, "none", none, ui.theme.faint, Face::regular, {.width = width});
 }
 
 void draw_all_checks(Ui& ui, const app::IncidentView& view, bool& open) {
@@ -83,9 +175,9 @@ void draw_all_checks(Ui& ui, const app::IncidentView& view, bool& open) {
   }
 }
 
-const app::JobView* running_job(const app::StatusView& status, const char* kind) {
+const app::JobView* running_job(const app::StatusView& status, const char* kind, int64_t session) {
   for (const app::JobView& job : status.jobs)
-    if (job.running && job.kind == kind) return &job;
+    if (job.running && job.kind == kind && (job.session == session || job.session == 0)) return &job;
   return nullptr;
 }
 
@@ -103,27 +195,36 @@ void draw_line_ref(Ui& ui, int index, const app::LineRef& line, float width, con
     ImGui::BeginTooltip();
     ImGui::TextDisabled("%s:%llu   click to show it in the log", line.file.c_str(),
                         static_cast<unsigned long long>(line.line));
+    preview_line(ui, line);
     ImGui::EndTooltip();
   }
   ImGui::PopID();
 }
 
-void draw_findings(const app::IncidentView& view, const app::StatusView& status,
-                   bool& show_all_checks, app::App& app, Ui& ui) {
+void preview_line(Ui& ui, const app::LineRef& line) {
+  if (ui.line_preview && line.row != app::no_row) return ui.line_preview(line.row);
+  const WithFace mono(ui, Face::mono);
+  ui.fonts.note_text(line.text);
+  ImGui::TextUnformatted(line.text.substr(0, 600).c_str());
+}
+
+void draw_findings(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status, app::App& app, Ui& ui) {
   heading(ui, "Findings", view.checks_running ? "checking…" : with_commas(view.findings.size()));
   for (const char* kind : {"ingest", "checks"})
-    if (const app::JobView* job = running_job(status, kind))
+    if (const app::JobView* job = running_job(status, kind, view.session))
       if (draw_running(ui, kind, job->title + (job->stage.empty() ? "" : ": " + job->stage), job->count,
                        job->fraction))
         app.cancel_job(job->id);
   for (const app::JobView& job : status.jobs)
-    if (!job.running && job.kind == "ingest" && !job.error.empty()) {
+    if (!job.running && job.kind == "ingest" && !job.error.empty() && (job.session == view.session || job.session == 0)) {
       ImGui::PushID(int(job.id));
       draw_notice(ui, "failed", job.title + ": " + job.error, ui.theme.bad);
       ImGui::PopID();
       break;
     }
   ImGui::BeginChild("findings_list", {0, 0}, false);
+  draw_notes(panel, view, app, ui);
+  if (!view.checks.empty()) draw_all_checks(ui, view, panel.show_all_checks);
   if (view.findings.empty() && !view.checks_running) {
     if (view.log->n_rows() == 0) {
       draw_empty(ui, "none", {"No log yet", "Findings appear here as soon as a log is read.", {}});
@@ -137,8 +238,8 @@ void draw_findings(const app::IncidentView& view, const app::StatusView& status,
            ui.theme.dim, Face::regular, {.width = card.inner_width()});
     }
   }
-  for (size_t i = 0; i < view.findings.size(); ++i) draw_finding(ui, view.findings[i], int(i));
-  if (!view.checks.empty()) draw_all_checks(ui, view, show_all_checks);
+  for (size_t i = 0; i < view.findings.size(); ++i) draw_finding(ui, view, view.findings[i], int(i));
+  if (!view.checks.empty()) draw_unusual(panel, view, ui);
   ImGui::EndChild();
 }
 

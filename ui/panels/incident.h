@@ -21,17 +21,21 @@ struct IncidentPanel {
   float heights_width = 0;
   size_t n_messages_seen = 0;
   int settle_frames = 0;          // frames left in which the end is kept in sight after a message came
-  bool show_all_checks = false;
+  bool show_all_checks = false, show_unusual = true;
   std::map<int64_t, std::string> ratings;           // by message: good, bad
   int64_t editing = 0;            // the question that the input replaces, as a branch; 0: a new one
   double prepare_at = 0;          // when to put the prompt together for the context bar; 0: it is
   size_t prepared_for = 0;        // findings that it was made with
+  float head_height = 0;          // of what stands above the conversation, likewise
+  float question_height = 0;      // of the part below the conversation, as last drawn; 0: not yet
+  app::Packing range;             // lines being chosen for the prompt
+  bool all_notes = false;         // of what reading and checks left out
   std::string pasted;             // more than 20 lines pasted into the question: becomes a log
 };
 void draw(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,
           const app::ModelsView& models, app::App& app, Ui& ui);
 
-// Puts text into the question, behind what is there.
+// Puts text into the question, behind what is there (question.cpp).
 void add_to_question(IncidentPanel& panel, const std::string& text);
 
 }  // namespace ui

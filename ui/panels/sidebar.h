@@ -1,5 +1,7 @@
-// ui/panels/sidebar.h: the sessions, by day, with search, pin, rename, delete and undo.
+// ui/panels/sidebar.h: the sessions, by day, with what runs or failed in each; search, pin, rename,
+// tags, copies, archive, export, delete, each with undo where it changes something.
 #pragma once
+#include <set>
 #include <string>
 
 #include "app/app.h"
@@ -17,6 +19,8 @@ struct SidebarPanel {
   int64_t tagging = 0;          // session whose tags are being edited
   std::string tags;
   bool focus_tags = false;
+  std::set<int64_t> chosen;     // by Ctrl+click, for what is done to many at once
+  bool export_many = false;     // the shell asks for the folder
 };
 // today: midnight of the day shown as "Today".
 void draw(SidebarPanel& panel, const app::SessionsView& view, const app::StatusView& status,

@@ -21,8 +21,33 @@ bool field(Ui& ui, const char* id, std::string_view shown, ImU32 color, const ch
   draw_text(ui, list, {at.x + pad, at.y + ui.theme.px(3)}, color, shown);
   ui.probe("status", shown, at, end);
   tooltip(ui, tip);
+  ImGui::PushID(id);
+  if (ImGui::BeginPopupContextItem("copy")) {
+    if (menu_item(ui, "Copy")) ui.copy(shown);
+    ImGui::EndPopup();
+  }
+  ImGui::PopID();
   ImGui::SameLine(0, ui.theme.px(2));
   return clicked;
+}
+
+// Tokens of the last prompt and answer against what the model holds.
+void draw_context(const app::StatusView& view, Ui& ui) {
+  if (view.context_total <= 0) return;
+  const double share = double(view.context_used) / double(view.context_total);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float width = ui.theme.px(64), height = ui.theme.px(6);
+  const float y = at.y + (ImGui::GetTextLineHeight() + ui.theme.px(6) - height) / 2;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  list.AddRectFilled({at.x, y}, {at.x + width, y + height}, ui.theme.border, height / 2);
+  const ImU32 color = share > 0.95 ? ui.theme.bad : share > 0.8 ? ui.theme.warning : ui.theme.accent;
+  const float filled = width * float(std::clamp(share, 0.0, 1.0));
+  if (filled >= 1) list.AddRectFilled({at.x, y}, {at.x + std::max(filled, height), y + height}, color, height / 2);
+  ui.probe("context_meter", engine::format("%.0f %%", share * 100), {at.x, y}, {at.x + width, y + height});
+  ImGui::Dummy({width, ImGui::GetTextLineHeight() + ui.theme.px(6)});
+  ImGui::SameLine(0, 0);
+  field(ui, "context", engine::format("context %s / %s", with_commas(uint64_t(view.context_used)).c_str(), with_commas(uint64_t(view.context_total)).c_str()),
+        ui.theme.dim, "Tokens used by the last prompt and answer, of those the model holds");
 }
 
 void draw_jobs(const app::StatusView& view, app::App& app, Ui& ui) {
@@ -81,9 +106,7 @@ void draw(StatusBarPanel& panel, const app::StatusView& view, const app::ModelsV
   if (!view.device.empty()) model += "  ·  " + view.device;
   if (field(ui, "model", fit_text(ui, model, ui.theme.px(380)), view.model.empty() ? ui.theme.faint : ui.theme.dim, "The model and where it runs"))
     ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
-  if (view.context_total > 0)
-    field(ui, "context", engine::format("context %s / %s", with_commas(uint64_t(view.context_used)).c_str(), with_commas(uint64_t(view.context_total)).c_str()),
-          ui.theme.dim, "Tokens used by the last prompt and answer");
+  draw_context(view, ui);
   if (view.tokens_per_second > 0)
     field(ui, "speed", engine::format("%.1f tok/s  ·  first %s", view.tokens_per_second, seconds_text(view.first_token_ms / 1000).c_str()), ui.theme.dim,
           "Of the last answer");

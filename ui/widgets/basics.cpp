@@ -57,9 +57,12 @@ int draw_state(Ui& ui, const char* id, const StateBox& box, ImU32 mark) {
     float total = ui.theme.px(8) * float(box.buttons.size() - 1);
     for (const char* name : box.buttons) total += button_width(name);
     ImGui::SetCursorPosY(ImGui::GetCursorPosY() + ui.theme.px(6));
-    ImGui::SetCursorPosX(x + std::max(0.f, (width - total) / 2));
+    // Side by side where they fit, else one under the other.
+    const bool beside = total <= width;
     for (size_t i = 0; i < box.buttons.size(); ++i) {
-      if (i > 0) ImGui::SameLine(0, ui.theme.px(8));
+      const float own = beside ? total : button_width(box.buttons[i]);
+      if (i > 0 && beside) ImGui::SameLine(0, ui.theme.px(8));
+      else ImGui::SetCursorPosX(x + std::max(0.f, (width - own) / 2));
       if (button(ui, box.buttons[i], i == 0 ? ButtonKind::primary : ButtonKind::normal))
         clicked = int(i);
     }
@@ -117,12 +120,15 @@ bool draw_notice(Ui& ui, const char* id, std::string_view content, ImU32 color,
                  const char* button_label) {
   ImGui::PushID(id);
   const float pad = ui.theme.px(8);
-  const float extra = button_label != nullptr ? button_width(button_label) + pad : 0;
   const float width = ImGui::GetContentRegionAvail().x;
+  const float wanted = button_label != nullptr ? button_width(button_label) + pad : 0;
+  // Beside the text where that leaves it room, else below.
+  const bool below = wanted > width * 0.4f;
+  const float extra = below ? 0 : wanted;
   const float inner = width - pad * 2 - ui.theme.px(4) - extra;
-  const float height = std::max(text_height(ui, content, inner),
-                                button_label != nullptr ? ImGui::GetFrameHeight() : 0.f) +
-                       ui.theme.px(6);
+  const float text_h = text_height(ui, content, inner);
+  const float button_h = button_label != nullptr ? ImGui::GetFrameHeight() : 0.f;
+  const float height = (below ? text_h + button_h + ui.theme.px(4) : std::max(text_h, button_h)) + ui.theme.px(6);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   ImDrawList& list = *ImGui::GetWindowDrawList();
   list.AddRectFilled(at, {at.x + width, at.y + height}, mix(ui.theme.panel, color, 0.10f),
@@ -134,8 +140,9 @@ bool draw_notice(Ui& ui, const char* id, std::string_view content, ImU32 color,
   text(ui, "text", content, ui.theme.text, Face::regular, options);
   bool clicked = false;
   if (button_label != nullptr) {
-    ImGui::SetCursorPos({local.x + width - button_width(button_label) - ui.theme.px(4),
-                         local.y + (height - ImGui::GetFrameHeight()) / 2});
+    if (below) ImGui::SetCursorPos({local.x + pad, local.y + ui.theme.px(5) + text_h});
+    else ImGui::SetCursorPos({local.x + width - button_width(button_label) - ui.theme.px(4),
+                              local.y + (height - ImGui::GetFrameHeight()) / 2});
     clicked = button(ui, button_label);
   }
   ImGui::SetCursorPos(local);

@@ -57,6 +57,7 @@ std::shared_ptr<const ParametersView> App::parameters() const { return copy_of(s
 std::shared_ptr<const FormatView> App::format() const { return copy_of(state_->fake.format); }
 std::shared_ptr<const EncodingView> App::encodings() const { return copy_of(state_->fake.encodings); }
 std::shared_ptr<const PromptPreview> App::preview() const { return copy_of(state_->fake.preview); }
+std::shared_ptr<const ReportPreview> App::report() const { return copy_of(state_->fake.report); }
 std::shared_ptr<const ConfigsView> App::configs() const { return copy_of(state_->fake.configs); }
 std::shared_ptr<const TasksView> App::tasks() const { return copy_of(state_->fake.tasks); }
 std::shared_ptr<const ModelsView> App::models() const { return copy_of(state_->fake.models); }
@@ -79,6 +80,42 @@ void App::delete_session(int64_t id) { note("delete_session " + std::to_string(i
 void App::undo_delete_session() { note("undo_delete_session"); }
 void App::search_sessions(const std::string& text) { note("search_sessions " + text); }
 void App::export_session(int64_t id, const std::string& path) { note("export_session " + std::to_string(id) + " " + path); }
+void App::export_sessions(const std::vector<int64_t>& ids, const std::string& folder) {
+  std::string list;
+  for (const int64_t id : ids) list += " " + std::to_string(id);
+  note("export_sessions" + list + " to " + folder);
+}
+void App::open_recovered() {
+  note("open_recovered");
+  state_->fake.sessions.recovered = {};
+}
+void App::discard_recovered() {
+  note("discard_recovered");
+  state_->fake.sessions.recovered = {};
+}
+void App::restore_recovered() { note("restore_recovered"); }
+void App::dismiss_notice() {
+  note("dismiss_notice");
+  state_->fake.incident.notice.clear();
+  state_->fake.incident.error.clear();
+}
+void App::check_again(bool every_source) { note(every_source ? "check_again all" : "check_again"); }
+void App::set_packing(const Packing& packing) {
+  const char* modes[] = {"by_template", "range", "cut"};
+  note(std::string("set_packing ") + modes[int(packing.mode)] +
+       (packing.mode == Packing::Mode::range ? " " + std::to_string(packing.source) + " " + std::to_string(packing.first_line) + " " + std::to_string(packing.last_line) : ""));
+  state_->fake.incident.packing = packing;
+}
+void App::prepare_report(const std::string& extension, bool mask) {
+  note("prepare_report " + extension + (mask ? " masked" : ""));
+  ReportPreview& report = state_->fake.report;
+  report.extension = extension;
+  report.mask_secrets = mask;
+  report.text = mask ? "# Report\npassword=<password-1>\n" : "# Report\npassword=hunter2\n";
+  report.n_bytes = report.text.size();
+  report.masked = {"a secret of 7 characters as <password-1>, 1 times"};
+}
+void App::finish_jobs() {}
 void App::import_session(const std::string& path) { note("import_session " + path); }
 void App::ingest_paths(const std::vector<std::string>& paths) { note("ingest_paths" + ui_test::joined(paths)); }
 void App::ingest_text(const std::string& name, std::string text) { note("ingest_text " + name + " " + std::to_string(text.size())); }

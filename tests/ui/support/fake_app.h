@@ -22,6 +22,7 @@ struct FakeApp {
   app::FormatView format;
   app::EncodingView encodings;
   app::PromptPreview preview;
+  app::ReportPreview report;
   std::map<std::string, std::string> view_state;
   app::ConfigsView configs;
   app::TasksView tasks;

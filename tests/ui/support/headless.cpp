@@ -115,6 +115,15 @@ bool Headless::click(const std::string& kind, const std::string& text_part, int 
   return true;
 }
 
+bool Headless::hover(const std::string& kind, const std::string& text_part) {
+  const ui::Probe* probe = find(kind, text_part);
+  if (probe == nullptr) return false;
+  move((probe->min.x + probe->max.x) / 2, (probe->min.y + probe->max.y) / 2);
+  frame();
+  frame();
+  return true;
+}
+
 void Headless::click_at(float x, float y, int mouse_button) {
   move(x, y);
   frame();

@@ -26,6 +26,7 @@ class Headless {
 
   const ui::Probe* find(const std::string& kind, const std::string& text_part = {}) const;
   bool click(const std::string& kind, const std::string& text_part = {}, int mouse_button = 0);
+  bool hover(const std::string& kind, const std::string& text_part = {});
   void click_at(float x, float y, int mouse_button = 0);
   void drag(float x0, float y0, float x1, float y1);
   void wheel(float x, float y, float amount);
