@@ -86,7 +86,7 @@ TEST_CASE("ui/incident: a log being read is a chip with its progress, and a clic
 // --- what the model will see
 
 TEST_CASE("ui/incident: too big for the model: packed by template, and the other two ways are a click away") {
-  Desk desk(Screen::incident);
+  Desk desk(Screen::incident, 1800, 900);
   ui_test::fill(fake());
   desk.show();
   desk.h.press(Key::i, ctrl);
@@ -106,6 +106,29 @@ TEST_CASE("ui/incident: too big for the model: packed by template, and the other
   CHECK(desk.shows("Only lines 1 to 2,400"));
   REQUIRE(desk.h.click("button", "Pack by template"));
   CHECK(fake().called("set_packing by_template"));
+}
+
+TEST_CASE("ui/incident: where the choices do not fit beside each other they are a menu") {
+  Desk desk(Screen::incident, 900, 700);
+  ui_test::fill(fake());
+  desk.show();
+  desk.h.press(Key::i, ctrl);
+  desk.h.press(Key::escape);
+  desk.show(5);
+  REQUIRE(desk.h.click("button", "● Pack by template  ▾"));
+  desk.show();
+  REQUIRE(desk.h.click("menu_item", "Send anyway with cut"));
+  CHECK(fake().called("set_packing cut"));
+}
+
+TEST_CASE("ui/status_bar: in a narrow window the offline badge stays, the speed goes") {
+  Desk desk(Screen::incident, 760, 600);
+  ui_test::fill(fake());
+  desk.show();
+  const Probe* badge = desk.h.find("status", "Offline");
+  REQUIRE(badge != nullptr);
+  CHECK(badge->max.x <= 760);
+  CHECK(desk.h.find("status", "tok/s") == nullptr);
 }
 
 TEST_CASE("ui/incident: the bar of the context counts system, checks, lines, question, history and the answer's room") {

@@ -119,25 +119,42 @@ void draw_packing(IncidentPanel& panel, const app::IncidentView& view, app::App&
     what = engine::format("Only lines %s to %s. ", with_commas(view.packing.first_line).c_str(), with_commas(view.packing.last_line).c_str()) + what;
   ImGui::PushID("packing");
   text(ui, "what", what, preview.left_out.empty() ? ui.theme.dim : ui.theme.warning, Face::regular, {.probe = "packing"});
-  const auto choice = [&](const char* label, Mode which, const char* tip) {
-    ImGui::PushStyleColor(ImGuiCol_Text, mode == which ? ui.theme.accent : ui.theme.dim);
-    const bool clicked = button(ui, (std::string(mode == which ? "● " : "○ ") + label).c_str(), ButtonKind::quiet, tip);
-    ImGui::PopStyleColor();
-    return clicked;
+  struct Choice {
+    Mode mode;
+    const char* label;
+    const char* tip;
   };
-  const auto set = [&](Mode which) {
-    app.set_packing({which, 0, 0, 0});
+  constexpr Choice choices[] = {{Mode::by_template, "Pack by template", "A line of each template first; the least relevant evidence goes"},
+                                {Mode::range, "Pick range…", "Only lines that you choose"},
+                                {Mode::cut, "Send anyway with cut", "The evidence in its order, cut where the room ends"}};
+  const auto label_of = [&](const Choice& choice) { return (mode == choice.mode ? "● " : "○ ") + std::string(choice.label); };
+  const Choice* clicked = nullptr;
+  float total = 0;
+  for (const Choice& choice : choices) total += button_width(label_of(choice).c_str()) + ImGui::GetStyle().ItemSpacing.x;
+  if (total <= ImGui::GetContentRegionAvail().x) {
+    for (const Choice& choice : choices) {
+      ImGui::PushStyleColor(ImGuiCol_Text, mode == choice.mode ? ui.theme.accent : ui.theme.dim);
+      if (button(ui, label_of(choice).c_str(), ButtonKind::quiet, choice.tip)) clicked = &choice;
+      ImGui::PopStyleColor();
+      ImGui::SameLine();
+    }
+    ImGui::NewLine();
+  } else {
+    // Too narrow for a row: a menu, as height is what the conversation needs.
+    for (const Choice& choice : choices)
+      if (mode == choice.mode && button(ui, (label_of(choice) + "  ▾").c_str(), ButtonKind::quiet, "Choose what goes to the model")) ImGui::OpenPopup("choices");
+    if (ImGui::BeginPopup("choices")) {
+      for (const Choice& choice : choices)
+        if (menu_item(ui, label_of(choice).c_str())) clicked = &choice;
+      ImGui::EndPopup();
+    }
+  }
+  if (clicked != nullptr && clicked->mode == Mode::range) {
+    ImGui::OpenPopup("pick_range");
+  } else if (clicked != nullptr) {
+    app.set_packing({clicked->mode, 0, 0, 0});
     panel.prepare_at = ui.now;
-  };
-  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
-  const auto beside = [&](const char* label) {
-    if (ImGui::GetItemRectMax().x + ImGui::GetStyle().ItemSpacing.x + button_width(label) <= right) ImGui::SameLine();
-  };
-  if (choice("Pack by template", Mode::by_template, "A line of each template first; the least relevant evidence goes")) set(Mode::by_template);
-  beside("○ Pick range…");
-  if (choice("Pick range…", Mode::range, "Only lines that you choose")) ImGui::OpenPopup("pick_range");
-  beside("○ Send anyway with cut");
-  if (choice("Send anyway with cut", Mode::cut, "The evidence in its order, cut where the room ends")) set(Mode::cut);
+  }
   draw_range(panel, view, app, ui);
   ImGui::PopID();
 }

@@ -31,6 +31,12 @@ bool field(Ui& ui, const char* id, std::string_view shown, ImU32 color, const ch
   return clicked;
 }
 
+std::string context_text(const app::StatusView& view) {
+  return engine::format("context %s / %s", with_commas(uint64_t(view.context_used)).c_str(), with_commas(uint64_t(view.context_total)).c_str());
+}
+
+float context_width(const app::StatusView& view, const Ui& ui) { return ui.theme.px(64) + text_width(ui, context_text(view)) + ui.theme.px(18); }
+
 // Tokens of the last prompt and answer against what the model holds.
 void draw_context(const app::StatusView& view, Ui& ui) {
   if (view.context_total <= 0) return;
@@ -46,8 +52,7 @@ void draw_context(const app::StatusView& view, Ui& ui) {
   ui.probe("context_meter", engine::format("%.0f %%", share * 100), {at.x, y}, {at.x + width, y + height});
   ImGui::Dummy({width, ImGui::GetTextLineHeight() + ui.theme.px(6)});
   ImGui::SameLine(0, 0);
-  field(ui, "context", engine::format("context %s / %s", with_commas(uint64_t(view.context_used)).c_str(), with_commas(uint64_t(view.context_total)).c_str()),
-        ui.theme.dim, "Tokens used by the last prompt and answer, of those the model holds");
+  field(ui, "context", context_text(view), ui.theme.dim, "Tokens used by the last prompt and answer, of those the model holds");
 }
 
 void draw_jobs(const app::StatusView& view, app::App& app, Ui& ui) {
@@ -106,17 +111,16 @@ void draw(StatusBarPanel& panel, const app::StatusView& view, const app::ModelsV
   if (!view.device.empty()) model += "  ·  " + view.device;
   if (field(ui, "model", fit_text(ui, model, ui.theme.px(380)), view.model.empty() ? ui.theme.faint : ui.theme.dim, "The model and where it runs"))
     ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
-  draw_context(view, ui);
-  if (view.tokens_per_second > 0)
-    field(ui, "speed", engine::format("%.1f tok/s  ·  first %s", view.tokens_per_second, seconds_text(view.first_token_ms / 1000).c_str()), ui.theme.dim,
-          "Of the last answer");
-
-  // From the right: offline badge, memory.
+  // From the right: offline badge, memory. They keep their place; where the window is too narrow for
+  // all, the speed goes first, then the context.
   const std::string offline = view.n_connections == 0 ? "Offline · 0 connections" : engine::format("%d connections", view.n_connections);
   const std::string memory = view.free_memory_bytes > 0 ? bytes_text(view.free_memory_bytes) + " free" : "";
+  const std::string speed = view.tokens_per_second > 0 ? engine::format("%.1f tok/s  ·  first %s", view.tokens_per_second, seconds_text(view.first_token_ms / 1000).c_str()) : "";
   const float pads = ui.theme.px(8) * 2;
   const float right = text_width(ui, offline) + pads + (memory.empty() ? 0 : text_width(ui, memory) + pads) + ui.theme.px(28);
   const float x = ImGui::GetWindowWidth() - right;
+  if (ImGui::GetCursorPosX() + context_width(view, ui) < x) draw_context(view, ui);
+  if (!speed.empty() && ImGui::GetCursorPosX() + text_width(ui, speed) + pads < x) field(ui, "speed", speed, ui.theme.dim, "Of the last answer");
   if (x > ImGui::GetCursorPosX()) ImGui::SetCursorPosX(x);
   if (!memory.empty()) field(ui, "memory", memory, ui.theme.dim, "Memory that is free now");
   const ImVec2 dot = ImGui::GetCursorScreenPos();
