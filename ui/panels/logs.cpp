@@ -99,7 +99,9 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
   const float room = ImGui::GetContentRegionAvail().x - toggles - ui.theme.px(24);
   const float shown_width = text_width(ui, shown);
   const bool narrow = room - shown_width < ui.theme.px(300);
-  const float fields = std::clamp(narrow ? room : room - shown_width, ui.theme.px(160), ui.theme.px(560));
+  // In a very narrow one the switches go there too.
+  const bool very_narrow = room < ui.theme.px(260);
+  const float fields = very_narrow ? ImGui::GetContentRegionAvail().x - ui.theme.px(10) : std::clamp(narrow ? room : room - shown_width, ui.theme.px(160), ui.theme.px(560));
   if (input_text("##filter", "Filter: text, -text, /regex/", &panel.new_chip, fields * 0.55f, ImGuiInputTextFlags_EnterReturnsTrue) && !panel.new_chip.empty()) {
     add_chip(view, chip_from_text(panel.new_chip), app);
     panel.new_chip.clear();
@@ -135,7 +137,12 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
     if (clicked) *value = !*value;
     return clicked;
   };
-  ImGui::SameLine();
+  if (very_narrow) {
+    draw_shown();
+    if (shown_width + toggles < ImGui::GetContentRegionAvail().x) ImGui::SameLine();
+  } else {
+    ImGui::SameLine();
+  }
   const float toggles_x = ImGui::GetWindowContentRegionMax().x - toggles;
   if (toggles_x > ImGui::GetCursorPosX()) ImGui::SetCursorPosX(toggles_x);
   if (button(ui, "Views", ButtonKind::quiet, "Saved filters")) ImGui::OpenPopup("views");
@@ -151,7 +158,7 @@ void draw_filter_bar(LogsPanel& panel, const LogsView& view, app::App& app, Ui& 
   ImGui::SameLine(0, ui.theme.px(2));
   toggle("Side", &panel.show_side, "Templates, facets and anomalies");
 
-  if (narrow) {
+  if (narrow && !very_narrow) {
     draw_shown();
     if (!view.filter.chips.empty()) {
       ImGui::SameLine();
@@ -630,7 +637,8 @@ void draw(LogsPanel& panel, const LogsView& view, const app::IncidentView& incid
 
   const float room = ImGui::GetContentRegionAvail().x;
   const bool with_side = panel.show_side && room > ui.theme.px(620);
-  const float side = with_side ? ui.theme.px(panel.side_width) + ui.theme.px(6) : 0;
+  // The lines keep the larger part of a narrow window.
+  const float side = with_side ? std::min(ui.theme.px(panel.side_width), room * 0.4f) + ui.theme.px(6) : 0;
   {
     const Pane main(ui, "main", {room - side, 0}, true,
                     ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
