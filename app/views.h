@@ -223,12 +223,22 @@ struct KqlView {
   uint64_t n_log_rows = 0;                              // now; history items of fewer: "log changed since"
 };
 
+// Lines of the log that name what a finding's line is about.
+struct CrossCheck {
+  size_t finding = 0;                                   // index
+  std::string term;                                     // path, host, ":8080"
+  uint64_t n_lines = 0;
+  std::vector<RowId> rows;                              // the first few
+};
+
 struct ConfigReview {
   int64_t id = 0;
   std::string file, kind, text;
   std::string masked;                                   // text with secrets masked, line by line; empty: none are in it
   size_t n_secrets = 0;                                 // different ones
   bool checked_for_secrets = false;
+  std::vector<CrossCheck> cross;                        // by finding; those found in the log
+  bool cross_checked = false;
   std::vector<ConfigFinding> findings;                  // by line
   std::vector<std::string> notes;
   std::string error;

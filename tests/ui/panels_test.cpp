@@ -390,6 +390,26 @@ TEST_CASE("ui/configs: four states, and a finding leads to its line") {
   CHECK(line->text == "            privileged: true");
 }
 
+TEST_CASE("ui/configs: findings are looked for in the log, and lead to its lines") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  desk.show();
+  auto& review = fake().configs.reviews[0];
+  REQUIRE(desk.h.click("button", "Cross-check"));
+  CHECK(fake().called("cross_check " + std::to_string(review.id) + " " + review.file));
+  review.cross_checked = true;
+  desk.show();
+  CHECK(desk.shows("No line of the log names a path"));
+  review.cross = {{1, "/var/lib/pg", 31, {240, 259}}};
+  desk.show();
+  CHECK(desk.shows("31 lines of the log name "));
+  REQUIRE(desk.h.click("cross_row", "all"));
+  desk.show();
+  CHECK(desk.shell->screen == Screen::logs);
+  REQUIRE(fake().filter.chips.size() == 1);
+  CHECK(fake().filter.chips[0].value == "/var/lib/pg");
+}
+
 TEST_CASE("ui/models: the file is checked, the loaded model tested, and what came of it is shown") {
   Desk desk(Screen::models);
   ui_test::fill(fake());

@@ -7,6 +7,7 @@
 #include "app/configs/review.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "ui/panels/logs.h"
 #include "ui/widgets/basics.h"
 #include "ui/widgets/text.h"
 
@@ -70,6 +71,29 @@ void draw_suppress(ConfigsPanel& panel, const app::ConfigReview& review, const a
   ImGui::EndPopup();
 }
 
+// Lines of the log that the finding may explain.
+void draw_cross(const app::CrossCheck& cross, float width, app::App& app, Ui& ui) {
+  ImGui::PushID(cross.term.c_str());
+  const std::string n = with_commas(cross.n_lines) + (cross.n_lines == 1 ? " line" : " lines") + " of the log name ";
+  std::vector<std::string> labels;
+  for (const app::RowId row : cross.rows) labels.push_back("row " + with_commas(row + 1));
+  std::vector<Span> spans = {{n, ui.theme.dim}, {cross.term, ui.theme.text, Face::mono}, {"  "}};
+  for (size_t i = 0; i < labels.size(); ++i) {
+    spans.push_back({labels[i], ui.theme.link, Face::regular, int(i)});
+    spans.push_back({" "});
+  }
+  spans.push_back({"all", ui.theme.link, Face::regular, int(labels.size())});
+  const int clicked = rich_text(ui, "cross", spans, {.width = width, .probe = "cross_check", .chip_probe = "cross_row"}).clicked_chip;
+  if (clicked >= 0 && size_t(clicked) < cross.rows.size()) ui.jump_to(cross.rows[size_t(clicked)]);
+  if (clicked == int(labels.size())) {
+    app::FilterChip chip_added;
+    chip_added.value = cross.term;
+    add_chip(*app.logs(), chip_added, app);
+    ui.ask({.kind = Request::Kind::show_screen, .text = {}, .screen = Screen::logs});
+  }
+  ImGui::PopID();
+}
+
 void choose_line(ConfigsPanel& panel, int line, Ui& ui) {
   panel.chosen_line = line;
   panel.scroll_to_line = true;
@@ -108,6 +132,8 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigReview& review, const ap
       }
       ImGui::SameLine();
     }
+    for (const app::CrossCheck& cross : review.cross)
+      if (cross.finding == size_t(index)) draw_cross(cross, width, app, ui);
     if (suppressed != nullptr) {
       const std::string until = suppressed->until == app::no_time ? "" : ", until " + day_text(suppressed->until);
       if (button(ui, "Show again", ButtonKind::quiet)) {
@@ -334,6 +360,11 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
     ImGui::SetNextItemWidth(ui.theme.px(140));
     ImGui::Combo("##group", &panel.group_by, "By line\0By severity\0By rule\0");
     const size_t n_suppressed = suppressed.size() - size_t(std::count(suppressed.begin(), suppressed.end(), nullptr));
+    ImGui::SameLine();
+    if (button(ui, "Cross-check", ButtonKind::normal, "Look in the session's log for the paths, hosts and ports that the findings name", Command::none,
+               app.logs()->log->n_rows() == 0 ? "There is no log in this session" : job != nullptr ? "A review is running" : nullptr))
+      app.cross_check(shown->id, shown->file);
+    if (shown->cross_checked && shown->cross.empty()) text(ui, "no_cross", "No line of the log names a path, host or port of these findings.", ui.theme.dim);
     if (n_suppressed > 0) {
       ImGui::SameLine();
       if (chip(ui, "suppressed", engine::format("%zu suppressed", n_suppressed), panel.show_suppressed ? ui.theme.text : ui.theme.link, "suppressed_count"))

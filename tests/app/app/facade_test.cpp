@@ -336,3 +336,21 @@ TEST_CASE("app/facade: a config's secrets come masked beside its text, line for 
   CHECK(std::count(review.masked.begin(), review.masked.end(), '\n') == std::count(text.begin(), text.end(), '\n'));
   CHECK(review.text == text);
 }
+
+TEST_CASE("app/facade: a config's finding is linked to the log lines that name its path") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  app.ingest_text("pasted", "2026-03-14T09:00:00Z ERROR open /srv/data/orders: permission denied\n2026-03-14T09:00:01Z INFO fine\n");
+  REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 2; }));
+  app.review_config_text("Dockerfile", "FROM debian:12.5\nRUN chmod 777 /srv/data/orders && cd /srv/data/orders && wget http://x.example/a\n");
+  REQUIRE(wait_until([&] { return !app.configs()->reviews.empty() && idle(app); }));
+  const ConfigReview review = app.configs()->reviews[0];
+  REQUIRE(!review.findings.empty());
+  app.cross_check(review.id, review.file);
+  REQUIRE(wait_until([&] { return app.configs()->reviews[0].cross_checked; }));
+  const auto cross = app.configs()->reviews[0].cross;
+  REQUIRE(!cross.empty());
+  CHECK(cross[0].term == "/srv/data/orders");
+  CHECK(cross[0].n_lines == 1);
+  CHECK(cross[0].rows == std::vector<RowId>{0});
+}

@@ -184,6 +184,7 @@ void App::review_config_paths(const std::vector<std::string>& paths) { note("rev
 void App::review_config_text(const std::string& name, const std::string& text, const std::string& kind) {
   note("review_config_text " + name + " " + std::to_string(text.size()) + " " + kind);
 }
+void App::cross_check(int64_t review, const std::string& file) { note("cross_check " + std::to_string(review) + " " + file); }
 void App::score_predictions(const std::string& task, const std::string& data, const std::string& predictions) {
   note("score_predictions " + task + " " + data + " " + predictions);
 }
