@@ -49,10 +49,10 @@ QUERIES = [
     ("distinct pairs", "Logs | distinct Host, Process | count", "lnav's all_logs has no host of these lines"),
     ("newest 100", "Logs | top 100 by Timestamp desc | project Timestamp, Message", "SELECT log_time, log_text FROM all_logs ORDER BY log_time DESC LIMIT 100"),
     ("sort by two, 100 of all", "Logs | sort by Pid asc, Timestamp desc | take 100 | project Timestamp, Pid", "lnav's all_logs has no process id of these lines"),
+    ("first rows of a filter", "Logs | where Level == 'ERROR' | project Timestamp, Message | take 10", "SELECT log_time, log_text FROM all_logs WHERE log_level = 'error' LIMIT 10"),
     ("join of 1 M with 10 K",
      "Logs | where Timestamp < datetime('2026-01-01T01:16:00') | join kind=inner (Logs | where Timestamp < datetime('2026-01-01T00:00:46') | project Timestamp, P2 = Pid) on Timestamp | count",
      "SELECT count(*) FROM all_logs a, all_logs b WHERE a.log_time < '2026-01-01 01:16:00' AND b.log_time < '2026-01-01 00:00:46' AND a.log_time = b.log_time"),
-    ("first rows of a filter", "Logs | where Level == 'ERROR' | project Timestamp, Message | take 10", "SELECT log_time, log_text FROM all_logs WHERE log_level = 'error' LIMIT 10"),
 ]
 LNAV = {name: sql for name, _, sql in QUERIES}
 ANY_ROWS = {"first rows of a filter"}  # whose answer may be any rows: only their number is compared
