@@ -423,13 +423,13 @@ BoundPtr Binder::call(const Expr& e, Scope& scope) {
     } else {
       args.push_back(expr(*arg, scope));
       if (!fits(letter, args.back()->type)) {
-        static const std::map<char, const char*> kinds = {{'s', "a text"}, {'i', "an integer"}, {'n', "a number"}, {'b', "a bool"}, {'t', "a datetime"}, {'p', "a timespan"}, {'y', "a dynamic"}};
+        static const std::map<char, const char*> kinds = {{'s', "a text"}, {'i', "an integer"}, {'n', "a number"}, {'m', "a number or a timespan"}, {'b', "a bool"}, {'t', "a datetime"}, {'p', "a timespan"}, {'y', "a dynamic"}};
         error(arg->span, e.name + "() needs " + kinds.at(letter) + " here, and this is " + columns::type_name(args.back()->type),
               letter == 's' ? "write tostring(...) around it" : letter == 'y' ? "write parse_json(...) around it" : "");
         return bad(e.span);
       }
       if (args.back()->type == Type::dynamic) {  // a dynamic is read as what the function needs
-        static const std::map<char, Type> needed = {{'i', Type::int64}, {'n', Type::real}, {'b', Type::boolean}, {'t', Type::datetime}, {'p', Type::timespan}};
+        static const std::map<char, Type> needed = {{'i', Type::int64}, {'n', Type::real}, {'m', Type::real}, {'b', Type::boolean}, {'t', Type::datetime}, {'p', Type::timespan}};
         if (const auto want = needed.find(letter); want != needed.end()) args.back() = to_type(args.back(), want->second);
       }
     }

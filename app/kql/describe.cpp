@@ -35,6 +35,7 @@ const char* letter_name(char letter) {
     case 's': return "string";
     case 'i': return "long";
     case 'n': return "number";
+    case 'm': return "number or timespan";
     case 'b': return "bool";
     case 't': return "datetime";
     case 'p': return "timespan";

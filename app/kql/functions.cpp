@@ -76,6 +76,7 @@ bool fits(char letter, Type type) {
     case 's': return type == Type::string || type == Type::guid;
     case 'i': return is_integer(type) || type == Type::boolean;
     case 'n': return is_number(type) || type == Type::boolean;
+    case 'm': return is_number(type) || type == Type::boolean || type == Type::timespan;
     case 'b': return type == Type::boolean;
     case 't': return type == Type::datetime;
     case 'p': return type == Type::timespan;

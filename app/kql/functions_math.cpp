@@ -328,7 +328,7 @@ constexpr Function table[] = {
     {"atan", "n", Result::real, real_fn<d_atan>}, {"cot", "n", Result::real, real_fn<d_cot>}, {"gamma", "n", Result::real, real_fn<d_gamma>},
     {"loggamma", "n", Result::real, real_fn<d_lgamma>}, {"erf", "n", Result::real, real_fn<d_erf>}, {"erfc", "n", Result::real, real_fn<d_erfc>},
     {"radians", "n", Result::real, real_fn<d_radians>}, {"degrees", "n", Result::real, real_fn<d_degrees>}, {"atan2", "nn", Result::real, atan2_},
-    {"pow", "nn", Result::real, pow_}, {"pi", "", Result::real, pi_}, {"abs", "n", Result::first, abs_}, {"sign", "n", Result::int32, sign},
+    {"pow", "nn", Result::real, pow_}, {"pi", "", Result::real, pi_}, {"abs", "m", Result::first, abs_}, {"sign", "n", Result::int32, sign},
     {"ceiling", "n", Result::first, ceiling}, {"floor", "n", Result::first, floor1}, {"round", "n?i", Result::real, round_},
     {"isnan", "*", Result::boolean, isnan_}, {"isinf", "*", Result::boolean, isinf_}, {"isfinite", "*", Result::boolean, isfinite_},
     {"not", "b", Result::boolean, not_}, {"bin", "**", Result::first, bin, names_result, bin_vec}, {"bin_at", "***", Result::first, bin_at, names_result},
