@@ -65,7 +65,6 @@ class PatternFilter {
   std::vector<std::string> atoms_;  // empty: every row is a candidate
   std::vector<bool> possible_;      // for every set of atoms found, one bit an atom
   bool folds_ = true;               // rows with letters beyond ASCII are always candidates
-  bool only_ascii_ = false;         // what the pattern matches without an atom is matched by ASCII texts alone
 };
 
 // The compiled pattern, kept in the call site while the pattern stays the same. Throws

@@ -48,12 +48,12 @@ class MadeGraph : public GraphNode {
     // The first row of a key is the node.
     void add_table(const GraphKey& from) {
       const Batch rows = run_to_one(*from.table, context);
-      const ColumnPtr keys = rows.column(from.key);
+      const ColumnPtr key_column = rows.column(from.key);
       for (size_t row = 0; row < rows.n_rows(); ++row) {
         if (row % 65536 == 0) context.check_stop();
         std::string key;
-        append_key(key, *keys, row);
-        if (keys->is_null(row) || !known.emplace(key, static_cast<uint32_t>(known.size())).second) continue;
+        append_key(key, *key_column, row);
+        if (key_column->is_null(row) || !known.emplace(key, static_cast<uint32_t>(known.size())).second) continue;
         for (size_t k = 0; k < nodes.size(); ++k) {
           const int at = from.column_of[k];
           push(nodes[k], at < 0 ? Value::none(plan.node_schema[k].type) : get(*rows.column(static_cast<size_t>(at)), row));
