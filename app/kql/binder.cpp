@@ -220,7 +220,7 @@ NodePtr Binder::table(const Expr& e, const EnvPtr& env) {
     case ExprKind::wildcard: return unite(tables_like(e.name, env), false, "");
     case ExprKind::path:
       if (e.args[0]->kind == ExprKind::call) {
-        fail(e.span, "other clusters and databases cannot be reached from here", "load the data as a table and use its name");
+        fail(e.span, "other clusters and databases cannot be reached from here", "set the server up with sigmactl connect add, or load the data as a table and use its name");
       }
       [[fallthrough]];
     default: fail(e.span, "a table is needed here");
@@ -276,7 +276,7 @@ NodePtr Binder::table_call(const Expr& e, const EnvPtr& env) {
   }
   if (e.method || e.name == "cluster" || e.name == "database" || e.name == "workspace" || e.name == "app" || e.name == "resource" ||
       e.name == "adx" || e.name == "arg" || e.name == "external_table" || e.name == "materialized_view") {
-    fail(e.span, e.name + "() is not supported here: other clusters and databases cannot be reached", "load the data as a table and use its name");
+    fail(e.span, e.name + "() is not supported here: other clusters and databases cannot be reached", "set the server up with sigmactl connect add, or load the data as a table and use its name");
   }
   Entry* entry = env->find(e.name);
   if (!entry || !entry->function) {
