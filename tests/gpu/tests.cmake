@@ -7,6 +7,9 @@ function(sigma_gpu_test name)
   # A variable that another test sets would replace ENVIRONMENT; this one is put in front.
   set_tests_properties(${name} PROPERTIES ENVIRONMENT_MODIFICATION
                        "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_BINARY_DIR}/fake_cuda")
+  if(NOT SIGMA_NVCC OR SIGMA_CUDA STREQUAL "OFF")
+    set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: this program was built without CUDA kernels")
+  endif()
 endfunction()
 
 sigma_test(test_gpu_ptx
@@ -18,3 +21,6 @@ sigma_gpu_test(test_gpu_engine SOURCES ${CMAKE_CURRENT_LIST_DIR}/engine_test.cpp
 sigma_gpu_test(test_gpu_traffic SOURCES ${CMAKE_CURRENT_LIST_DIR}/traffic_test.cpp LIBS ${sigma_gpu_libs})
 sigma_gpu_test(test_gpu_mutants SOURCES ${CMAKE_CURRENT_LIST_DIR}/mutants_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
 sigma_gpu_test(test_gpu_small_model SOURCES ${CMAKE_CURRENT_LIST_DIR}/small_model_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
+
+add_test(NAME configure_without_nvcc COMMAND ${CMAKE_CURRENT_LIST_DIR}/without_nvcc.sh ${CMAKE_SOURCE_DIR})
+set_tests_properties(configure_without_nvcc PROPERTIES TIMEOUT 120)
