@@ -15,6 +15,26 @@ constexpr Iq4NlIndices iq4_nl_indices;
 
 constexpr uint32_t in_each_byte(int bits) { return 0x01010101u * ((1u << bits) - 1); }
 
+// Scales and minima of row r as six bits each; see packed.h.
+void put_six_bits(const DecodedBlock& block, const PackedOffsets& at, int r, uint8_t* out) {
+  for (int g = 0; g < 4; ++g) {
+    const int here = g * tile_rows + r, scale = block.scale[g + 4], min = block.min[g + 4];
+    out[at.scale + here] = uint8_t(block.scale[g] | scale >> 4 << 6);
+    out[at.min + here] = uint8_t(block.min[g] | min >> 4 << 6);
+    out[at.nibbles + here] = uint8_t((scale & 15) | (min & 15) << 4);
+  }
+}
+void get_six_bits(const uint8_t* tile, const PackedOffsets& at, int r, DecodedBlock& block) {
+  for (int g = 0; g < 4; ++g) {
+    const int here = g * tile_rows + r;
+    const int a = tile[at.scale + here], b = tile[at.min + here], c = tile[at.nibbles + here];
+    block.scale[g] = int16_t(a & 63);
+    block.min[g] = uint8_t(b & 63);
+    block.scale[g + 4] = int16_t((c & 15) | a >> 6 << 4);
+    block.min[g + 4] = uint8_t(c >> 4 | b >> 6 << 4);
+  }
+}
+
 // Row r of a tile's block. Four neighbouring numbers are a 32-bit word, and so is what they become in
 // a chunk: a block is moved by words (6 times as fast as by numbers; loading waits for this).
 template <WeightType type>
@@ -23,7 +43,9 @@ void put_block(const DecodedBlock& block, int r, uint8_t* out) {
   constexpr PackedOffsets at = packed_offsets(t);
   std::memcpy(out + r * 2, &block.d, 2);
   if constexpr (t.has_min) std::memcpy(out + at.dmin + r * 2, &block.dmin, 2);
-  if constexpr (t.scaled) {
+  if constexpr (t.six_bits) {
+    put_six_bits(block, at, r, out);
+  } else if constexpr (t.scaled) {
     for (int g = 0; g < t.block / 32 * t.groups; ++g) {
       out[at.scale + g * tile_rows + r] = uint8_t(int8_t(block.scale[g]));
       if constexpr (t.has_min) out[at.min + g * tile_rows + r] = block.min[g];
@@ -62,7 +84,8 @@ void get_block(WeightType type, PackedType t, PackedOffsets at, const uint8_t* t
   block.dmin = 0;
   std::memcpy(&block.d, tile + r * 2, 2);
   if (t.has_min) std::memcpy(&block.dmin, tile + at.dmin + r * 2, 2);
-  for (int g = 0; g < t.block / 32 * t.groups; ++g) {
+  if (t.six_bits) get_six_bits(tile, at, r, block);
+  for (int g = 0; !t.six_bits && g < t.block / 32 * t.groups; ++g) {
     block.scale[g] = t.scaled ? int8_t(tile[at.scale + g * tile_rows + r]) : int16_t(1);
     block.min[g] = t.scaled && t.has_min ? tile[at.min + g * tile_rows + r] : uint8_t(1);
   }

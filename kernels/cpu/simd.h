@@ -11,7 +11,7 @@
 //   I32     16 x s32            set1 add shift_left shift_right (of the sign too) sum to_f32
 //                               round_to_i32: from F32 within its range, to nearest even
 //                               store_low_bytes: the low byte of each lane
-//   Bytes   64 x u8             load_bytes bits with_bits look_up
+//   Bytes   64 x u8             load_bytes store_bytes bits with_bits look_up
 //                               dot4<wide>(acc, w, x): lane i gains w[4i..4i+3] . s8 x[0..3];
 //                               wide where w may pass 127
 //   max_tokens_*, max_value_rows   widest tiles whose sums stay in registers

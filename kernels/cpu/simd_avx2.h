@@ -126,6 +126,11 @@ INLINE Bytes load_bytes(const uint8_t* p) {
   const __m256i* w = reinterpret_cast<const __m256i*>(p);
   return {_mm256_loadu_si256(w), _mm256_loadu_si256(w + 1)};
 }
+INLINE void store_bytes(uint8_t* p, Bytes x) {
+  __m256i* w = reinterpret_cast<__m256i*>(p);
+  _mm256_storeu_si256(w, x.a);
+  _mm256_storeu_si256(w + 1, x.b);
+}
 template <int n>
 INLINE Bytes bits(Bytes x, Bytes mask) {
   return {_mm256_and_si256(_mm256_srli_epi16(x.a, n), mask.a),

@@ -69,6 +69,7 @@ template <int n>
 INLINE I32 shift_left(I32 a) { return {_mm512_slli_epi32(a.v, n)}; }
 
 INLINE Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+INLINE void store_bytes(uint8_t* p, Bytes a) { _mm512_storeu_si512(p, a.v); }
 // (a >> n) & mask in each byte; bits that cross into a neighbour are masked off.
 template <int n>
 INLINE Bytes bits(Bytes a, Bytes mask) {

@@ -83,6 +83,7 @@ template <int n>
 INLINE I32 shift_left(I32 a) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) << n); return a; }
 
 INLINE Bytes load_bytes(const uint8_t* p) { Bytes r; std::memcpy(r.v, p, 64); return r; }
+INLINE void store_bytes(uint8_t* p, Bytes a) { std::memcpy(p, a.v, 64); }
 template <int n>
 INLINE Bytes bits(Bytes a, Bytes mask) {
   for (int i = 0; i < 64; ++i) a.v[i] = uint8_t((a.v[i] >> n) & mask.v[i]);
