@@ -80,6 +80,8 @@ uint32_t Clusters::add_shape(const std::vector<MaskedToken>& tokens, uint64_t n_
 }
 
 bool Clusters::is_key_name(const Tokens& tokens, size_t place) const {
+  const auto is = [&](size_t at, const char* word) { return at < tokens.size() && words_[tokens[at].id] == word; };
+  if (is(place + 1, "set") && is(place + 2, "to")) return true;  // maxClientCnxns set to 60
   return place + 1 < tokens.size() && !tokens[place + 1].space_before &&
          words_[tokens[place + 1].id] == "=";
 }
@@ -93,6 +95,7 @@ size_t Clusters::fillers_needed(const Tokens& tokens, size_t place, double mean_
   for (size_t i = 0; i < tokens.size(); ++i) n_words += i != place && kinds_[tokens[i].id] % 2 == 1;
   if (n_words == 0) return SIZE_MAX;                // nothing would be left to tell the event by
   if (is_key_name(tokens, place)) return SIZE_MAX;  // java.home=... is not user.name=...
+  if (place == 0 && n_words <= 2) return 12;
   if (kinds_[tokens[place].id] == 3) return 2;
   const std::string& before = place > 0 ? words_[tokens[place - 1].id] : words_[wildcard_id];
   if (n_words > 1 && announces_name(before)) return 2;
@@ -327,8 +330,76 @@ void Clusters::merge_covered(std::vector<Group>& groups) {
   }
 }
 
+// Whether the pattern covers longer tokens where one of its wildcards may take several that stand
+// together without a blank: LOCAL(0) or name:80 in the place of an address.
+bool Clusters::fits_run(const Tokens& pattern, const Tokens& tokens) const {
+  const size_t n_more = tokens.size() - pattern.size();
+  const auto same = [&](size_t i, size_t j) {
+    return pattern[i].id == tokens[j].id || (pattern[i].id == wildcard_id && kinds_[tokens[j].id] != 2);
+  };
+  const auto rest_fits = [&](size_t i) {
+    while (i < pattern.size() && same(i, i + n_more)) ++i;
+    return i == pattern.size();
+  };
+  const auto is_run = [&](size_t begin) {
+    bool has_value = kinds_[tokens[begin].id] != 2;
+    for (size_t j = begin + 1; j <= begin + n_more; ++j) {
+      if (tokens[j].space_before) return false;
+      has_value = has_value || kinds_[tokens[j].id] != 2;
+    }
+    return has_value;
+  };
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i].id == wildcard_id && is_run(i) && rest_fits(i + 1)) return true;
+    if (!same(i, i)) return false;
+  }
+  return false;
+}
+
+// A rare group that a common template covers so, one value of it being written unlike the others.
+void Clusters::merge_runs(std::vector<Group>& groups) {
+  constexpr uint64_t common = 16, times_as_common = 16;
+  constexpr size_t max_common = 500, max_groups = 20'000, min_words = 2;
+  std::vector<uint32_t> common_groups;
+  size_t n_alive = 0;
+  for (uint32_t i = 0; i < groups.size(); ++i) {
+    const Group& g = groups[i];
+    if (g.merged_into != i) continue;
+    ++n_alive;
+    size_t n_words = 0, n_wildcards = 0;
+    for (const Token& t : g.tokens) {
+      n_words += kinds_[t.id] == 1;
+      n_wildcards += t.id == wildcard_id;
+    }
+    if (g.n_records >= common && n_words >= min_words && n_wildcards > 0 &&
+        common_groups.size() < max_common)
+      common_groups.push_back(i);
+  }
+  if (n_alive > max_groups) return;
+  for (uint32_t i = 0; i < groups.size(); ++i) {
+    const Group& g = groups[i];
+    if (g.merged_into != i || g.template_id != none_id) continue;
+    for (const uint32_t c : common_groups) {
+      const Group& of = groups[c];
+      if (c == i || of.merged_into != c || of.tokens.size() >= g.tokens.size() ||
+          of.n_records < g.n_records * times_as_common || !fits_run(of.tokens, g.tokens))
+        continue;
+      unite(groups, {c, i}, {});
+      break;
+    }
+  }
+}
+
+// How many times the token at place stands there in a row.
+size_t Clusters::run_length(const Tokens& tokens, size_t place) {
+  size_t end = place + 1;
+  while (end < tokens.size() && tokens[end].id == tokens[place].id) ++end;
+  return end - place;
+}
+
 // Templates that are the same but for how many wildcards stand in a row: lists of any length.
-void Clusters::merge_lists(std::vector<Group>& groups) {
+// list_length names in a row that differ in their number only (node1 node2 node3) are like any list.
+void Clusters::merge_lists(std::vector<Group>& groups, size_t list_length) {
   std::unordered_map<uint64_t, std::vector<uint32_t>> by_key;
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& g = groups[i];
@@ -336,11 +407,15 @@ void Clusters::merge_lists(std::vector<Group>& groups) {
     uint64_t h = 0;
     uint32_t value = none_id;  // the value that was last: a wildcard or blk_<*>
     size_t n_words = 0;
-    for (const Token& t : g.tokens) {
+    for (size_t p = 0; p < g.tokens.size(); ++p) {
+      const Token& t = g.tokens[p];
       n_words += kinds_[t.id] == 1;
       if (t.id == wildcard_id || kinds_[t.id] == 3) {
-        if (value != t.id) h = mix(h, t.id);
-        value = t.id;
+        const size_t n = run_length(g.tokens, p);
+        const uint32_t id = n >= list_length ? wildcard_id : t.id;
+        if (value != id) h = mix(h, id);
+        value = id;
+        p += n - 1;
         continue;
       }
       const std::string& text = words_[t.id];
@@ -382,7 +457,9 @@ void Clusters::settle() {
     if (!changed) break;
   }
   merge_covered(groups);
-  merge_lists(groups);
+  merge_runs(groups);
+  merge_lists(groups, SIZE_MAX);
+  merge_lists(groups, 3);
 
   const auto root = [&groups](uint32_t i) {
     while (groups[i].merged_into != i) i = groups[i].merged_into;

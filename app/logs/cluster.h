@@ -81,7 +81,10 @@ class Clusters {
   bool merge_round(std::vector<Group>& groups);
   bool merge_pairs(std::vector<Group>& groups);
   void merge_covered(std::vector<Group>& groups);
-  void merge_lists(std::vector<Group>& groups);
+  bool fits_run(const Tokens& pattern, const Tokens& tokens) const;
+  void merge_runs(std::vector<Group>& groups);
+  static size_t run_length(const Tokens& tokens, size_t place);
+  void merge_lists(std::vector<Group>& groups, size_t list_length);
   void unite(std::vector<Group>& groups, const std::vector<uint32_t>& members,
              const std::vector<size_t>& places);
   void unite_equal(std::vector<Group>& groups);

@@ -159,11 +159,13 @@ class Scanner {
           ++at_;
           break;
         case Class::word:
+          after_size_ = false;
           take_word();
           space_ = false;
           break;
         case Class::delimiter:
           take_delimiter(c);
+          after_size_ = false;
           space_ = false;
           break;
       }
@@ -266,6 +268,12 @@ class Scanner {
       wildcard();
       return;
     }
+    if (c == '(' && space_ && after_size_) {  // "18846 bytes (18.4 KB)": the same size once more
+      if (const size_t n = size_in_brackets_length()) {
+        at_ += n;
+        return;
+      }
+    }
     out_.punctuation(c, space_);
     if (c == '(' && space_ && peek(1) == ')') out_.wildcard(false);  // an empty value
     ++at_;
@@ -276,6 +284,17 @@ class Scanner {
       while (at_ > 0 && t_[at_ - 1] == '.') --at_;
       wildcard();
     }
+  }
+
+  // "(18.4 KB)" from the bracket on; 0: something else.
+  size_t size_in_brackets_length() const {
+    size_t n = 1;
+    while (is_digit(peek(n)) || peek(n) == '.' || peek(n) == ',') ++n;
+    if (n == 1) return 0;
+    if (peek(n) == ' ') ++n;
+    const size_t unit = n;
+    while (flags_of(peek(n)) & letter) ++n;
+    return peek(n) == ')' && is_byte_unit(t_.substr(at_ + unit, n - unit)) ? n + 1 : 0;
   }
 
   size_t skip_dots() {
@@ -312,8 +331,19 @@ class Scanner {
     if (flags & slash || (at_ < t_.size() && t_[at_] == ':')) {
       if (take_path(begin, w)) return;
     }
+    if (end == at_ && (flags & dot) && !(flags & slash)) {
+      const size_t n = number_behind_colon();
+      if (n > 0 && is_numbered_name(w, flags, t_.substr(at_ + 1, n - 1))) {
+        at_ += n;
+        wildcard();
+        return;
+      }
+    }
     if (!(flags & digit)) {
       take_plain(w, flags);
+    } else if (is_name_with_digits(w)) {
+      out_.word(w, space_);
+      before_ = 'w';
     } else if (is_value(w, flags)) {
       wildcard();
     } else {
@@ -325,6 +355,15 @@ class Scanner {
       out_.punctuation(n > 1 ? ellipsis : '.', false);
       before_ = '.';
     }
+  }
+
+  // ":8080" that a blank or a delimiter ends; 0: none there.
+  size_t number_behind_colon() const {
+    if (peek(0) != ':') return 0;
+    size_t n = 1;
+    while (is_digit(peek(n))) ++n;
+    const bool ends = class_of(peek(n)) != Class::word || peek(n) == '.';
+    return n > 1 && n <= 6 && ends ? n : 0;
   }
 
   // https://host/x?y, C:\x\y, /usr/lib, ~/x, a/b/c
@@ -360,6 +399,7 @@ class Scanner {
   void take_plain(std::string_view w, uint8_t flags) {
     if (out_.after_wildcard() && is_byte_unit(w)) {  // 93.0 KB is one value
       before_ = '*';
+      after_size_ = true;
       return;
     }
     const bool value_place =
@@ -387,6 +427,7 @@ class Scanner {
   Joiner<Receiver> out_;
   size_t at_ = 0;
   bool space_ = false;
+  bool after_size_ = false;  // right behind a size with its unit as a word
   char before_ = 0;  // the last delimiter, 'w' a word, '*' a wildcard
 };
 

@@ -62,6 +62,7 @@ inline bool is_digit(char c) { return unsigned(c - '0') < 10; }
 // --- what a word is
 
 inline bool is_byte_unit(std::string_view w) {
+  if (w == "bytes" || w == "byte" || w == "Bytes") return true;
   if (w.empty() || w.size() > 3 || (w.back() != 'B' && w != "b")) return false;
   if (w.size() == 1) return true;
   const bool prefix = std::string_view("kKMGTP").find(w[0]) != std::string_view::npos;
@@ -91,6 +92,29 @@ inline bool is_host_name(std::string_view w) {
       top.size() == 2 && top[0] >= 'a' && top[0] <= 'z' && top[1] >= 'a' && top[1] <= 'z';
   return lower2 && another &&
          std::none_of(w.begin(), w.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+// Whether a dotted word and the number behind its colon are one value: a host with its port, or a
+// place in a program (com.example.Server.accept:120). "heap.used:120" is a name and a value.
+inline bool is_numbered_name(std::string_view w, uint8_t flags, std::string_view number) {
+  const size_t last_dot = w.rfind('.');
+  if (last_dot == 0 || last_dot + 1 == w.size()) return false;
+  if (number == "80" || number == "443" || number == "8080" || number == "8443") return true;
+  const bool two_dots = w.find('.') != last_dot;
+  if (flags & upper) return two_dots;
+  return is_host_name(w) || (w.size() - last_dot == 3 && number.size() >= 2);
+}
+
+// Names whose digits are not a number: IPv4, SHA256, x86.
+inline bool is_name_with_digits(std::string_view w) {
+  if (w.size() > 8) return false;
+  char lower[8];
+  for (size_t i = 0; i < w.size(); ++i) lower[i] = char(w[i] | 32);
+  const std::string_view name(lower, w.size());
+  for (const char* known : {"ipv4", "ipv6", "sha1", "sha256", "sha512", "md5", "x86", "base64", "http2"}) {
+    if (name == known) return true;
+  }
+  return false;
 }
 
 // Whether a word with digits in it is a value as a whole; else only its digits are.

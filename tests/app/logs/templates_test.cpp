@@ -77,6 +77,22 @@ TEST_CASE("logs/mask: values become wildcards, words stay") {
   CHECK(masked("") == "");
 }
 
+TEST_CASE("logs/mask: a host or a place in code is one value with the number behind its colon") {
+  CHECK(masked("web.shop.fr:8443 open via gate.cn:3128 ok") == "<*> open via <*> ok");
+  CHECK(masked("called by org.example.Pool.take:118 twice") == "called by <*> twice");
+  CHECK(masked("heap.used:120 heap.free:7") == "heap.used:<*> heap.free:<*>");
+}
+
+TEST_CASE("logs/mask: a size is one value, its unit and its repetition in brackets with it") {
+  CHECK(masked("sent 18846 bytes (18.4 KB) in 3 parts") == "sent <*> in <*> parts");
+  CHECK(masked("sent 451 bytes in 3 parts") == "sent <*> in <*> parts");
+  CHECK(masked("sent 451 bytes (of 900) now") == "sent <*> (of <*>) now");
+}
+
+TEST_CASE("logs/mask: the digits of a name are no number") {
+  CHECK(masked("IPv6 address 3 by sha256") == "IPv6 address <*> by sha256");
+}
+
 TEST_CASE("logs/mask: a pattern masks to itself, so that stored templates can be read back") {
   for (const char* message : {"Received block blk_12 of size 9 from /10.0.0.1:5",
                               "a=1, b=2 (c) [d] \"e\" ... end.", "took 5ms <none>", "x: 1:2:3"}) {
@@ -172,6 +188,34 @@ TEST_CASE("logs/templates: lists of any length are one template") {
     messages.push_back(m);
   }
   CHECK(patterns_of(messages).size() == 1);
+}
+
+TEST_CASE("logs/templates: many names in a row that differ in their number are a list") {
+  std::vector<std::string> messages;
+  for (const char* name : {"an", "bn", "web"}) {
+    std::string m = "cannot resolve the names";
+    for (int i = 0; i < 4; ++i) m += std::string(" ") + name + std::to_string(i);
+    messages.push_back(m);
+  }
+  CHECK(patterns_of(messages).size() == 1);
+}
+
+TEST_CASE("logs/templates: a rare value that is written unlike the others joins their template") {
+  std::vector<std::string> messages;
+  for (int i = 0; i < 40; ++i) messages.push_back("clock follows server 10.0.0." + std::to_string(i));
+  messages.push_back("clock follows server LOCAL(0)");
+  CHECK(patterns_of(messages).size() == 1);
+  messages.back() = "clock follows server LOCAL (0)";
+  CHECK(patterns_of(messages).size() == 2);
+}
+
+TEST_CASE("logs/templates: what is said of different subjects in few words stays apart") {
+  std::vector<std::string> messages;
+  for (const char* name : {"cupsd", "portmap", "crond", "sshd", "acpid"})
+    messages.push_back(std::string(name) + " startup succeeded");
+  for (const char* name : {"tickTime", "minSessionTimeout", "initLimit", "syncLimit"})
+    messages.push_back(std::string(name) + " set to 20");
+  CHECK(patterns_of(messages).size() == messages.size());
 }
 
 TEST_CASE("logs/templates: ids go by first sight and stay when the batches are cut differently") {
