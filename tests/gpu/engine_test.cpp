@@ -52,14 +52,14 @@ TEST_CASE("gpu: 8-bit weights and caches") {
 TEST_CASE("gpu: equal head counts and a single K head") {
   if (!has_kernels()) return;
   SigmaConfig c = config_of_width(64);
-  for (const auto& [n_q, n_k, n_v] : {std::array{4, 4, 4}, std::array{8, 1, 8}, std::array{6, 3, 1}}) {
-    CAPTURE(n_k);
+  for (const std::array<int, 3>& heads : {std::array{4, 4, 4}, std::array{8, 1, 8}, std::array{6, 3, 1}}) {
     const SimulatedGpu gpu;
-    c.n_heads_q = n_q;
-    c.n_heads_k = n_k;
-    c.n_heads_v = n_v;
-    c.augmented_q_dim = n_k == 4 ? 0 : 64;
-    c.augmented_q_residual = n_k == 1;
+    c.n_heads_q = heads[0];
+    c.n_heads_k = heads[1];
+    c.n_heads_v = heads[2];
+    CAPTURE(c.n_heads_k);
+    c.augmented_q_dim = c.n_heads_k == 4 ? 0 : 64;
+    c.augmented_q_residual = c.n_heads_k == 1;
     const TinyFile file(c);
     CHECK(error_of(file, *file.on_gpu(), half) < 2e-2);
   }

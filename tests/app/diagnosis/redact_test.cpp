@@ -24,10 +24,10 @@ TEST_CASE("diagnosis/redact: secrets of each kind are masked") {
       {"Cookie: session=abcdef0123", "abcdef0123"},
       {"client_secret=abcd1234efgh", "abcd1234efgh"},
   };
-  for (const auto& [text, secret] : cases) {
-    CAPTURE(text);
-    std::string masked = redact(text);
-    CHECK(masked.find(secret) == std::string::npos);
+  for (const auto& c : cases) {
+    CAPTURE(c.first);
+    std::string masked = redact(c.first);
+    CHECK(masked.find(c.second) == std::string::npos);
     CHECK(masked.find('<') != std::string::npos);
   }
 }

@@ -163,12 +163,12 @@ TEST_CASE("logs/parse: every encoding reads to the same messages") {
                                                      {latin, "latin-1"},
                                                      {le, "utf-16le"},
                                                      {be, "utf-16be"}};
-  for (const auto& [text, name] : all) {
-    CAPTURE(name);
-    const Parsed got = read(text);
+  for (const auto& encoded : all) {
+    CAPTURE(encoded.second);
+    const Parsed got = read(encoded.first);
     REQUIRE(got.records.size() == 2);
     CHECK(got.records[0].message == "Zugriff f\xC3\xBCr J\xC3\xB6rg verweigert");
-    CHECK(got.source.encoding == name);
+    CHECK(got.source.encoding == encoded.second);
   }
 }
 

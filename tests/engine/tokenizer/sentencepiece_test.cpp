@@ -174,9 +174,9 @@ TEST_CASE("tokenizer/sentencepiece: tokenizer.json of Llama 2, Gemma and unigram
 
 TEST_CASE("tokenizer/sentencepiece: types of another element type are checked, a table that rewrites text is refused") {
   using test_support::GgufBytes;
-  const auto problem = [](const GgufBytes& b) -> std::string {
+  const auto problem = [](const GgufBytes& file) -> std::string {
     try {
-      engine::Tokenizer::load(*engine::parse_gguf(b.span(), "m.gguf"));
+      engine::Tokenizer::load(*engine::parse_gguf(file.span(), "m.gguf"));
     } catch (const Error& e) {
       return e.what();
     }
