@@ -98,6 +98,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu avx512, 2 threads"
   virtual int n_threads() const { return 1; }  // that have buffers of their own
+  virtual bool is_gpu() const { return false; }  // its memory and its faults are a device's
 
   // While on, each row of every result is, to the last bit, what its token would get in a batch of
   // one: speculative decoding checks its drafts so. Otherwise only equal up to rounding.

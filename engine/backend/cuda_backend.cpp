@@ -35,6 +35,7 @@ CudaBuffer::~CudaBuffer() {
     if (!device_.failed()) queue_.wait();
   } catch (const Error&) {  // the next operation says it
   }
+  if (device_.failed()) queue_.settle();
   device_.release(address());
 }
 

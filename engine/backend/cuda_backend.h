@@ -46,6 +46,7 @@ class CudaBackend : public Backend {
   CudaBackend();  // throws as CudaDevice does
 
   std::string name() const override;
+  bool is_gpu() const override { return true; }
   void set_exact(bool on) override { exact_ = on; }
   bool exact_batches_pay(const Matrix&) const override { return true; }
   std::unique_ptr<Buffer> allocate(size_t size_bytes, const std::string& what) override;

@@ -12,6 +12,7 @@ using namespace kernels::cuda;
 namespace {
 
 constexpr int oldest_compute = 80;
+constexpr int oldest_driver = 13000;  // the CUDA version whose PTX the kernels are written in: release 580
 
 [[noreturn]] void no_gpu(const std::string& why) { fail(ErrorKind::unsupported, "%s", why.c_str()); }
 
@@ -26,6 +27,12 @@ CudaDevice::CudaDevice() {
     if (result != success) no_gpu(format("%s failed: %s", doing, driver_->describe(result).c_str()));
   };
   must(driver_->init(0), "starting the NVIDIA driver");
+  int version = 0;
+  must(driver_->driver_version(&version), "asking for the driver's version");
+  if (version < oldest_driver) {
+    no_gpu(format("the NVIDIA driver is for CUDA %d.%d; one for CUDA 13.0 (release 580) or newer is needed", version / 1000,
+                  version % 1000 / 10));
+  }
   int n_devices = 0;
   must(driver_->device_count(&n_devices), "counting the GPUs");
   if (n_devices == 0) no_gpu("the NVIDIA driver sees no GPU");

@@ -19,6 +19,7 @@ class CudaDevice {
   CudaDevice& operator=(const CudaDevice&) = delete;
 
   const kernels::cuda::Driver& driver() const { return *driver_; }
+  kernels::cuda::Context context() const { return context_; }
   const std::string& name() const { return name_; }  // "NVIDIA H100 80GB HBM3, compute 9.0"
   int n_multiprocessors() const { return n_multiprocessors_; }
   int most_shared_bytes() const { return most_shared_bytes_; }  // that a block may ask for

@@ -25,13 +25,7 @@ CudaQueue::CudaQueue(CudaDevice& device) : device_(device) {
 
 CudaQueue::~CudaQueue() {
   const Driver& d = device_.driver();
-  if (!device_.failed()) {
-    try {
-      device_.use();
-    } catch (const Error&) {  // the driver gives its memory back with the process
-    }
-    d.stream_wait(stream_);
-  }
+  settle();
   for (Recorded& r : recorded_) destroy(r);
   d.release_host(staging_);
   d.stream_destroy(stream_);
@@ -86,9 +80,15 @@ CudaQueue::Recorded& CudaQueue::find_recorded() {
 void CudaQueue::capture(Recorded& recorded) {
   const Driver& d = device_.driver();
   device_.check(d.capture_begin(stream_, capture_thread_local), "recording the decoding step");
-  for (const Launch& launch : recorded.launches) send_launch(launch);
-  n_launches_ -= recorded.launches.size();
   Graph graph = nullptr;
+  try {
+    for (const Launch& launch : recorded.launches) send_launch(launch);
+  } catch (const Error&) {  // a stream that is recorded cannot be given back
+    d.capture_end(stream_, &graph);
+    if (graph != nullptr) d.graph_destroy(graph);
+    throw;
+  }
+  n_launches_ -= recorded.launches.size();
   device_.check(d.capture_end(stream_, &graph), "recording the decoding step");
   const Result result = d.graph_instantiate(&recorded.exec, graph, 0);
   d.graph_destroy(graph);
@@ -112,6 +112,11 @@ void CudaQueue::flush() {
   if (recorded.exec == nullptr) capture(recorded);
   device_.check(device_.driver().graph_launch(recorded.exec, stream_), "launching the graph of the decoding step");
   ++n_graph_launches_;
+}
+
+void CudaQueue::settle() noexcept {
+  device_.driver().context_set(device_.context());
+  device_.driver().stream_wait(stream_);
 }
 
 void CudaQueue::wait() {

@@ -38,6 +38,7 @@ class CudaQueue {
   void collect(bool on);
   void flush();  // what was collected goes to the GPU
   void wait();   // flush, and all of it is done
+  void settle() noexcept;  // what was sent is done, or never will be: memory may go. Also where the device has failed
 
   // Copies, in order with the launches before and after. upload takes its source at once; upload_early goes before what
   // is collected, none of which may read `to`.

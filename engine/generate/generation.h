@@ -52,6 +52,9 @@ struct Generation {
   int n_passes = 0;                // of the model, after the prompt's
   int drafted_tokens = 0;          // guessed and checked,
   int accepted_tokens = 0;         // and right: as many tokens that no pass of their own was needed for
+  // Why the CPU took over from the GPU in this answer; empty: it did not. Tokens from there on are those that the CPU gives
+  // for the text so far.
+  std::string moved_to_cpu;
   double prefill_seconds = 0, first_token_seconds = 0, decode_seconds = 0;
   FinishReason finish_reason = FinishReason::end_of_text;
 };
@@ -87,7 +90,9 @@ class LanguageModel {
   virtual const SigmaConfig& config() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;   // throws Error{unsupported} where the file has none
   virtual std::string name() const = 0;
-  virtual std::string device() const = 0;           // where it computes: "cpu avx512, 2 threads"
+  // Where it computes: "cpu avx512, 2 threads". A GPU that fails in the middle of an answer, or has no memory left for
+  // its context, gives way to the CPU (GpuMode::automatic).
+  virtual std::string device() const = 0;
   virtual int n_ctx_trained() const = 0;
   // The text that the model was trained to see for these messages, ending where it should answer.
   virtual std::string apply_chat_template(std::span<const ChatMessage> messages) const = 0;

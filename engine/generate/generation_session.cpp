@@ -30,14 +30,16 @@ constexpr int most_tries = 12;
 class LocalSession final : public GenerationSession {
  public:
   LocalSession(std::shared_ptr<const LoadedModel> model, int n_ctx, CacheTypes types)
-      : model_(std::move(model)), cache_(model_->pool(types), n_ctx) {}
+      : model_(std::move(model)), n_ctx_(n_ctx), types_(types) {
+    take_place({});
+  }
 
-  int n_ctx() const override { return cache_.n_ctx(); }
+  int n_ctx() const override { return n_ctx_; }
   Generation generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                       const std::function<void(std::string_view)>& on_text, std::stop_token stop,
                       const std::function<void(double)>& on_prefill) override;
-  void save(const std::string& path) const override { model_->model().save_cache(cache_, path); }
-  int restore(const std::string& path) override { return model_->model().restore_cache(cache_, path); }
+  void save(const std::string& path) const override { place_.model->save_cache(*cache_, path); }
+  int restore(const std::string& path) override { return place_.model->restore_cache(*cache_, path); }
 
  private:
   // What one answer is made with.
@@ -53,6 +55,12 @@ class LocalSession final : public GenerationSession {
     bool stopped_by_string = false;
   };
 
+  // An empty cache where the model computes now: on the CPU where the GPU has no memory for it.
+  void take_place(std::stop_token stop);
+  // Runs pass() on the cache; where the GPU fails, the CPU runs the text so far, and pass() again. False where it was
+  // cancelled.
+  bool run_or_move(std::stop_token stop, const std::function<void()>& pass);
+  void move_to_cpu(const Error& error, std::stop_token stop);
   void check_prompt(std::span<const int32_t> prompt) const;
   // Runs tokens through the model; logits_ are those of the last, or of each where there are drafts.
   // False where it was cancelled.
@@ -71,7 +79,11 @@ class LocalSession final : public GenerationSession {
   std::vector<int32_t> forced_tokens(GrammarMachine& machine, int32_t state) const;
 
   std::shared_ptr<const LoadedModel> model_;
-  KvCache cache_;
+  int n_ctx_;
+  CacheTypes types_;
+  LoadedModel::Place place_;
+  std::unique_ptr<KvCache> cache_;  // at this place; goes before it
+  std::string moved_to_cpu_;        // why, in this answer
   std::vector<float> logits_;
   Sampler sampler_;
   PromptLookup lookup_;
@@ -80,6 +92,55 @@ class LocalSession final : public GenerationSession {
   std::shared_ptr<const GrammarRules> grammar_rules_;
   std::unique_ptr<GrammarMachine> machine_;
 };
+
+void LocalSession::take_place(std::stop_token stop) {
+  LoadedModel::Place place = model_->place(types_);
+  std::unique_ptr<KvCache> cache;
+  try {
+    cache = std::make_unique<KvCache>(place.pool, n_ctx_);
+  } catch (const Error& e) {
+    if (!model_->cpu_may_take_over(*place.model, e)) throw;
+    model_->move_to_cpu(place.model, e.what(), std::move(stop));
+    place.pool.reset();
+    place = model_->place(types_);
+    cache = std::make_unique<KvCache>(place.pool, n_ctx_);
+  }
+  cache_ = std::move(cache);
+  place_.pool.reset();  // its memory is the backend's of its model
+  place_ = std::move(place);
+}
+
+void LocalSession::move_to_cpu(const Error& error, std::stop_token stop) {
+  moved_to_cpu_ = error.what();
+  moved_to_cpu_.resize(std::min(moved_to_cpu_.size(), moved_to_cpu_.find(';')));  // the rest is advice for who has no CPU
+  try {
+    model_->move_to_cpu(place_.model, moved_to_cpu_, stop);
+    take_place(stop);
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::cancelled) throw;
+    fail(e.kind(), "%s; nor can the CPU go on: %s", moved_to_cpu_.c_str(), e.what());
+  }
+}
+
+bool LocalSession::run_or_move(std::stop_token stop, const std::function<void()>& pass) {
+  const auto n_before = static_cast<size_t>(cache_->n_tokens());
+  try {
+    try {
+      pass();
+    } catch (const Error& e) {
+      if (!model_->cpu_may_take_over(*place_.model, e)) throw;
+      const std::vector<int32_t> text(cache_->tokens().begin(), cache_->tokens().begin() + static_cast<std::ptrdiff_t>(n_before));
+      move_to_cpu(e, stop);
+      forward(*place_.model, *cache_, text, LogitsWanted::none, {}, stop);
+      pass();
+    }
+  } catch (const Error& e) {
+    // What was computed before a stop is in the cache and can be used again.
+    if (e.kind() != ErrorKind::cancelled) throw;
+    return false;
+  }
+  return true;
+}
 
 void LocalSession::check_prompt(std::span<const int32_t> prompt) const {
   if (prompt.empty()) fail(ErrorKind::invalid_input, "the prompt has no tokens; give some text");
@@ -98,26 +159,13 @@ void LocalSession::check_prompt(std::span<const int32_t> prompt) const {
 bool LocalSession::prefill(std::span<const int32_t> tokens, std::stop_token stop,
                            const std::function<void(size_t)>& on_done) {
   logits_.resize(static_cast<size_t>(model_->config().n_vocab));
-  try {
-    forward(model_->model(), cache_, tokens, LogitsWanted::last, logits_, stop, on_done);
-  } catch (const Error& e) {
-    // What was computed before a stop is in the cache and can be used again.
-    if (e.kind() != ErrorKind::cancelled) throw;
-    return false;
-  }
-  return true;
+  return run_or_move(stop, [&] { forward(*place_.model, *cache_, tokens, LogitsWanted::last, logits_, stop, on_done); });
 }
 
 bool LocalSession::run(std::span<const int32_t> tokens, std::stop_token stop) {
   if (tokens.size() == 1) return prefill(tokens, std::move(stop), {});
   logits_.resize(static_cast<size_t>(model_->config().n_vocab) * tokens.size());
-  try {
-    forward_exact(model_->model(), cache_, tokens, logits_, stop);
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::cancelled) throw;
-    return false;
-  }
-  return true;
+  return run_or_move(stop, [&] { forward_exact(*place_.model, *cache_, tokens, logits_, stop); });
 }
 
 Generation LocalSession::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
@@ -127,10 +175,12 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
   check_prompt(prompt);
   machine_for(options.grammar);  // a grammar that cannot be is said before the prompt is computed
   const Clock::time_point start = Clock::now();
+  moved_to_cpu_.clear();
+  if (model_->model() != place_.model) take_place(stop);  // another session found that the GPU fails
   Generation result;
   result.prompt_tokens = static_cast<int>(prompt.size());
   // The last token of the prompt always runs again: its logits are wanted.
-  const auto n_reused = static_cast<size_t>(cache_.begin(prompt.first(options.reuse_prefix ? prompt.size() - 1 : 0)));
+  const auto n_reused = static_cast<size_t>(cache_->begin(prompt.first(options.reuse_prefix ? prompt.size() - 1 : 0)));
   result.reused_tokens = static_cast<int>(n_reused);
   StopStrings text(options.stop, on_text);
 
@@ -149,6 +199,7 @@ Generation LocalSession::generate(std::span<const int32_t> prompt, const Generat
     result.finish_reason = FinishReason::cancelled;
   }
   result.text = text.text();
+  result.moved_to_cpu = moved_to_cpu_;
   return result;
 }
 
@@ -168,10 +219,10 @@ GrammarMachine* LocalSession::machine_for(const Grammar* grammar) {
 // are those of single tokens to the last bit (forward_exact), so the answer is too.
 void LocalSession::decode(Answer& answer) {
   Generation& result = answer.result;
-  const bool speculates = answer.options.speculative && model_->model().exact_batches_pay();
+  const bool speculates = answer.options.speculative && place_.model->exact_batches_pay();
   lookup_.clear();
-  if (speculates) lookup_.add(cache_.tokens());
-  auto n_before = static_cast<size_t>(cache_.n_tokens());  // tokens that the first row follows
+  if (speculates) lookup_.add(cache_->tokens());
+  auto n_before = static_cast<size_t>(cache_->n_tokens());  // tokens that the first row follows
   std::vector<int32_t> batch;                              // the last token, then the drafts
   result.finish_reason = FinishReason::max_tokens;
   if (answer.options.max_tokens > 0) {
@@ -180,14 +231,14 @@ void LocalSession::decode(Answer& answer) {
       size_t n_right = 0;
       std::optional<int32_t> token;
       for (;; ++n_right) {
-        token = next_token(answer, row(n_right), cache_.tokens().first(n_before + n_right));
+        token = next_token(answer, row(n_right), cache_->tokens().first(n_before + n_right));
         if (!token || n_right == drafts.size() || *token != drafts[n_right]) break;
       }
-      cache_.truncate(static_cast<int>(n_before + n_right));
+      cache_->truncate(static_cast<int>(n_before + n_right));
       result.accepted_tokens += static_cast<int>(n_right);
       if (guessed_by_lookup_) lookup_.checked(drafts.size(), n_right);
       if (!token) break;
-      if (cache_.n_tokens() >= n_ctx()) {
+      if (cache_->n_tokens() >= n_ctx()) {
         result.finish_reason = FinishReason::context_full;
         break;
       }
@@ -199,7 +250,7 @@ void LocalSession::decode(Answer& answer) {
         batch.insert(batch.end(), more.begin(), more.end());
         result.drafted_tokens += static_cast<int>(more.size());
       }
-      n_before = static_cast<size_t>(cache_.n_tokens()) + 1;
+      n_before = static_cast<size_t>(cache_->n_tokens()) + 1;
       ++result.n_passes;
       if (!run(batch, answer.stop)) {
         result.finish_reason = FinishReason::cancelled;
@@ -272,7 +323,7 @@ std::optional<int32_t> LocalSession::next_token(Answer& answer, std::span<float>
 // What may follow the last token: what the grammar leaves no choice about, else what followed
 // before. No longer than can be used, and nothing that the grammar rules out.
 std::vector<int32_t> LocalSession::draft(const Answer& answer) {
-  const auto room = static_cast<size_t>(n_ctx() - cache_.n_tokens() - 1);
+  const auto room = static_cast<size_t>(n_ctx() - cache_->n_tokens() - 1);
   const size_t wanted = static_cast<size_t>(answer.options.max_tokens) - answer.result.tokens.size() - 1;
   const size_t most = std::min({room, wanted, most_drafted});
   std::vector<int32_t> out;
@@ -321,7 +372,7 @@ std::unique_ptr<GenerationSession> GenerationSession::create(std::shared_ptr<Lan
   auto loaded = std::dynamic_pointer_cast<const LoadedModel>(model);
   CHECK_INVARIANT(loaded != nullptr);
   if (n_ctx < 2) fail(ErrorKind::invalid_input, "a context of %d tokens is too small; take 2 or more", n_ctx);
-  const CacheTypes own = loaded->model().default_cache_types();
+  const CacheTypes own = loaded->model()->default_cache_types();
   const CacheTypes types{options.k_cache.empty() ? own.k : cache_type(options.k_cache),
                          options.v_cache.empty() ? own.v : cache_type(options.v_cache)};
   return std::make_unique<LocalSession>(std::move(loaded), n_ctx, types);

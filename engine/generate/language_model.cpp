@@ -58,12 +58,15 @@ std::shared_ptr<LanguageModel> LanguageModel::load(const std::string& path, cons
          "together", path.c_str(), tokenizer->n_vocab(), model->config().n_vocab);
   }
   return std::make_shared<LoadedModel>(std::move(model), std::move(tokenizer), std::move(no_tokenizer),
-                                       model_name(*file), options.cache_budget_bytes);
+                                       model_name(*file), backend, options.cache_budget_bytes);
 }
 
 LoadedModel::LoadedModel(std::shared_ptr<const SigmaModel> model, std::unique_ptr<Tokenizer> tokenizer,
-                         std::string no_tokenizer, std::string name, uint64_t cache_budget_bytes)
-    : model_(std::move(model)),
+                         std::string no_tokenizer, std::string name, const BackendOptions& backend,
+                         uint64_t cache_budget_bytes)
+    : config_(model->config()),
+      backend_(backend),
+      model_(std::move(model)),
       tokenizer_(std::move(tokenizer)),
       no_tokenizer_(std::move(no_tokenizer)),
       name_(std::move(name)),
@@ -91,11 +94,35 @@ const TokenTrie& LoadedModel::token_trie() const {
   return *trie_;
 }
 
-std::shared_ptr<KvPool> LoadedModel::pool(CacheTypes types) const {
-  const std::lock_guard<std::mutex> lock(pools_mutex_);
+std::shared_ptr<const SigmaModel> LoadedModel::model() const {
+  const std::lock_guard<std::mutex> lock(place_mutex_);
+  return model_;
+}
+
+LoadedModel::Place LoadedModel::place(CacheTypes types) const {
+  const std::lock_guard<std::mutex> lock(place_mutex_);
   std::shared_ptr<KvPool>& pool = pools_[{types.k, types.v}];
-  if (pool == nullptr) pool = std::make_shared<KvPool>(config(), model_->backend(), types, cache_budget_bytes_);
-  return pool;
+  if (pool == nullptr) pool = std::make_shared<KvPool>(config_, model_->backend(), types, cache_budget_bytes_);
+  return {model_, pool};
+}
+
+bool LoadedModel::cpu_may_take_over(const SigmaModel& failed, const Error& error) const {
+  if (backend_.gpu != GpuMode::automatic || !failed.backend().is_gpu()) return false;
+  return error.kind() == ErrorKind::device || error.kind() == ErrorKind::out_of_memory ||
+         error.kind() == ErrorKind::unsupported;
+}
+
+void LoadedModel::move_to_cpu(const std::shared_ptr<const SigmaModel>& failed, const std::string& why,
+                              std::stop_token stop) const {
+  const std::lock_guard<std::mutex> moving(move_mutex_);
+  if (model() != failed) return;
+  log_warning("the CPU goes on with %s: %s", name_.c_str(), why.c_str());
+  BackendOptions options = backend_;
+  options.gpu = GpuMode::off;
+  auto on_cpu = load_sigma(failed->shared_file(), options, {}, std::move(stop));
+  const std::lock_guard<std::mutex> lock(place_mutex_);
+  pools_.clear();  // sessions that are at work keep theirs
+  model_ = std::move(on_cpu);
 }
 
 std::string LoadedModel::apply_chat_template(std::span<const ChatMessage> messages) const {

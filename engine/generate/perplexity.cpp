@@ -34,7 +34,8 @@ Perplexity measure_perplexity(const LanguageModel& model, std::string_view text,
     fail(ErrorKind::invalid_input, "the text has %zu tokens, fewer than one window of %d; give a longer text or a "
          "smaller --ctx", tokens.size(), n_ctx);
   }
-  const SigmaModel& sigma = loaded->model();
+  const std::shared_ptr<const SigmaModel> kept = loaded->model();
+  const SigmaModel& sigma = *kept;
   KvCache cache(sigma.config(), n_ctx, sigma.backend(), sigma.default_cache_types());
   const auto n_vocab = static_cast<size_t>(sigma.config().n_vocab);
   std::vector<float> logits(n_vocab);

@@ -86,10 +86,22 @@ KvPool::Ref KvPool::take_block() {
     block->data = std::move(free_.back());
     free_.pop_back();
   } else {
-    block->data = backend_.allocate(block_bytes_, "a block of the key-value cache");
+    block->data = allocate_locked();
   }
   ++n_blocks_;
   return block;
+}
+
+// What no cache uses makes room where the device has no more.
+std::unique_ptr<Buffer> KvPool::allocate_locked() {
+  try {
+    return backend_.allocate(block_bytes_, "a block of the key-value cache");
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::out_of_memory || evict_locked() == nullptr) throw;
+  }
+  std::unique_ptr<Buffer> data = std::move(free_.back());
+  free_.pop_back();
+  return data;
 }
 
 void KvPool::give_back(Ref block) {

@@ -84,6 +84,7 @@ class KvPool {
   // and memory is short, takes it out of the tree: it can be written again.
   bool reclaim(const Ref& block, long n_mine);
 
+  std::unique_ptr<Buffer> allocate_locked();
   void give_back_locked(Ref& block);
   Ref evict_locked();   // the idle block unused longest, out of the tree; null: there is none
   size_t limit_locked() const;

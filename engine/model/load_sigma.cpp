@@ -11,17 +11,19 @@
 namespace engine {
 namespace {
 
-bool is_gpu(const Backend& backend) { return backend.name().rfind("cuda", 0) == 0; }
-
 std::shared_ptr<const SigmaModel> load_on(std::unique_ptr<Backend> backend, std::shared_ptr<const ModelFile> file,
                                           const std::function<void(double)>& on_progress, std::stop_token stop,
                                           const LoadPlan& plan) {
-  if (!is_gpu(*backend)) {
-    const SigmaConfig config = read_sigma_config(*file);
-    CacheTypes types = default_cache_types(*file);
-    types = {plan.k.value_or(types.k), plan.v.value_or(types.v)};
-    const int n_ctx = config.n_ctx_trained > 0 ? std::min(plan.n_ctx, config.n_ctx_trained) : plan.n_ctx;
-    require_memory(memory_need(*file, config, *backend, types), n_ctx, file->path());
+  const SigmaConfig config = read_sigma_config(*file);
+  CacheTypes types = default_cache_types(*file);
+  types = {plan.k.value_or(types.k), plan.v.value_or(types.v)};
+  const int n_ctx = config.n_ctx_trained > 0 ? std::min(plan.n_ctx, config.n_ctx_trained) : plan.n_ctx;
+  const MemoryNeed need = memory_need(*file, config, *backend, types);
+  if (backend->is_gpu()) {
+    // The buffers of a pass are taken when they are needed.
+    backend->require_memory(need.weights + need.cache(n_ctx), format("%s with a cache of %d tokens", file->path().c_str(), n_ctx));
+  } else {
+    require_memory(need, n_ctx, file->path());
   }
   return SigmaModel::load(std::move(file), std::move(backend), on_progress, std::move(stop));
 }
@@ -35,7 +37,7 @@ std::shared_ptr<const SigmaModel> load_sigma(std::shared_ptr<const ModelFile> fi
     return load_on(make_backend(options), std::move(file), on_progress, std::move(stop), plan);
   }
   auto backend = make_backend(options);
-  const bool on_gpu = is_gpu(*backend);
+  const bool on_gpu = backend->is_gpu();
   try {
     return load_on(std::move(backend), file, on_progress, stop, plan);
   } catch (const Error& e) {

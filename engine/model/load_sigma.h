@@ -13,9 +13,8 @@ struct LoadPlan {
   std::optional<CacheType> k, v;        // number formats of the cache; nothing: the model's own choice
 };
 
-// As SigmaModel::load. On the CPU, Error{out_of_memory} where all of it together is more than is free
-// now, with what would fit. GpuMode::automatic: where the GPU cannot be used, has too little memory for the weights, or fails
-// while they are loaded, the CPU takes them, and one line of the log says why; other modes pass the error on.
+// As SigmaModel::load. Error{out_of_memory} where all of it together is more than is free now, on the CPU with what would
+// fit. GpuMode::automatic: where the GPU cannot be used, has too little memory for weights and cache, or fails while they are loaded, the CPU takes them, and one line of the log says why; other modes pass the error on.
 std::shared_ptr<const SigmaModel> load_sigma(std::shared_ptr<const ModelFile> file, const BackendOptions& options,
                                              const std::function<void(double)>& on_progress = {},
                                              std::stop_token stop = {}, const LoadPlan& plan = {});

@@ -42,6 +42,7 @@ class SigmaModel {
   const SigmaConfig& config() const { return config_; }
   Backend& backend() const { return *backend_; }
   const ModelFile& file() const { return *file_; }
+  std::shared_ptr<const ModelFile> shared_file() const { return file_; }
   // f32 for models of f32 weights, whose results then depend on nothing but f32 sums; else f16.
   CacheTypes default_cache_types() const;
   uint64_t weight_bytes() const;         // of the backend's copy

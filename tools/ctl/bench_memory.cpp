@@ -62,12 +62,13 @@ Measured measure(const MemoryBenchOptions& options, int& n_ctx) {
   load.session = {options.k_cache, options.v_cache};
   load.gpu = engine::GpuMode::off;
   const auto loaded = std::dynamic_pointer_cast<const engine::LoadedModel>(engine::LanguageModel::load(options.model, load));
-  const engine::SigmaModel& model = loaded->model();
+  const std::shared_ptr<const engine::SigmaModel> on_cpu = loaded->model();
+  const engine::SigmaModel& model = *on_cpu;
   n_ctx = std::max(n_ctx, engine::prompt_block_tokens + n_drafts);
   engine::CacheTypes types = model.default_cache_types();
   if (!options.k_cache.empty()) types.k = engine::cache_type(options.k_cache);
   if (!options.v_cache.empty()) types.v = engine::cache_type(options.v_cache);
-  engine::KvCache cache(loaded->pool(types), n_ctx);
+  engine::KvCache cache(loaded->place(types).pool, n_ctx);
   const int n_vocab = model.config().n_vocab;
   const std::vector<int32_t> tokens = some_tokens(n_ctx, n_vocab);
   const std::span<const int32_t> all(tokens);

@@ -24,6 +24,8 @@ constexpr int exit_status_of_findings = 86;
 struct Limits {
   uint64_t memory_bytes = uint64_t{4} << 30;
   int64_t vanish_after_launches = -1;  // then every call fails as if the device had fallen off the bus
+  int64_t fault_at_launch = -1;        // the kernel that is run after so many fails; the context is of no use from then on
+  int64_t refuse_launches_after = -1;  // then launches, also of graphs, are refused; all else goes on
   int driver_version = 13000;
   int n_devices = 1;
   int compute = 89;                    // 89: capability 8.9

@@ -72,7 +72,7 @@ class TheControl : public Control {
     s.findings.take();
     s.broken = success;
     s.counts.clear();
-    s.n_launches = s.n_graph_launches = 0;
+    s.n_launches = s.n_graph_launches = s.n_launch_calls = 0;
     s.limits = limits;
     s.memory->set_limit(limits.memory_bytes);
   }

@@ -52,6 +52,7 @@ FAKE_CUDA_API int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsig
   w.config.block = {bx, by, bz};
   w.config.dynamic_shared_bytes = shared;
   if (const Result r = check_launch(*f, w.config); r != success) return r;
+  if (!may_launch()) return launch_out_of_resources;
   w.config.params = ptx::pack_parameters(*f->kernel, parameters);
   return submit(*to, std::move(w));
 }
@@ -141,6 +142,7 @@ FAKE_CUDA_API int cuGraphLaunch(void* exec, void* handle) {
   Stream* stream = known(handle);
   auto* g = static_cast<Graph*>(exec);
   if (!stream || !s.execs.count(g)) return invalid_value;
+  if (!may_launch()) return launch_out_of_resources;
   ++s.n_graph_launches;
   for (const Work& w : g->nodes) submit(*stream, w);
   return success;

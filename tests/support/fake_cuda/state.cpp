@@ -58,6 +58,7 @@ void watch_faults() {
 
 Result run_kernel(State& s, Work& work) {
   if (s.limits.vanish_after_launches >= 0 && s.n_launches >= static_cast<uint64_t>(s.limits.vanish_after_launches)) return unknown;
+  if (s.limits.fault_at_launch >= 0 && s.n_launches == static_cast<uint64_t>(s.limits.fault_at_launch)) return launch_failed;
   ++s.n_launches;
   work.config.n_threads = s.limits.n_threads;
   work.config.seed = s.limits.seed + static_cast<uint32_t>(s.n_launches);
@@ -242,6 +243,11 @@ Stream* stream_of(void* handle) {
   if (found != s.streams.end()) return *found;
   s.misuse("a stream that was destroyed or never made");
   return nullptr;
+}
+
+bool may_launch() {
+  State& s = state();
+  return s.limits.refuse_launches_after < 0 || s.n_launch_calls++ < static_cast<uint64_t>(s.limits.refuse_launches_after);
 }
 
 Result submit(Stream& stream, Work work) {

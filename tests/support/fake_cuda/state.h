@@ -91,7 +91,7 @@ struct State {
   std::set<Graph*> graphs, execs;
   std::map<uintptr_t, size_t> pinned;
   Stream null_stream;
-  uint64_t n_launches = 0, n_graph_launches = 0;
+  uint64_t n_launches = 0, n_graph_launches = 0, n_launch_calls = 0;
   std::map<const ptx::Kernel*, ptx::LaunchCounts> counts;
 
   void misuse(const std::string& what);
@@ -110,6 +110,8 @@ bool& context_is_current();
 // For the exported functions: initialised, a context, not broken. Notes the misuse.
 Result ready();
 Stream* stream_of(void* handle);  // null: not a stream of ours
+// Counts a call that launches; false: it is refused.
+bool may_launch();
 // Queues it, or adds it to the graph that is being captured.
 Result submit(Stream& stream, Work work);
 
