@@ -238,10 +238,10 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
     const std::vector<std::string> parents = key_names;
     NodePtr rest;
     if (level->with_others) {
-      const NodePtr left_out = make_join(rows, level_rows, JoinKind::leftanti, left_keys, right_keys, rows->schema, {});
+      const NodePtr left_out = make_join(rows, level_rows, JoinKind::leftanti, left_keys, right_keys, rows->schema, {}, NullKeys::match_each_other);
       rest = top_nested_others(*level, left_out, parents, key, value_name, value->type, env);
     }
-    rows = make_join(rows, level_rows, JoinKind::leftsemi, left_keys, right_keys, rows->schema, {});
+    rows = make_join(rows, level_rows, JoinKind::leftsemi, left_keys, right_keys, rows->schema, {}, NullKeys::match_each_other);
     if (rest && result) {  // with what the levels above say of the parent
       columns::Schema joined = result->schema;
       std::vector<BoundPtr> l, r;
@@ -251,7 +251,7 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
       }
       const std::vector<size_t> new_columns = {parents.size(), parents.size() + 1};
       for (const size_t k : new_columns) joined.push_back(rest->schema[k]);
-      rest = make_join(result, rest, JoinKind::inner, l, r, joined, new_columns);
+      rest = make_join(result, rest, JoinKind::inner, l, r, joined, new_columns, NullKeys::match_each_other);
     }
     if (rest) others.emplace_back("", std::move(rest));
     if (!result) {
@@ -265,7 +265,7 @@ NodePtr Binder::op_top_nested(const Operator& o, NodePtr input, const EnvPtr& en
       }
       std::vector<size_t> new_columns = {n_keys - 1, n_keys};
       for (const size_t k : new_columns) joined.push_back(level_rows->schema[k]);
-      result = make_join(result, level_rows, JoinKind::inner, l, r, joined, new_columns);
+      result = make_join(result, level_rows, JoinKind::inner, l, r, joined, new_columns, NullKeys::match_each_other);
     }
     key_names.push_back(key.name);
   }

@@ -114,8 +114,11 @@ NodePtr make_union(std::vector<NodePtr> children, columns::Schema schema, std::v
                    std::vector<std::string> source_names, int source_column);
 
 enum class JoinKind : uint8_t { innerunique, inner, leftouter, rightouter, fullouter, leftanti, rightanti, leftsemi, rightsemi };
+// A null key matches nothing, as in Kusto, unless the two sides are groups of the same rows: there a null
+// is a key like others.
+enum class NullKeys : uint8_t { match_nothing, match_each_other };
 NodePtr make_join(NodePtr left, NodePtr right, JoinKind kind, std::vector<BoundPtr> left_keys, std::vector<BoundPtr> right_keys,
-                  columns::Schema schema, std::vector<size_t> right_columns);
+                  columns::Schema schema, std::vector<size_t> right_columns, NullKeys null_keys = NullKeys::match_nothing);
 
 struct ExpandColumn {
   BoundPtr expr;

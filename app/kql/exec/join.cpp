@@ -71,10 +71,11 @@ class Join : public Node {
       for (const BoundPtr& key : node_.right_keys) keys.push_back(evaluator_.eval(*key, batch));
       Rows groups;
       grouper_.group(keys, batch.n_rows(), groups);
-      for (size_t row = 0; row < groups.size(); ++row) out.push_back(any_null(keys, row) ? Grouper::none : groups[row]);
+      for (size_t row = 0; row < groups.size(); ++row) out.push_back(unmatchable(keys, row) ? Grouper::none : groups[row]);
     }
 
-    static bool any_null(const std::vector<Vec>& keys, size_t row) {
+    bool unmatchable(const std::vector<Vec>& keys, size_t row) const {
+      if (node_.null_keys == NullKeys::match_each_other) return false;
       for (const Vec& key : keys) {
         if (key.is_null(row)) return true;
       }
@@ -103,7 +104,7 @@ class Join : public Node {
       for (size_t row = 0; row < groups.size(); ++row) {
         uint32_t& group = groups[row];
         if (group == Grouper::none) continue;
-        const bool hit = group < grouper_.n_groups() && !(nulls && any_null(keys, row)) && first_[group] < first_[group + 1];
+        const bool hit = group < grouper_.n_groups() && !(nulls && unmatchable(keys, row)) && first_[group] < first_[group + 1];
         if (!hit) group = Grouper::none;
       }
     }
@@ -205,12 +206,13 @@ class Join : public Node {
   JoinKind kind = JoinKind::innerunique;
   std::vector<BoundPtr> left_keys, right_keys;
   std::vector<size_t> right_columns;
+  NullKeys null_keys = NullKeys::match_nothing;
 };
 
 }  // namespace
 
 NodePtr make_join(NodePtr left, NodePtr right, JoinKind kind, std::vector<BoundPtr> left_keys, std::vector<BoundPtr> right_keys,
-                  columns::Schema schema, std::vector<size_t> right_columns) {
+                  columns::Schema schema, std::vector<size_t> right_columns, NullKeys null_keys) {
   auto node = std::make_shared<Join>();
   node->schema = std::move(schema);
   node->left = std::move(left);
@@ -219,6 +221,7 @@ NodePtr make_join(NodePtr left, NodePtr right, JoinKind kind, std::vector<BoundP
   node->left_keys = std::move(left_keys);
   node->right_keys = std::move(right_keys);
   node->right_columns = std::move(right_columns);
+  node->null_keys = null_keys;
   return node;
 }
 
