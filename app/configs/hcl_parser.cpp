@@ -3,6 +3,7 @@
 #include <cctype>
 #include <map>
 
+#include "app/configs/text_cursor.h"
 #include "engine/base/text.h"
 
 namespace app::configs::hcl {
@@ -23,16 +24,16 @@ struct Failed {
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view text) : text_(text) {}
+  explicit Lexer(std::string_view text) : at_(text) {}
 
   std::vector<Token> run(std::vector<ParseError>& errors) {
     std::vector<Token> tokens;
     while (true) {
       skip();
       Token token;
-      token.line = line_;
-      token.column = column_;
-      if (at_ < text_.size()) {
+      token.line = at_.line();
+      token.column = at_.column();
+      if (at_.more()) {
         try {
           read(token);
         } catch (const Failed& failed) {
@@ -45,28 +46,16 @@ class Lexer {
   }
 
  private:
-  bool more() const { return at_ < text_.size(); }
-  bool starts(std::string_view what) const { return text_.substr(at_).starts_with(what); }
-
-  char step() {
-    const char c = text_[at_++];
-    if (c == '\n')
-      ++line_, column_ = 1;
-    else
-      ++column_;
-    return c;
-  }
-
   void skip() {
-    while (more()) {
-      const char c = text_[at_];
-      if (c == '#' || starts("//")) {
-        while (more() && text_[at_] != '\n') step();
-      } else if (starts("/*")) {
-        while (more() && !starts("*/")) step();
-        for (int i = 0; i < 2 && more(); ++i) step();
+    while (at_.more()) {
+      const char c = at_.now();
+      if (c == '#' || at_.starts("//")) {
+        while (at_.more() && at_.now() != '\n') at_.step();
+      } else if (at_.starts("/*")) {
+        while (at_.more() && !at_.starts("*/")) at_.step();
+        at_.step(2);
       } else if (c == ' ' || c == '\t' || c == '\r') {
-        step();
+        at_.step();
       } else {
         return;
       }
@@ -74,94 +63,93 @@ class Lexer {
   }
 
   void read(Token& token) {
-    const auto c = static_cast<unsigned char>(text_[at_]);
+    const auto c = static_cast<unsigned char>(at_.now());
     if (c == '\n') {
       token.kind = Token::Kind::newline;
-      step();
+      at_.step();
     } else if (c == '"') {
       string(token);
-    } else if (starts("<<")) {
+    } else if (at_.starts("<<")) {
       heredoc(token);
     } else if (std::isdigit(c)) {
       token.kind = Token::Kind::number;
-      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.'))
-        token.text += step();
+      while (at_.more() &&
+             (std::isalnum(static_cast<unsigned char>(at_.now())) || at_.now() == '.'))
+        token.text += at_.step();
     } else if (std::isalpha(c) || c == '_' || c >= 128) {
       token.kind = Token::Kind::name;
-      while (more() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' ||
-                        text_[at_] == '-' || static_cast<unsigned char>(text_[at_]) >= 128))
-        token.text += step();
+      while (at_.more() &&
+             (std::isalnum(static_cast<unsigned char>(at_.now())) || at_.now() == '_' ||
+              at_.now() == '-' || static_cast<unsigned char>(at_.now()) >= 128))
+        token.text += at_.step();
     } else {
       token.kind = Token::Kind::op;
       for (const char* op : {"==", "!=", ">=", "<=", "&&", "||", "=>", "..."}) {
-        if (!starts(op)) continue;
+        if (!at_.starts(op)) continue;
         token.text = op;
-        for (size_t i = 0; i < std::string_view(op).size(); ++i) step();
+        at_.step(std::string_view(op).size());
         return;
       }
-      token.text = step();
+      token.text = at_.step();
     }
   }
 
   // The text of a template keeps its ${...}; quotes inside do not end the string.
   void string(Token& token) {
     token.kind = Token::Kind::string;
-    step();
+    at_.step();
     int depth = 0;
-    while (more() && (text_[at_] != '"' || depth > 0)) {
-      if (text_[at_] == '\n' && depth == 0)
+    while (at_.more() && (at_.now() != '"' || depth > 0)) {
+      if (at_.now() == '\n' && depth == 0)
         throw Failed{{token.line, token.column, "a quoted string is not closed in its line"}};
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-        step();
-        const char c = step();
+      if (at_.now() == '\\' && at_.rest().size() > 1) {
+        at_.step();
+        const char c = at_.step();
         token.text += c == 'n' ? '\n' : c == 't' ? '\t' : c;
         continue;
       }
-      if (starts("$${") || starts("%%{")) {
-        step();
-      } else if (starts("${") || starts("%{")) {
+      if (at_.starts("$${") || at_.starts("%%{")) {
+        at_.step();
+      } else if (at_.starts("${") || at_.starts("%{")) {
         ++depth;
         token.has_template = true;
-        token.text += step();
-      } else if (depth > 0 && text_[at_] == '{') {
+        token.text += at_.step();
+      } else if (depth > 0 && at_.now() == '{') {
         ++depth;
-      } else if (depth > 0 && text_[at_] == '}') {
+      } else if (depth > 0 && at_.now() == '}') {
         --depth;
       }
-      if (more()) token.text += step();
+      if (at_.more()) token.text += at_.step();
     }
-    if (!more())
+    if (!at_.more())
       throw Failed{
           {token.line, token.column, "a quoted string is not closed before the end of the file"}};
-    step();
+    at_.step();
   }
 
   void heredoc(Token& token) {
     token.kind = Token::Kind::heredoc;
-    step(), step();
-    if (more() && text_[at_] == '-') step();
+    at_.step(2);
+    if (at_.more() && at_.now() == '-') at_.step();
     std::string end;
-    while (more() && text_[at_] != '\n') end += step();
+    while (at_.more() && at_.now() != '\n') end += at_.step();
     end = engine::trim(end);
-    if (more()) step();
-    while (more()) {
-      const size_t stop = std::min(text_.find('\n', at_), text_.size());
-      const std::string_view line = text_.substr(at_, stop - at_);
+    if (at_.more()) at_.step();
+    while (at_.more()) {
+      const std::string_view line = at_.rest().substr(0, at_.rest().find('\n'));
       if (engine::trim(line) == end) {
-        while (at_ < stop) step();
+        at_.step(line.size());
         token.has_template = token.text.find("${") != std::string::npos;
         return;
       }
       token.text += std::string(line) + "\n";
-      while (at_ < stop) step();
-      if (more()) step();
+      at_.step(line.size());
+      if (at_.more()) at_.step();
     }
     throw Failed{{token.line, token.column, "the here-document " + end + " is not closed"}};
   }
 
-  std::string_view text_;
-  size_t at_ = 0;
-  int line_ = 1, column_ = 1;
+  TextCursor at_;
 };
 
 class Parser {
@@ -177,6 +165,7 @@ class Parser {
         top_level();
       } catch (const Failed& failed) {
         file_.errors.push_back(failed.error);
+        newlines_ = Newlines::end_a_statement;
         recover(start);
       }
     }
@@ -188,9 +177,23 @@ class Parser {
   bool is(std::string_view op) const { return now().kind == Token::Kind::op && now().text == op; }
   void advance() {
     if (at_ + 1 < tokens_.size()) ++at_;
+    if (newlines_ == Newlines::ignored) skip_newlines();
   }
   void skip_newlines() {
-    while (now().kind == Token::Kind::newline) advance();
+    while (now().kind == Token::Kind::newline) ++at_;  // the last token is the end
+  }
+  // Between ( and ) and between [ and ] a newline is a space; { brings the lines back.
+  enum class Newlines { end_a_statement, ignored };
+  Newlines open(Newlines inside) {
+    const Newlines outside = newlines_;
+    newlines_ = inside;
+    advance();
+    return outside;
+  }
+  void close(std::string_view op, Newlines outside) {
+    if (!is(op)) fail("\"" + std::string(op) + "\" is missing");
+    newlines_ = outside;
+    advance();
   }
   [[noreturn]] void fail(const std::string& message) const {
     throw Failed{{now().line, now().column, message}};
@@ -355,11 +358,9 @@ class Parser {
       return &node;
     }
     if (is("(")) {
-      advance();
-      skip_newlines();
+      const Newlines outside = open(Newlines::ignored);
       const Node* inner = expression(depth + 1);
-      skip_newlines();
-      expect(")");
+      close(")", outside);
       return traversal(inner, start, depth);
     }
     if (is("[")) return list(depth);
@@ -390,27 +391,26 @@ class Parser {
 
   const Node* list(int depth) {
     const Token start = now();
-    expect("[");
-    skip_newlines();
-    if (now().kind == Token::Kind::name && now().text == "for") return comprehension(start, "]");
+    const Newlines outside = open(Newlines::ignored);
+    if (now().kind == Token::Kind::name && now().text == "for")
+      return comprehension(start, outside, depth);
     Node& node = add(Node::Kind::list, start);
     while (!is("]")) {
       node.items.push_back(expression(depth + 1));
-      skip_newlines();
       if (is("...")) advance();
       if (!is(",")) break;
       advance();
-      skip_newlines();
     }
-    expect("]");
+    close("]", outside);
     return traversal(&node, start, depth);
   }
 
   const Node* object(int depth) {
     const Token start = now();
-    expect("{");
+    const Newlines outside = open(Newlines::end_a_statement);
     skip_newlines();
-    if (now().kind == Token::Kind::name && now().text == "for") return comprehension(start, "}");
+    if (now().kind == Token::Kind::name && now().text == "for")
+      return comprehension(start, outside, depth);
     Node& map = add(Node::Kind::map, start);
     while (!is("}")) {
       const Token key_token = now();
@@ -430,20 +430,22 @@ class Parser {
       if (is(",")) advance();
       skip_newlines();
     }
-    advance();
+    close("}", outside);
     return traversal(&map, start, depth);
   }
 
-  const Node* comprehension(const Token& start, std::string_view close) {
-    int depth = 1;
-    while (depth > 0) {
+  // Its value is unknown; what stands inside is stepped over.
+  const Node* comprehension(const Token& start, Newlines outside, int depth) {
+    int n_open = 1;
+    while (true) {
       if (now().kind == Token::Kind::end) fail("a for expression is not closed");
-      if (is("[") || is("{")) ++depth;
-      if (is("]") || is("}")) --depth;
+      if (is("[") || is("{")) ++n_open;
+      if (is("]") || is("}")) --n_open;
+      if (n_open == 0) break;
       advance();
     }
-    (void)close;
-    return &unknown(start, "for ...");
+    close(now().text, outside);
+    return traversal(&unknown(start, "for ..."), start, depth);
   }
 
   const Node* name(int depth) {
@@ -460,18 +462,15 @@ class Parser {
   }
 
   const Node* call(const Token& name, int depth) {
-    expect("(");
-    skip_newlines();
+    const Newlines outside = open(Newlines::ignored);
     std::vector<const Node*> args;
     while (!is(")")) {
       args.push_back(expression(depth + 1));
-      skip_newlines();
       if (is("...")) advance();
       if (!is(",")) break;
       advance();
-      skip_newlines();
     }
-    expect(")");
+    close(")", outside);
     static const std::vector<std::string> transparent = {"jsonencode", "tolist",    "toset",
                                                          "tomap",      "tostring",  "tonumber",
                                                          "tobool",     "sensitive", "nonsensitive"};
@@ -496,15 +495,13 @@ class Parser {
         path += "." + now().text;
         advance();
       } else {
-        advance();
-        skip_newlines();
+        const Newlines outside = open(Newlines::ignored);
         if (is("*"))
           advance();
         else if (!is("]"))
           expression(depth + 1);
         path += "[]";
-        skip_newlines();
-        expect("]");
+        close("]", outside);
       }
     }
     return moved ? &unknown(start, path) : value;
@@ -513,6 +510,7 @@ class Parser {
   std::vector<Token> tokens_;
   File& file_;
   size_t at_ = 0;
+  Newlines newlines_ = Newlines::end_a_statement;
 };
 
 // Puts variables with a default, locals and plain attributes of other resources where they are

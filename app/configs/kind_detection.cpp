@@ -26,8 +26,8 @@ void for_lines(std::string_view text, Look look) {
 }
 
 struct Hints {
-  bool api_version = false, kind = false, services = false, compose_key = false, groups = false,
-       rule_key = false;
+  bool api_version = false, kind = false, services = false, groups = false, rule_key = false,
+       other_prometheus = false;
   bool unit_section = false, any_section = false, docker_instruction = false, hcl_block = false,
        nginx_block = false;
   int n_nginx_statements = 0, n_lines = 0;
@@ -70,6 +70,15 @@ bool is_unit_section(std::string_view line) {
   return false;
 }
 
+// The server's own file, promtool's unit tests and Alertmanager's routes hold no rules.
+bool is_other_prometheus_key(std::string_view line) {
+  for (const char* key :
+       {"scrape_configs:", "rule_files:", "tests:", "alerting:", "route:", "receivers:"}) {
+    if (line.starts_with(key)) return true;
+  }
+  return false;
+}
+
 Hints read_hints(std::string_view text) {
   Hints hints;
   for_lines(text, [&](std::string_view line, size_t indent) {
@@ -82,8 +91,8 @@ Hints read_hints(std::string_view text) {
     if (indent == 0 && key.starts_with("kind:")) hints.kind = true;
     if (line.starts_with("\"kind\"")) hints.kind = true;
     if (indent == 0 && line.starts_with("services:")) hints.services = true;
-    if (key.starts_with("image:") || key.starts_with("build:")) hints.compose_key = true;
     if (indent == 0 && line.starts_with("groups:")) hints.groups = true;
+    if (indent == 0) hints.other_prometheus |= is_other_prometheus_key(line);
     if (key.starts_with("alert:") || key.starts_with("record:") || key.starts_with("expr:"))
       hints.rule_key = true;
     if (indent == 0) hints.unit_section |= is_unit_section(line);
@@ -98,16 +107,19 @@ Hints read_hints(std::string_view text) {
 std::string kind_by_name(const std::string& name) {
   const auto ends = [&](const char* suffix) { return name.ends_with(suffix); };
   if (ends(".tf") || ends(".tfvars") || ends(".hcl")) return "terraform";
-  if (name.starts_with("dockerfile") || ends(".dockerfile") || name.starts_with("containerfile"))
-    return "dockerfile";
-  if (name.find("docker-compose") != std::string::npos || name.starts_with("compose.y"))
+  const bool yaml = ends(".yaml") || ends(".yml");
+  for (const char* word : {"dockerfile", "containerfile"}) {
+    if (!yaml && (name.starts_with(word) || ends(word))) return "dockerfile";
+  }
+  if (name.find("docker-compose") != std::string::npos && (yaml || name.find('.') == name.npos))
     return "docker-compose";
+  if (name.ends_with("compose.yaml") || name.ends_with("compose.yml")) return "docker-compose";
   for (const char* suffix :
        {".service", ".socket", ".timer", ".mount", ".automount", ".swap", ".target", ".path",
         ".slice", ".scope", ".network", ".netdev", ".link", ".unit"}) {
     if (ends(suffix)) return "systemd-unit";
   }
-  if (name.find("nginx") != std::string::npos && !ends(".yaml") && !ends(".yml")) return "nginx";
+  if (name.find("nginx") != name.npos && !yaml && !ends(".json")) return "nginx";
   return "";
 }
 
@@ -121,11 +133,13 @@ std::string detect_kind(std::string_view file_name, std::string_view text) {
   if (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json") ||
       name.empty()) {
     if (hints.api_version || hints.kind) return "kubernetes";
-    if (hints.groups || hints.rule_key || name.find("prometheus") != std::string::npos ||
+    if (hints.groups) return "prometheus-rules";
+    if (hints.services) return "docker-compose";
+    if (hints.other_prometheus) return "";
+    if (hints.rule_key || name.find("prometheus") != std::string::npos ||
         name.find("alert") != std::string::npos || name.find("rules") != std::string::npos) {
       return "prometheus-rules";
     }
-    if (hints.services) return "docker-compose";
     if (!name.empty()) return name.find("kube") != std::string::npos ? "kubernetes" : "";
   }
   if (hints.api_version && hints.kind) return "kubernetes";

@@ -1,5 +1,6 @@
 #include "app/configs/nginx_parser.h"
 
+#include "app/configs/text_cursor.h"
 #include "engine/base/error.h"
 
 namespace app::configs::nginx {
@@ -16,17 +17,17 @@ struct Token {
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view text) : text_(text) {}
+  explicit Lexer(std::string_view text) : at_(text) {}
 
   Token next() {
     skip_space();
     Token token;
-    token.line = line_;
-    token.column = column_;
-    if (!more()) return token;
-    const char c = text_[at_];
+    token.line = at_.line();
+    token.column = at_.column();
+    if (!at_.more()) return token;
+    const char c = at_.now();
     if (c == '{' || c == '}' || c == ';') {
-      step();
+      at_.step();
       token.kind = c == '{'   ? Token::Kind::open
                    : c == '}' ? Token::Kind::close
                               : Token::Kind::semicolon;
@@ -43,37 +44,26 @@ class Lexer {
   // The raw body of a block of another language, up to the brace that closes it.
   void skip_raw_block() {
     int depth = 1;
-    while (more() && depth > 0) {
-      if (text_[at_] == '{') ++depth;
-      if (text_[at_] == '}') --depth;
-      step();
+    while (at_.more() && depth > 0) {
+      if (at_.now() == '{') ++depth;
+      if (at_.now() == '}') --depth;
+      at_.step();
     }
     if (depth > 0) error = "a block is not closed before the end of the file";
   }
 
   std::string error;
-  int line() const { return line_; }
-  int column() const { return column_; }
+  int line() const { return at_.line(); }
+  int column() const { return at_.column(); }
 
  private:
-  bool more() const { return at_ < text_.size(); }
-
-  char step() {
-    const char c = text_[at_++];
-    if (c == '\n')
-      ++line_, column_ = 1;
-    else
-      ++column_;
-    return c;
-  }
-
   void skip_space() {
-    while (more()) {
-      const char c = text_[at_];
+    while (at_.more()) {
+      const char c = at_.now();
       if (c == '#') {
-        while (more() && text_[at_] != '\n') step();
+        while (at_.more() && at_.now() != '\n') at_.step();
       } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-        step();
+        at_.step();
       } else {
         return;
       }
@@ -82,41 +72,39 @@ class Lexer {
 
   void quoted_word(Token& token) {
     token.quoted = true;
-    const char quote = step();
-    while (more() && text_[at_] != quote) {
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-        const char next = text_[at_ + 1];
-        step();
+    const char quote = at_.step();
+    while (at_.more() && at_.now() != quote) {
+      if (at_.now() == '\\' && at_.rest().size() > 1) {
+        const char next = at_.rest()[1];
+        at_.step();
         if (next != quote && next != '\\') token.text += '\\';  // "\." stays a regex escape
         if (next == '\\') token.text += '\\';
       }
-      token.text += step();
+      token.text += at_.step();
     }
-    if (!more()) {
+    if (!at_.more()) {
       error = "a quoted string is not closed before the end of the file";
       return;
     }
-    step();
+    at_.step();
   }
 
   void word(Token& token) {
-    while (more()) {
-      const char c = text_[at_];
+    while (at_.more()) {
+      const char c = at_.now();
       if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';') return;
       if (c == '{' && (token.text.empty() || token.text.back() != '$')) return;
       if (c == '{') {  // ${name}
-        while (more() && text_[at_] != '}' && text_[at_] != '\n') token.text += step();
-        if (more() && text_[at_] == '}') token.text += step();
+        while (at_.more() && at_.now() != '}' && at_.now() != '\n') token.text += at_.step();
+        if (at_.more() && at_.now() == '}') token.text += at_.step();
         continue;
       }
-      if (c == '\\' && at_ + 1 < text_.size()) token.text += step();
-      token.text += step();
+      if (c == '\\' && at_.rest().size() > 1) token.text += at_.step();
+      token.text += at_.step();
     }
   }
 
-  std::string_view text_;
-  size_t at_ = 0;
-  int line_ = 1, column_ = 1;
+  TextCursor at_;
 };
 
 class Parser {

@@ -239,12 +239,6 @@ void check_template_labels(std::string_view text, const std::set<std::string>& l
 
 // --- rules ---------------------------------------------------------------------------------------
 
-bool is_label_name(const std::string& name) {
-  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) || c == '_'; });
-}
-
 void check_map(const Node& rule, const char* key, const std::string& subject, Report& report) {
   const Node& map = rule[key];
   if (!map.exists() || map.is_null()) return;
@@ -252,8 +246,7 @@ void check_map(const Node& rule, const char* key, const std::string& subject, Re
   std::set<std::string> seen;
   for (const Node::Member& member : map.members) {
     const std::string& name = member.first->text;
-    if (!is_label_name(name))
-      invalid(report, *member.first, subject, "\"" + name + "\" is not a label name");
+    if (name.empty()) invalid(report, *member.first, subject, "a label without a name");
     if (name == "__name__" ||
         (std::string_view(key) == "labels" && rule.has("alert") && name == "alertname"))
       invalid(report, *member.first, subject, "the label " + name + " is set by Prometheus itself");
@@ -323,7 +316,7 @@ void check_rule(const Node& rule, Report& report) {
   if (alert && record) invalid(report, rule, subject, "the rule has both alert and record");
   if (name.empty()) invalid(report, placed({&name, &rule}), subject, "the name is empty");
   const bool metric = std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '_' || c == ':';
+    return std::isalnum(c) || c == '_' || c == ':' || c == '.' || c >= 128;  // UTF-8 since 3.0
   });
   if (record && !alert &&
       (!metric || (!name.text.empty() && std::isdigit(static_cast<unsigned char>(name.text[0])))))

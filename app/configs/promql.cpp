@@ -200,9 +200,12 @@ class Parser {
 
   const Token& now() const { return tokens_[at_]; }
   const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  bool is(std::string_view text) const {
-    return now().kind != Token::Kind::string && now().text == text;
+  // Keywords are written in either case: sum(x) BY (job).
+  static bool is(const Token& token, std::string_view text) {
+    if (token.kind == Token::Kind::name) return engine::to_lower_ascii(token.text) == text;
+    return token.kind != Token::Kind::string && token.text == text;
   }
+  bool is(std::string_view text) const { return is(now(), text); }
   bool take(std::string_view text) {
     if (!is(text)) return false;
     ++at_;
@@ -379,7 +382,7 @@ class Parser {
     const std::string name = now().text;
     const std::string lower = engine::to_lower_ascii(name);
     if (aggregations.contains(lower) &&
-        (next().text == "(" || next().text == "by" || next().text == "without"))
+        (is(next(), "(") || is(next(), "by") || is(next(), "without")))
       return aggregation(lower, depth);
     if (next().text == "(" && next().kind == Token::Kind::op) return call(name, depth);
     if (lower == "nan" || lower == "inf") return number();

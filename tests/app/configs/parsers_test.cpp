@@ -138,3 +138,33 @@ TEST_CASE("configs/systemd: values fit by kind") {
   CHECK(!fits(restart->value, "soon"));
   CHECK(find_option("Service", "Nonsense") == nullptr);
 }
+
+TEST_CASE("configs/hcl: a newline inside parentheses and brackets is a space") {
+  const hcl::File file = hcl::parse(
+      "locals {\n"
+      "  a = (\n    var.x == null\n    || var.y\n    ? []\n    : [for k in var.z : {\n"
+      "      b = split(\"/\", k)[0]\n      c = k\n    }]\n  )\n"
+      "  d = 5\n}\n");
+  CHECK(file.errors.empty());
+  REQUIRE(file.blocks.size() == 1);
+  CHECK((*file.blocks[0].body)["d"].text == "5");
+}
+
+TEST_CASE("configs/hcl: lines count again after parentheses, also after an error inside them") {
+  const hcl::File file = hcl::parse(
+      "resource \"a\" \"b\" {\n  x = f(1,\n    2)\n  y = 3\n}\n"
+      "locals {\n  z = (1 +\n}\nlocals {\n  u = 1\n  v = 2\n}\n");
+  CHECK(file.errors.size() == 1);
+  REQUIRE(file.blocks.size() == 2);
+  CHECK((*file.blocks[0].body)["y"].text == "3");
+  CHECK((*file.blocks[1].body)["v"].text == "2");
+}
+
+TEST_CASE("configs/promql: keywords are read in either case") {
+  for (const char* text :
+       {"sum(up) BY (job) > 0", "SUM BY (job) (up) == BOOL 1", "a * ON (b) GROUP_LEFT c",
+        "max_over_time(a[5m] OFFSET 1h)", "sum WITHOUT (job) (a) AND b"}) {
+    CAPTURE(text);
+    CHECK(!promql::parse(text).fault);
+  }
+}

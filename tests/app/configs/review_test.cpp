@@ -38,6 +38,13 @@ TEST_CASE("configs/review: the kind is guessed from name and content") {
   CHECK(configs::detect_kind("x.yml", "services:\n  a:\n    image: b\n") == "docker-compose");
   CHECK(configs::detect_kind("x.yml", "groups:\n- name: a\n") == "prometheus-rules");
   CHECK(configs::detect_kind("web.service", "") == "systemd-unit");
+  CHECK(configs::detect_kind("nginx-proxy.Dockerfile", "") == "dockerfile");
+  CHECK(configs::detect_kind("react-nginx/Dockerfile", "FROM a\n") == "dockerfile");
+  CHECK(configs::detect_kind("docker-compose.nginx.conf", "server {\n}\n") == "nginx");
+  const char* compose = "services:\n  a:\n    image: b\n";
+  CHECK(configs::detect_kind("prometheus.yaml", compose) == "docker-compose");
+  CHECK(configs::detect_kind("prometheus.yml", "global: {}\nscrape_configs: []\n").empty());
+  CHECK(configs::detect_kind("alerts_test.yml", "rule_files: [a]\ntests: []\n").empty());
   CHECK(configs::detect_kind("", "server {\n listen 80;\n}\n") == "nginx");
   CHECK(configs::detect_kind("", "resource \"a\" \"b\" {\n}\n") == "terraform");
   CHECK(configs::detect_kind("notes.txt", "hello there\n").empty());
