@@ -134,6 +134,31 @@ TEST_CASE("diagnosis/rank: what happened long after is caused, what happened lon
   CHECK(refused->consequence_of.empty());
 }
 
+TEST_CASE("diagnosis/rank: what fails first below stands before what fails above it") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"storage_path", "kernel:  connection3:0: detected conn error (1020)\nmultipathd[8]: mpathb: remaining active paths: 0\n"
+                       "kernel: Buffer I/O error on dev dm-5, logical block 7\nkernel: EXT4-fs (dm-5): Remounting filesystem read-only"},
+      {"kubelet_config", "kubelet[5]: \"command failed\" err=\"failed to run Kubelet: running with swap on is not supported, please disable swap!\"\n"
+                         "systemd[1]: kubelet.service: Main process exited, code=exited, status=1/FAILURE"},
+      {"cni_missing", "kubelet[5]: Failed to create pod sandbox: plugin type=\"flannel\" failed (add): open /run/flannel/subnet.env: no such file or directory\n"
+                      "node7   NotReady   <none>   3d"},
+      {"ceph_health", "mon.c (mon.0) 4 : cluster [WRN] Health check failed: 2 osds down (OSD_DOWN)\n"
+                      "kernel: INFO: task cp:913 blocked for more than 120 seconds."},
+      {"mount_device_missing", "systemd[1]: Timed out waiting for device /dev/disk/by-label/spool.\nsystemd[1]: Dependency failed for /var/spool."},
+      {"lb_backend_down", "haproxy[4]: Server api/a1 is DOWN, reason: Layer4 timeout, check duration: 2001ms.\n"
+                          "10.1.1.1 - - [02/Mar/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 503 107"},
+      {"go_panic", "panic: runtime error: invalid memory address or nil pointer dereference\n"
+                   "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4f]"},
+      {"database_data_version", "FATAL:  database files are incompatible with server\n"
+                                "DETAIL:  The data directory was initialized by PostgreSQL version 11, which is not compatible with this version 17.0."}};
+  for (const auto& expected : cases) {
+    CAPTURE(expected.first);
+    const std::vector<Finding> findings = findings_of({{"a.log", expected.second}});
+    REQUIRE_FALSE(findings.empty());
+    CHECK(findings[0].check == expected.first);
+  }
+}
+
 TEST_CASE("diagnosis/rank: the question's subject decides between two faults") {
   std::vector<File> files{{"a.log", "ERROR checkout-service: Environment variable PAY_URL is not set\nERROR mail-sender: Environment variable X is fine\n"
                                     "ERROR mail-sender: lookup smtp.example.org: no such host\n"}};
