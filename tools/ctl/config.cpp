@@ -8,6 +8,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/configs/compare.h"
+#include "app/configs/diff.h"
+#include "app/configs/fix.h"
 #include "app/configs/review.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -75,18 +78,30 @@ nlohmann::json to_json(const app::ConfigFinding& finding) {
           {"fix", finding.fix}};
 }
 
-void print_text(const std::vector<app::configs::ReviewResult>& results, size_t n_files) {
+// What the fix changes, as a patch of the file; empty where the rule's fix cannot be made by itself.
+std::string patch_of(const File& file, const app::ConfigFinding& finding) {
+  const auto fixed = app::configs::fixed_text(file, finding);
+  return fixed ? app::configs::unified_diff(file.name, file.name, file.text, *fixed) : std::string();
+}
+
+struct Reviewed {
+  File file;
+  app::configs::ReviewResult result;
+};
+
+void print_text(const std::vector<Reviewed>& reviewed, bool with_diff) {
   size_t n_findings = 0;
-  for (const auto& result : results) {
-    for (const auto& f : result.findings) {
+  for (const Reviewed& each : reviewed) {
+    for (const auto& f : each.result.findings) {
       ++n_findings;
       std::printf("%s:%d:%d: %s: %s [%s]\n", f.file.c_str(), f.line, f.column,
                   app::severity_names[static_cast<int>(f.severity)], f.message.c_str(),
                   f.rule.c_str());
       if (!f.fix.empty()) std::printf("    fix: %s\n", f.fix.c_str());
+      if (with_diff) std::printf("%s", patch_of(each.file, f).c_str());
     }
   }
-  std::printf("%zu findings in %zu files\n", n_findings, n_files);
+  std::printf("%zu findings in %zu files\n", n_findings, reviewed.size());
 }
 
 bool at_least(const app::ConfigFinding& finding, const std::string& severity) {
@@ -99,11 +114,11 @@ bool at_least(const app::ConfigFinding& finding, const std::string& severity) {
 struct Options {
   std::vector<std::string> paths;
   std::string kind, severity;
-  bool json = false, together = false;
+  bool json = false, together = false, diff = false;
 };
 
 int check(const Options& options) {
-  std::vector<app::configs::ReviewResult> results;
+  std::vector<Reviewed> results;
   nlohmann::json found = nlohmann::json::array(), notes = nlohmann::json::array();
   for (const std::vector<File>& group : collect(options.paths, options.kind, options.together)) {
     const auto reviewed = app::configs::review_together(group);
@@ -112,10 +127,14 @@ int check(const Options& options) {
         notes.push_back({{"file", group[i].name}, {"note", note}});
         if (!options.json) std::fprintf(stderr, "%s: %s\n", group[i].name.c_str(), note.c_str());
       }
-      results.push_back(reviewed[i]);
-      std::erase_if(results.back().findings,
+      results.push_back({group[i], reviewed[i]});
+      std::erase_if(results.back().result.findings,
                     [&](const auto& finding) { return !at_least(finding, options.severity); });
-      for (const auto& finding : results.back().findings) found.push_back(to_json(finding));
+      if (!options.json) continue;
+      for (const auto& finding : results.back().result.findings) {
+        found.push_back(to_json(finding));
+        if (options.diff) found.back()["diff"] = patch_of(group[i], finding);
+      }
     }
   }
   if (results.empty())
@@ -126,8 +145,32 @@ int check(const Options& options) {
         {"findings", found}, {"notes", notes}, {"files", results.size()}};
     std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else {
-    print_text(results, results.size());
+    print_text(results, options.diff);
   }
+  return 0;
+}
+
+app::configs::ReviewedFile review_file(const std::string& path, const std::string& kind) {
+  app::configs::ReviewedFile file{path, kind, read_all(path), {}};
+  app::configs::ReviewResult result = app::configs::review(file.name, file.text, kind);
+  if (result.kind.empty()) engine::fail(engine::ErrorKind::invalid_input, "%s: no known kind of config; name it with --kind", path.c_str());
+  file.kind = result.kind;
+  file.findings = std::move(result.findings);
+  return file;
+}
+
+int compare(const std::string& before_path, const std::string& after_path, const std::string& kind, bool as_json) {
+  const auto before = review_file(before_path, kind), after = review_file(after_path, kind);
+  const app::configs::Comparison c = app::configs::compare(before, after);
+  if (!as_json) {
+    std::printf("%s", app::configs::to_text(before, after, c).c_str());
+    return 0;
+  }
+  nlohmann::json gone = nlohmann::json::array(), added = nlohmann::json::array();
+  for (const size_t i : c.gone) gone.push_back(to_json(before.findings[i]));
+  for (const size_t i : c.added) added.push_back(to_json(after.findings[i]));
+  const nlohmann::json document = {{"gone", gone}, {"new", added}, {"kept", c.n_kept}, {"diff", app::configs::unified_diff(before.name, after.name, before.text, after.text)}};
+  std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return 0;
 }
 
@@ -149,8 +192,21 @@ void add_config_command(Program& program) {
       ->check(CLI::IsMember({"info", "warning", "error", "critical"}));
   command->add_flag("--together", options->together,
                     "Look up references between all the files; those of one folder always are");
+  command->add_flag("--diff", options->diff, "Show what each fix changes as a patch, where it can be made without asking");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->callback(chosen(program, [options] { return check(*options); }));
+
+  struct Pair {
+    std::string before, after, kind;
+    bool json = false;
+  };
+  CLI::App* c = group->add_subcommand("compare", "Two versions of a configuration file: findings that came and went, and the diff");
+  auto pair = std::make_shared<Pair>();
+  c->add_option("BEFORE", pair->before, "The one version")->required();
+  c->add_option("AFTER", pair->after, "The other")->required();
+  c->add_option("--kind", pair->kind, "Review as this kind instead of guessing")->check(CLI::IsMember(app::configs::kind_names()));
+  c->add_flag("--json", pair->json, "Print one JSON document");
+  c->callback(chosen(program, [pair] { return compare(pair->before, pair->after, pair->kind, pair->json); }));
 }
 
 }  // namespace ctl
