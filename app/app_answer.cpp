@@ -181,6 +181,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     diagnosis::ModelAnswer said = diagnosis::ask_model(diagnosis, *log, *model, *generation, ask);
     answer = std::move(said.answer);
     answer.model = model_name() + "  ·  " + model->device();
+    if (!said.moved_to_cpu.empty()) answer.model += ", which took over from the GPU: " + said.moved_to_cpu;
     const std::lock_guard lock(model_mutex);
     context_used = answer.prompt_tokens + answer.generated_tokens;
     tokens_per_second = answer.tokens_per_second;
@@ -286,7 +287,11 @@ void App::State::publish_models() {
   ModelsView view;
   view.models = models::list_models(model_folders(data_folder, assets_folder));
   view.folder = data_folder + "/models";
-  if (const engine::GpuInfo gpu = engine::find_gpu(); gpu.usable) view.gpu = gpu.name;
+  const engine::GpuInfo gpu = engine::find_gpu();
+  view.gpu = gpu.name;
+  view.no_gpu = gpu.why_not;
+  view.gpu_bytes = gpu.total_bytes;
+  view.gpu_free_bytes = gpu.free_bytes;
   view.free_memory_bytes = models::free_memory_bytes();
   {
     const std::lock_guard lock(model_mutex);
@@ -322,13 +327,13 @@ void App::State::start_loading(const std::string& path) {
   publish_models();
   const int wanted_ctx = settings.n_ctx;
   const int n_threads = settings.n_threads;
-  const bool use_gpu = settings.use_gpu;
+  const engine::GpuMode gpu_mode = engine::gpu_mode(settings.gpu);
   jobs->start(
       "model", "model", "Loading " + std::filesystem::path(path).filename().string(),
-      [this, path, wanted_ctx, n_threads, use_gpu](Job& job) {
+      [this, path, wanted_ctx, n_threads, gpu_mode](Job& job) {
         engine::LoadOptions load;
         load.n_threads = n_threads;
-        load.gpu = use_gpu ? engine::GpuMode::automatic : engine::GpuMode::off;
+        load.gpu = gpu_mode;
         load.on_progress = [&](const char* stage, double fraction) {
           {
             const std::lock_guard lock(model_mutex);

@@ -30,7 +30,7 @@ void visit_settings(S& s, const Visit& visit) {
   visit("model_path", s.model_path, 0.0, 0.0);
   visit("n_ctx", s.n_ctx, 256.0, 1048576.0);
   visit("n_threads", s.n_threads, 0.0, 1024.0);
-  visit("use_gpu", s.use_gpu, 0.0, 0.0);
+  visit("gpu", s.gpu, 0.0, 0.0);
   visit("temperature", s.temperature, 0.0, 5.0);
   visit("max_answer_tokens", s.max_answer_tokens, 1.0, 65536.0);
   visit("seed", s.seed, 0.0, 1.8e19);
@@ -81,6 +81,12 @@ Settings settings_from_json(const std::string& text, std::vector<std::string>* n
       value = found->get<T>();
     }
   });
+  if (settings.gpu != "auto" && settings.gpu != "off" && settings.gpu != "require") {
+    note("setting \"gpu\" has a bad value; the default is used");
+    settings.gpu = Settings{}.gpu;
+  }
+  // Written so before there were three choices.
+  if (!in.contains("gpu") && in.value("use_gpu", json()) == json(false)) settings.gpu = "off";
   return settings;
 }
 

@@ -18,7 +18,7 @@ struct Settings {
   std::string model_path;            // last loaded; empty: the default one if it is there
   int n_ctx = 4096;
   int n_threads = 0;                 // 0: one for each core
-  bool use_gpu = true;               // where there is one and the model fits
+  std::string gpu = "auto";          // auto: where there is one and the model fits; off; require
   float temperature = 0;
   int max_answer_tokens = 256;
   uint64_t seed = 0;

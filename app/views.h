@@ -283,7 +283,8 @@ struct ModelsView {
   std::map<std::string, ModelTest> tests;
   bool testing = false;
   std::string folder;                                   // where model files are looked for
-  std::string gpu;                                      // its name; empty: none that can be used
+  std::string gpu, no_gpu;                              // its name; else why there is none that can be used
+  uint64_t gpu_bytes = 0, gpu_free_bytes = 0;
   std::string failed_path;                              // the file that error is about; empty: none
   std::string error;
 };

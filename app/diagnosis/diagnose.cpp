@@ -65,6 +65,7 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   generate.stop = {"\nQuestion:", "\nEvidence:"};
   engine::Generation generation = session.generate(tokens, generate, options.on_text, options.stop);
 
+  result.moved_to_cpu = generation.moved_to_cpu;
   result.n_passes = generation.n_passes;
   result.drafted_tokens = generation.drafted_tokens;
   result.accepted_tokens = generation.accepted_tokens;

@@ -51,6 +51,7 @@ struct ModelAnswer {
   Prompt prompt;
   std::string model_text;          // exactly as generated
   std::string useless_because;     // empty: the model's text is the answer
+  std::string moved_to_cpu;        // why the CPU took over from the GPU in it; empty: it did not
   int n_passes = 0, drafted_tokens = 0, accepted_tokens = 0;  // of speculation
 };
 ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,

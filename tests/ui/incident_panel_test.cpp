@@ -299,7 +299,7 @@ TEST_CASE("ui/incident: a model that does not load shows needed against free mem
   CHECK(fake().settings.n_ctx == 2048);
   CHECK(fake().called("load_model models/large.gguf"));
   REQUIRE(desk.h.click("button", "On the CPU"));
-  CHECK_FALSE(fake().settings.use_gpu);
+  CHECK(fake().settings.gpu == "off");
   REQUIRE(desk.h.click("button", "Other model"));
   CHECK(desk.shell->screen == Screen::models);
 }

@@ -544,6 +544,19 @@ TEST_CASE("ui/models: four states, fit against free memory, load and unload") {
   CHECK(desk.shows("permission denied"));
 }
 
+TEST_CASE("ui/models: the GPU's name and how full its memory is, or why there is none") {
+  Desk desk(Screen::models);
+  ui_test::fill(fake());
+  fake().models.no_gpu = "no NVIDIA driver: libcuda.so.1 was not found";
+  desk.show();
+  CHECK(desk.shows("No GPU is used: no NVIDIA driver"));
+  fake().models.gpu = "NVIDIA H200, compute 9.0";
+  fake().models.gpu_bytes = 140'000'000'000;
+  fake().models.gpu_free_bytes = 100'000'000'000;
+  desk.show();
+  CHECK(desk.shows("NVIDIA H200, compute 9.0  ·  40.0 GB of 140 GB used"));
+}
+
 TEST_CASE("ui/models: the fit counts weights, cache, work and headroom") {
   app::ModelInfo model;
   model.weights_bytes = 2'000'000'000;

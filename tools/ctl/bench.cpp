@@ -16,6 +16,7 @@
 #include "tools/ctl/bench_memory.h"
 #include "tools/ctl/bench_roofline.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
@@ -157,8 +158,7 @@ void add_bench_command(Program& program) {
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));
   command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
-  command->add_option("--gpu", options->gpu, "auto: the GPU where there is one; off; require")
-      ->check(CLI::IsMember({"auto", "off", "require"}));
+  add_gpu_option(*command, options->gpu);
   command->add_flag("--json", options->json, "One JSON document on standard output");
   auto attention = std::make_shared<AttentionBenchOptions>();
   const CLI::App* of_attention = add_attention_bench(*command, attention);

@@ -25,6 +25,7 @@
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
@@ -35,7 +36,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Choices {
   std::vector<std::string> paths;
-  std::string question, model;
+  std::string question, model, gpu = "auto";
   std::string data_folder;
   bool speculate = true;
   bool no_model = false, json = false, all = false, sample = false, no_save = false, whole = false;
@@ -193,6 +194,7 @@ void print_text(const Result& result, const Choices& choices) {
 void ask(const Choices& choices, const app::store::LogSnapshot& log, Result& result, Clock::time_point start) {
   engine::LoadOptions load;
   load.n_threads = choices.n_threads;
+  load.gpu = engine::gpu_mode(choices.gpu);
   load.n_ctx = choices.n_ctx;
   auto model = engine::LanguageModel::load(choices.model, load);
   int n_ctx = model->n_ctx_trained() > 0 ? std::min(choices.n_ctx, model->n_ctx_trained()) : choices.n_ctx;
@@ -368,6 +370,7 @@ void add_diagnose_command(Program& program) {
                                             "on: guess tokens ahead from the prompt, which changes no answer; off")
       ->check(CLI::IsMember({"on", "off"}));
   command->add_option("--threads", choices->n_threads, "Threads; 0: one for each core");
+  add_gpu_option(*command, choices->gpu);
   command->footer("Example: kubectl describe pod web-1 | sigmactl diagnose - app.log --question \"why does web-1 restart?\"");
   command->callback(chosen(program, [&program, choices] {
     choices->data_folder = program.data_folder.empty() ? app::default_data_folder() : program.data_folder;

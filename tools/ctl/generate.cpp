@@ -14,6 +14,7 @@
 #include "engine/model/sigma_config.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
@@ -128,8 +129,7 @@ void add_generate_command(Program& program) {
   const auto c = std::make_shared<Choices>();
   auto& sampling = c->options.sampling;
   command->add_option("--model", c->model, "GGUF file or HF folder")->required();
-  command->add_option("--gpu", c->gpu, "auto: the GPU where there is one; off; require")
-      ->check(CLI::IsMember({"auto", "off", "require"}));
+  add_gpu_option(*command, c->gpu);
   auto* from = command->add_option_group("prompt");
   from->add_option("--prompt", c->prompt, "Text to continue");
   from->add_option("--prompt-file", c->prompt_file, "File with the text to continue");

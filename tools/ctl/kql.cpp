@@ -19,6 +19,7 @@
 #include "engine/base/error.h"
 #include "engine/generate/generation.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 #include "tools/ctl/query.h"
 
 namespace ctl {
@@ -56,7 +57,7 @@ int check(std::istream& in) {
 
 struct Question {
   std::vector<std::string> paths;
-  std::string text, model;
+  std::string text, model, gpu = "auto";
   bool json = false, no_grammar = false, model_first = false;
   int n_threads = 0, n_examples = 6;
 };
@@ -104,6 +105,7 @@ int ask(const Question& question) {
     texts = app::nl2kql::read_ask_texts(app::find_assets_folder());
     engine::LoadOptions load;
     load.n_threads = question.n_threads;
+    load.gpu = engine::gpu_mode(question.gpu);
     options.draft = app::nl2kql::draft_with(engine::LanguageModel::load(question.model, load));
   }
   const app::nl2kql::AskResult said = app::nl2kql::ask(question.text, tables, texts, options);
@@ -218,6 +220,7 @@ void add_kql(Program& program) {
   asking->add_flag("--no-grammar", question->no_grammar, "Let the model write freely");
   asking->add_option("--examples", question->n_examples, "Examples shown to the model")->check(CLI::Range(0, 40));
   asking->add_option("--threads", question->n_threads, "Threads of the model; 0: one for each core");
+  add_gpu_option(*asking, question->gpu);
   asking->add_flag("--json", question->json, "Print one JSON document");
   asking->callback(chosen(program, [question] { return ask(*question); }));
 

@@ -8,6 +8,7 @@
 #include "engine/files/model_file.h"
 #include "engine/model/load_sigma.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
@@ -63,8 +64,7 @@ void add_logits_command(Program& program) {
                       "Number format of the cache; by default f32 for models of f32 weights (exact), else f16")
       ->check(CLI::IsMember({"f32", "f16", "q8"}));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
-  command->add_option("--gpu", options->gpu, "auto: the GPU where there is one; off; require")
-      ->check(CLI::IsMember({"auto", "off", "require"}));
+  add_gpu_option(*command, options->gpu);
   command->add_flag("--json", options->json, "The only form there is");
   command->callback(chosen(program, [options] { return run_logits(*options); }));
 }

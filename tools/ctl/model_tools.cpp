@@ -12,12 +12,13 @@
 #include "engine/generate/generation.h"
 #include "engine/generate/perplexity.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
 
 struct Choices {
-  std::string file, type, out, shape, text;
+  std::string file, type, out, shape, text, gpu = "auto";
   int n_threads = 0, n_ctx = 512;
   bool json = false;
 };
@@ -72,6 +73,7 @@ int run_perplexity(const Choices& c) {
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   engine::LoadOptions load;
   load.n_threads = c.n_threads;
+  load.gpu = engine::gpu_mode(c.gpu);
   const auto model = engine::LanguageModel::load(c.file, load);
   const engine::Perplexity p = engine::measure_perplexity(*model, text, c.n_ctx);
   if (c.json) {
@@ -127,6 +129,7 @@ void add_model_tools(Program& program, CLI::App& model) {
   perplexity->add_option("TEXTFILE", c->text, "UTF-8 text")->required();
   perplexity->add_option("--ctx", c->n_ctx, "Window in tokens; its second half is scored")->capture_default_str();
   perplexity->add_option("--threads", c->n_threads, "0: one for each core")->capture_default_str();
+  add_gpu_option(*perplexity, c->gpu);
   perplexity->add_flag("--json", c->json, "One JSON document");
   perplexity->callback(chosen(program, [c] { return run_perplexity(*c); }));
 }

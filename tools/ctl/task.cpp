@@ -17,6 +17,7 @@
 #include "engine/generate/generation.h"
 #include "engine/generate/sentence_encoder.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/gpu_option.h"
 
 namespace ctl {
 namespace {
@@ -28,7 +29,7 @@ std::stop_source interrupt;
 void on_interrupt(int) { interrupt.request_stop(); }
 
 struct Options {
-  std::string task, data, predictions, model, encoder;
+  std::string task, data, predictions, model, encoder, gpu = "auto";
   size_t limit = 0;
   int n_ctx = 4096, n_threads = 0;
   float temperature = 0;
@@ -123,6 +124,7 @@ int run_tasks(const Program& program, const Options& options) {
   if (!options.model.empty()) {
     engine::LoadOptions load;
     load.n_threads = options.n_threads;
+    load.gpu = engine::gpu_mode(options.gpu);
     answer = app::aimicius::answer_with(engine::LanguageModel::load(options.model, load, interrupt.get_token()), settings);
   }
   std::unique_ptr<engine::SentenceEncoder> encoder;
@@ -229,6 +231,7 @@ void add_task(Program& program) {
   run->add_option("--temperature", options->temperature, "0: greedy")->check(CLI::Range(0.0, 2.0));
   run->add_option("--seed", options->seed, "Seed of the model's sampling");
   run->add_option("--threads", options->n_threads, "Threads; 0: one for each core");
+  add_gpu_option(*run, options->gpu);
   run->callback(chosen(program, [&program, options] { return run_tasks(program, *options); }));
   CLI::App* listing = group->add_subcommand("list", "All runs, newest first");
   listing->callback(chosen(program, [&program, options] { return list(program, *options); }));

@@ -143,12 +143,12 @@ void draw_model_failed(const app::ModelsView& models, app::App& app, Ui& ui) {
              [&app, changed] { app.change_settings(changed); });
     app.load_model(path);
   }
-  if (!models.gpu.empty() && app.settings().use_gpu) {
+  if (!models.gpu.empty() && app.settings().gpu != "off") {
     ImGui::SameLine();
     if (button(ui, "On the CPU", ButtonKind::normal, "Slower, with the machine's memory instead of the GPU's")) {
       const app::Settings before = app.settings();
       app::Settings changed = before;
-      changed.use_gpu = false;
+      changed.gpu = "off";
       app.change_settings(changed);
       ui.toast("Models run on the CPU from now on", [&app, before] { app.change_settings(before); }, [&app, changed] { app.change_settings(changed); });
       if (!path.empty()) app.load_model(path);

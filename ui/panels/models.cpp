@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "ui/panels/gpu.h"
 #include "ui/widgets/basics.h"
 #include "ui/widgets/text.h"
 
@@ -132,6 +133,7 @@ void draw(ModelsPanel& panel, const app::ModelsView& view, app::App& app, Ui& ui
   }
   tooltip(ui, "Room for question, evidence and answer. The bars below follow; it takes effect at the next load.");
   if (!view.error.empty()) draw_notice(ui, "error", view.error, ui.theme.bad);
+  draw_gpu(view, app, ui);
   text(ui, "folder", "Folder: " + view.folder, ui.theme.faint);
   if (view.models.empty()) {
     const int clicked = draw_empty(

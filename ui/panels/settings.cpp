@@ -131,8 +131,8 @@ void draw_model(SettingsPanel& panel, Editor& edit, Ui& ui) {
     ImGui::SliderInt("##threads", &edit.now().n_threads, 0, 64);
     edit.done(false, "Threads", true);
   }
-  if (const Row row(ui, panel.search, "Use the GPU", "Where there is one and the model fits it; else the CPU. From the next load on."); row)
-    edit.done(ImGui::Checkbox("##gpu", &edit.now().use_gpu), "Use the GPU");
+  if (const Row row(ui, panel.search, "GPU", "Where there is one and the model fits it, else the CPU; never; or an error without one. From the next load on."); row)
+    edit.done(choose("##gpu", &edit.now().gpu, {{"auto", "Use it where it serves"}, {"off", "Never use it"}, {"require", "Require it"}}), "GPU");
   if (const Row row(ui, panel.search, "Temperature", "0: the most likely word each time; the same question gives the same answer."); row) {
     ImGui::SliderFloat("##temperature", &edit.now().temperature, 0, 1.5f, "%.2f");
     edit.done(false, "Temperature", true);

@@ -28,6 +28,16 @@ TEST_CASE("settings: a bad value falls back to its default and is said") {
   CHECK(notes.size() == 2);
 }
 
+TEST_CASE("settings: the GPU has three choices, and a switch of older settings is taken for one") {
+  CHECK(settings_from_json("{}").gpu == "auto");
+  CHECK(settings_from_json(R"({"gpu": "require"})").gpu == "require");
+  CHECK(settings_from_json(R"({"use_gpu": false})").gpu == "off");
+  CHECK(settings_from_json(R"({"use_gpu": true})").gpu == "auto");
+  std::vector<std::string> notes;
+  CHECK(settings_from_json(R"({"gpu": "perhaps"})", &notes).gpu == "auto");
+  CHECK(notes.size() == 1);
+}
+
 TEST_CASE("settings: text that is not JSON gives the defaults") {
   std::vector<std::string> notes;
   CHECK(settings_from_json("{cut", &notes).theme == Settings{}.theme);
