@@ -10,12 +10,17 @@
 
 namespace app::configs {
 
+struct TextFile {
+  std::string_view text;
+  Report* report = nullptr;
+};
+
 void review_kubernetes(std::vector<YamlFile>& files);
 void review_docker_compose(std::vector<YamlFile>& files);
 void review_prometheus_rules(std::vector<YamlFile>& files);
 void review_nginx(std::string_view text, Report& report);
 void review_dockerfile(std::string_view text, Report& report);
-void review_systemd_unit(std::string_view text, Report& report);
 void review_terraform(std::string_view text, Report& report);
+void review_systemd_units(std::vector<TextFile>& files);  // units refer to each other by name
 
 }  // namespace app::configs

@@ -14,17 +14,18 @@ constexpr size_t max_file_bytes = 16u << 20;  // a manifest of 16 MB is a mistak
 
 struct KindReview {
   const char* kind;
-  void (*text)(std::string_view text, Report& report);  // null for kinds read as YAML
-  void (*yaml)(std::vector<YamlFile>& files);
+  void (*text)(std::string_view text, Report& report);  // one of the three
+  void (*yaml)(std::vector<YamlFile>& files) = nullptr;
+  void (*texts)(std::vector<TextFile>& files) = nullptr;
 };
 constexpr KindReview kind_reviews[] = {
     {"kubernetes", nullptr, review_kubernetes},
-    {"nginx", review_nginx, nullptr},
-    {"dockerfile", review_dockerfile, nullptr},
+    {"nginx", review_nginx},
+    {"dockerfile", review_dockerfile},
     {"docker-compose", nullptr, review_docker_compose},
-    {"systemd-unit", review_systemd_unit, nullptr},
+    {"systemd-unit", nullptr, nullptr, review_systemd_units},
     {"prometheus-rules", nullptr, review_prometheus_rules},
-    {"terraform", review_terraform, nullptr},
+    {"terraform", review_terraform},
 };
 
 const KindReview& find_kind(const std::string& kind) {
@@ -123,8 +124,14 @@ std::vector<ReviewResult> review_together(const std::vector<File>& files) {
       review_yaml_kind(jobs, kind);
       continue;
     }
+    std::vector<TextFile> texts;
     for (Job& job : jobs) {
-      if (job.kind == &kind && !job.done) kind.text(job.text, job.report);
+      if (job.kind == &kind && !job.done) texts.push_back({job.text, &job.report});
+    }
+    if (kind.texts) {
+      kind.texts(texts);
+    } else {
+      for (TextFile& file : texts) kind.text(file.text, *file.report);
     }
   }
   std::vector<ReviewResult> results;

@@ -29,6 +29,7 @@ struct Option {
   ValueShape value;
   int since = 0, until = 0;             // systemd version, as 245; 0: always
   std::vector<OptionLink> needs, bars;  // each must stand in the same section; none may
+  std::vector<std::string> when;        // values for which needs and bars hold; empty: any
 };
 
 // The option of a section, or null. Names are case sensitive, as in systemd.

@@ -1,6 +1,7 @@
 // systemd units and the other INI files of systemd: sections that repeat, keys that repeat, lines
 // continued with a backslash.
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -80,11 +81,22 @@ bool is_true(std::string_view value) {
   return lower == "1" || lower == "yes" || lower == "true" || lower == "on";
 }
 
+bool contains(const std::vector<std::string>& values, const std::string& value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+// A condition's value without its "|" (any of several) and "!" (not).
+std::string_view compared(const Entry& entry) {
+  std::string_view value = entry.value;
+  if (!entry.key.starts_with("Condition") && !entry.key.starts_with("Assert")) return value;
+  const size_t start = value.find_first_not_of("|! ");
+  return start == value.npos ? std::string_view() : value.substr(start);
+}
+
 bool holds(const Unit& unit, const std::string& section, const OptionLink& link) {
   return std::any_of(unit.entries.begin(), unit.entries.end(), [&](const Entry& entry) {
     if (entry.section != section || entry.key != link.option) return false;
-    return link.values.empty() ||
-           std::find(link.values.begin(), link.values.end(), entry.value) != link.values.end();
+    return link.values.empty() || contains(link.values, entry.value);
   });
 }
 
@@ -103,7 +115,7 @@ void check_entry(const Unit& unit, const Entry& entry, Report& report) {
           "[" + entry.section + "] has no option " + entry.key);
     return;
   }
-  if (!fits(option->value, entry.value)) {
+  if (!fits(option->value, compared(entry))) {
     const bool user = option->value.kind == "user";
     add(report, "systemd/invalid-value", entry,
         "\"" + entry.value.substr(0, 80) + "\" is not a value that it takes" +
@@ -123,6 +135,7 @@ void check_entry(const Unit& unit, const Entry& entry, Report& report) {
   if (option->since > oldest_maintained_version)
     add(report, "systemd/new-option", entry,
         "needs systemd " + std::to_string(option->since) + " or later; older versions ignore it");
+  if (!option->when.empty() && !contains(option->when, entry.value)) return;
   for (const OptionLink& link : option->needs) {
     if (!holds(unit, entry.section, link))
       add(report, "systemd/missing-companion", entry,
@@ -140,6 +153,8 @@ bool names_type(std::string_view file, std::initializer_list<std::string_view> e
 }
 
 void check_sections(const Unit& unit, Report& report) {
+  if (report.file().ends_with(".conf") && report.file().find(".d/") != std::string::npos)
+    return;  // a drop-in adds to a unit that has the rest
   std::set<std::string> present;
   for (const SectionStart& section : unit.sections) present.insert(section.name);
   // Units proper need [Unit]; network, link and manager files do not. The file's name tells; where
@@ -152,9 +167,9 @@ void check_sections(const Unit& unit, Report& report) {
   for (const SectionStart& section : unit.sections) {
     for (const std::string& wanted : mandatory_options(section.name)) {
       const OptionLink link{wanted, {}};
-      if (!holds(unit, section.name, link))
-        report.add("systemd/mandatory-option", section.line, 1, "[" + section.name + "]",
-                   wanted + "= is missing");
+      if (holds(unit, section.name, link)) continue;
+      report.add(wanted == "Description" ? "systemd/no-description" : "systemd/mandatory-option",
+                 section.line, 1, "[" + section.name + "]", wanted + "= is missing");
     }
   }
 }
@@ -247,10 +262,63 @@ void check_sandbox(const Unit& unit, Report& report) {
   }
 }
 
-}  // namespace
+// --- order between units -------------------------------------------------------------------------
 
-void review_systemd_unit(std::string_view text, Report& report) {
-  const Unit unit = parse_unit(text, report);
+// One unit waits for another: After= of its own, or Before= of the other.
+struct Wait {
+  std::string unit, other;
+  const Entry* entry;
+  Report* report;
+};
+
+std::vector<Wait> waits_of(const std::string& name, const Unit& unit, Report& report) {
+  std::vector<Wait> waits;
+  for (const Entry& entry : unit.entries) {
+    if (entry.section != "Unit" || (entry.key != "After" && entry.key != "Before")) continue;
+    for (std::string_view word : engine::split(entry.value, ' ')) {
+      const std::string other(engine::trim(word));
+      if (other.empty()) continue;
+      if (entry.key == "After")
+        waits.push_back({name, other, &entry, &report});
+      else
+        waits.push_back({other, name, &entry, &report});
+    }
+  }
+  return waits;
+}
+
+// Whether a unit waits for itself by way of others.
+bool reaches(const std::multimap<std::string, std::string>& waits, const std::string& from,
+             const std::string& to) {
+  std::set<std::string> seen;
+  std::vector<std::string> open = {from};
+  while (!open.empty()) {
+    const std::string unit = open.back();
+    open.pop_back();
+    if (unit == to) return true;
+    if (!seen.insert(unit).second) continue;
+    for (auto [at, end] = waits.equal_range(unit); at != end; ++at) open.push_back(at->second);
+  }
+  return false;
+}
+
+void check_order(const std::vector<Wait>& waits) {
+  std::multimap<std::string, std::string> by_unit;
+  for (const Wait& wait : waits) by_unit.emplace(wait.unit, wait.other);
+  for (const Wait& wait : waits) {
+    if (!reaches(by_unit, wait.other, wait.unit)) continue;
+    add(*wait.report, "systemd/ordering-cycle", *wait.entry,
+        wait.unit == wait.other
+            ? wait.unit + " waits for itself"
+            : wait.unit + " waits for " + wait.other + ", which waits for " + wait.unit);
+  }
+}
+
+std::string unit_name(const std::string& file) {
+  return file.substr(file.find_last_of("/\\") + 1);  // npos + 1 is 0
+}
+
+void review_unit(const Unit& unit, Report& report) {
   for (const Entry& entry : unit.entries) {
     check_entry(unit, entry, report);
     if (entry.key == "Conflicts" && find_entry(unit, "Service", "Restart") &&
@@ -266,6 +334,20 @@ void review_systemd_unit(std::string_view text, Report& report) {
   report.note(
       "Whether the programs and units named here exist was not looked at: that is known only on "
       "the machine.");
+}
+
+}  // namespace
+
+void review_systemd_units(std::vector<TextFile>& files) {
+  std::deque<Unit> units;  // the waits point into them
+  std::vector<Wait> waits;
+  for (TextFile& file : files) {
+    const Unit& unit = units.emplace_back(parse_unit(file.text, *file.report));
+    review_unit(unit, *file.report);
+    const auto own = waits_of(unit_name(file.report->file()), unit, *file.report);
+    waits.insert(waits.end(), own.begin(), own.end());
+  }
+  check_order(waits);
 }
 
 }  // namespace app::configs

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "engine/base/error.h"
@@ -154,4 +155,22 @@ TEST_CASE("configs/review: every cut of a file is survived") {
       CHECK_NOTHROW(configs::review("x", texts[i].substr(0, cut), kinds[i]));
     }
   }
+}
+
+TEST_CASE("configs/systemd: units of several files that wait for each other are a cycle") {
+  const auto results = configs::review_together({
+      {"a.service", "[Unit]\nDescription=a\nAfter=b.service\n", ""},
+      {"b.service", "[Unit]\nDescription=b\nBefore=c.service\nAfter=c.service\n", ""},
+      {"c.service", "[Unit]\nDescription=c\nAfter=network.target a.service\n", ""},
+      {"d.service", "[Unit]\nDescription=d\nAfter=a.service\n", ""},
+  });
+  const auto in_cycle = [](const configs::ReviewResult& result) {
+    return std::count_if(result.findings.begin(), result.findings.end(), [](const auto& finding) {
+      return finding.rule == "systemd/ordering-cycle";
+    });
+  };
+  CHECK(in_cycle(results[0]) == 1);
+  CHECK(in_cycle(results[1]) == 2);
+  CHECK(in_cycle(results[2]) == 1);
+  CHECK(in_cycle(results[3]) == 0);
 }
