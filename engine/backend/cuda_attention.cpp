@@ -6,7 +6,6 @@
 
 #include "engine/backend/cuda_backend.h"
 #include "engine/base/error.h"
-#include "kernels/cuda/decode_shapes.h"
 
 namespace engine {
 
@@ -36,6 +35,7 @@ size_t cache_bytes(CacheType type, int n_heads, int dim, int n_tokens) {
 }
 
 constexpr int split_tokens = 4 * page_tokens;  // the least that a split has
+constexpr int most_decoded_tokens = 8;         // more at once are a prompt
 
 }  // namespace
 
@@ -150,6 +150,7 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
       cache.k_type == CacheType::f16
           ? find_decode_instance(p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
   p.heads_per_cta = instance ? decode_heads_per_cta(p.n_heads_q, p.n_heads_k, p.n_heads_v, instance->n_v) : 1;
+  if (instance && n_tokens > most_decoded_tokens && !exact_) return attend_prompt(p, *instance);
 
   // Two CTAs for each multiprocessor, and never less than a split's least, whatever the context has room for: the same
   // grid then serves every step of a decoding graph.
@@ -173,6 +174,15 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
   const std::string name = instance ? instance->name : std::string("dq_any_") + cache_name(cache.k_type);
   queue_.launch(instance ? "decode" : "any", name,
                 {.grid = {unsigned(p.max_splits), unsigned(n_groups), unsigned(n_tokens)}, .threads = 128, .shared_bytes = shared}, p);
+}
+
+// A run of tokens reads K and V once, and each Q head of a CTA has a warp or more.
+void CudaBackend::attend_prompt(const AttentionParams& p, const DecodeInstance& instance) {
+  const int heads = p.heads_per_cta, at_once = instance.prefill_tokens(heads);
+  const unsigned n_blocks = unsigned((p.n_queries + at_once - 1) / at_once), n_groups = unsigned(p.n_heads_q / heads);
+  queue_.launch("prefill_attention", instance.prefill_name,
+                {.grid = {n_blocks, n_groups, 1}, .threads = unsigned(heads * DecodeInstance::prefill_ways(heads) * 32),
+                 .shared_bytes = unsigned(instance.prefill_shared_bytes())}, p);
 }
 
 // Selective V: scores of all keys, the largest of each head, their rows of V. Queries go in groups whose scores fit.

@@ -11,6 +11,7 @@
 #include "engine/backend/cuda_device.h"
 #include "engine/backend/cuda_queue.h"
 #include "engine/base/thread_pool.h"
+#include "kernels/cuda/decode_shapes.h"
 #include "kernels/cuda/params.h"
 #include "kernels/cuda/weights.h"
 
@@ -93,6 +94,7 @@ class CudaBackend : public Backend {
   // What kernels read that changes from pass to pass: StepState, cosines and sines, the cache's blocks.
   void prepare_step(const Rope& rope, const KvLayer& cache, int first_position, int n_tokens);
   void prepare_blocks(const KvLayer& cache, int n_tokens);
+  void attend_prompt(const kernels::cuda::AttentionParams& params, const kernels::cuda::DecodeInstance& instance);
   void attend_selected(const kernels::cuda::AttentionParams& all, int top_k, const KvLayer& cache, int n_keys);
   kernels::cuda::CachePool pool(const KvLayer& cache, bool keys, const AttentionShape& shape) const;
 

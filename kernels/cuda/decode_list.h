@@ -1,4 +1,4 @@
-// kernels/cuda/decode_list.h: the instances of the decoding attention, SIGMA_DECODE(dim_k, dim_v, V heads a CTA, tokens of a
+// kernels/cuda/decode_list.h: the instances of the attention kernels, SIGMA_DECODE(dim_k, dim_v, V heads a CTA, tokens of a
 // tile, stages); included by the kernels and by decode_shapes.h. Tiles leave room for two CTAs or more on an H100 and for
 // one in the 99 KB of compute 8.9 and 12.0.
 SIGMA_DECODE(64, 64, 1, 64, 3)

@@ -1,11 +1,20 @@
-// kernels/cuda/decode_shapes.h: which instance of the decoding attention fits a model's heads, for the host.
+// kernels/cuda/decode_shapes.h: which instance of the attention kernels, for decoding and for prompts, fits a model's heads.
 #pragma once
 
 namespace kernels::cuda {
 
+// Prompts: threads of a CTA at most, and tokens of a warp: as many as registers hold.
+constexpr int prefill_threads = 256;
+constexpr int prefill_tokens_of_warp(int dim_v) { return dim_v > 64 ? 16 : 32; }
+
 struct DecodeInstance {
   int dim_k, dim_v, n_v, tile, stages;
-  const char* name;
+  const char* name;          // of the kernel for one token,
+  const char* prefill_name;  // and for many
+  // A CTA's warps and tokens, where it has so many Q heads: a warp has one of them.
+  static constexpr int prefill_ways(int heads) { return prefill_threads / 32 / heads; }
+  constexpr int prefill_tokens(int heads) const { return prefill_ways(heads) * prefill_tokens_of_warp(dim_v); }
+  constexpr int prefill_shared_bytes() const { return stages * tile * (dim_k + n_v * dim_v) * 2; }
   // Tiles of all stages; the warps' results lie in the same memory at the end.
   constexpr int shared_bytes() const {
     const int tiles = stages * tile * (dim_k + n_v * dim_v) * 2, results = 4 * 8 * dim_v * 4;
@@ -15,7 +24,8 @@ struct DecodeInstance {
 
 inline constexpr DecodeInstance decode_instances[] = {
 #define SIGMA_DECODE(dim_k, dim_v, n_v, tile, stages) \
-  {dim_k, dim_v, n_v, tile, stages, "dq_decode_f16_k" #dim_k "_v" #dim_v "_h" #n_v},
+  {dim_k, dim_v, n_v, tile, stages, "dq_decode_f16_k" #dim_k "_v" #dim_v "_h" #n_v, \
+   "dq_prefill_f16_k" #dim_k "_v" #dim_v "_h" #n_v},
 #include "kernels/cuda/decode_list.h"
 };
 

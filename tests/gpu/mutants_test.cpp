@@ -18,7 +18,7 @@ constexpr double wrong_numbers = 0.01;
 
 struct Outcome {
   std::vector<ptx::Finding> findings;
-  std::vector<float> logits;  // empty: the run failed
+  std::vector<float> prompt, logits;  // of a prompt's tokens and of tokens one by one; empty: the run failed
   bool edited = false;
 
   bool found(FindingKind kind) const {
@@ -80,13 +80,16 @@ Outcome run(const std::string& kernel, const std::function<bool(std::string&)>& 
     const auto model = model_file().on_gpu();
     const auto tokens = random_tokens(270, 64, 21);
     KvCache cache(model->config(), 600, model->backend(), half);
-    std::vector<float> logits(64);
-    forward(*model, cache, std::span(tokens).first(266), LogitsWanted::none, {});
+    std::vector<float> logits(64), prompt(66 * 64);
+    forward(*model, cache, std::span(tokens).first(200), LogitsWanted::none, {});
+    forward(*model, cache, std::span(tokens).subspan(200, 66), LogitsWanted::all, prompt);
+    outcome.prompt = prompt;
     for (size_t t = 266; t < 270; ++t) {
       forward(*model, cache, std::span(tokens).subspan(t, 1), LogitsWanted::last, logits);
       outcome.logits.insert(outcome.logits.end(), logits.begin(), logits.end());
     }
   } catch (const Error&) {
+    outcome.prompt.clear();
     outcome.logits.clear();
   }
   fake.edit_modules({});
@@ -103,6 +106,7 @@ struct Mutant {
 };
 
 const char* const decode = "dq_decode_f16_k64_v64_h2";
+const char* const prefill = "dq_prefill_f16_k64_v64_h2";
 const char* const skinny = "skinny_f16_n4";
 const char* const half_of_warp =
     "{ .reg .pred %mutant; .reg .b32 %lane; mov.u32 %lane, %laneid; setp.lt.u32 %mutant, %lane, 16; @%mutant bar.sync 0; }";
@@ -120,17 +124,28 @@ const Mutant mutants[] = {
     {"a copy to the wrong stage", decode, "(cp\\.async\\.cg[^;\\[]*\\[%r\\d+)\\]", "$1+65536]", {FindingKind::out_of_bounds}},
     {"fragments of B swapped", decode, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "$1$3, $2}$4", {}},
     {"a matrix not transposed", decode, "\\.x4\\.trans", ".x4", {}},
+    {"a barrier dropped from the prompt's pipeline", prefill, "bar\\.sync\\s+0;", "", {FindingKind::shared_race}},
+    {"a wait dropped from the prompt's pipeline", prefill, "cp\\.async\\.wait_group\\s+\\d+;", "", {FindingKind::async_copy}},
+    {"a group not committed in the prompt's pipeline", prefill, "cp\\.async\\.commit_group;", "", {FindingKind::async_copy}},
+    {"a guard of the prompt's rows one too wide", prefill, "setp\\.lt\\.s32", "setp.le.s32", {FindingKind::unwritten_global, FindingKind::out_of_bounds}},
+    {"a result of the prompt stored past the end", prefill, "(st\\.global\\.v2\\.f32\\s+\\[%rd\\d+)[^\\]]*\\]", "$1+268435456]", {FindingKind::out_of_bounds}},
+    {"the causal mask one too narrow", prefill, "setp\\.gt\\.s32", "setp.ge.s32", {}},
+    {"fragments of the prompt's keys swapped", prefill, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "$1$3, $2}$4", {}},
+    {"the prompt's values not transposed", prefill, "\\.x4\\.trans", ".x4", {}},
     {"a barrier dropped from the skinny product", skinny, "bar\\.sync\\s+0;", "", {FindingKind::shared_race}},
     {"the staged x not written", skinny, "st\\.shared\\.v4\\.u32[^;]*;", "", {FindingKind::unwritten_shared}},
     {"a shuffle that names half of the warp", skinny, "(shfl\\.sync\\.bfly[^;]*), [^,;]+;", "$1, 65535;", {FindingKind::barrier}},
     {"weights read from the wrong tile", skinny, "(ld\\.global\\.nc[^;]*\\[%rd\\d+)[^\\]]*\\]", "$1+512]", {}},
 };
 
-bool is_seen(const Mutant& mutant, const Outcome& outcome, const std::vector<float>& right) {
+bool is_seen(const Mutant& mutant, const Outcome& outcome, const Outcome& right) {
   for (const FindingKind kind : mutant.expected)
     if (outcome.found(kind)) return true;
   if (!mutant.expected.empty()) return false;
-  return outcome.logits.size() != right.size() || !(relative_error(outcome.logits, right) < wrong_numbers);
+  const auto differs = [](const std::vector<float>& got, const std::vector<float>& expected) {
+    return got.size() != expected.size() || !(relative_error(got, expected) < wrong_numbers);
+  };
+  return differs(outcome.logits, right.logits) || differs(outcome.prompt, right.prompt);
 }
 
 }  // namespace
@@ -153,7 +168,7 @@ TEST_CASE("mutants: every fault put into a kernel is found") {
         CHECK_MESSAGE(place > 0, "its instruction is no longer in the kernel: " << mutant.pattern);
         break;
       }
-      seen = is_seen(mutant, outcome, good.logits);
+      seen = is_seen(mutant, outcome, good);
       log += "place " + std::to_string(place) + ": " + (outcome.findings.empty() ? "nothing\n" : text_of(outcome.findings));
     }
     CHECK_MESSAGE(seen, log);

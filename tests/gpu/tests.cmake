@@ -18,6 +18,7 @@ sigma_test(test_gpu_ptx
 sigma_gpu_test(test_gpu_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/fake_driver_test.cpp LIBS kernels_cuda)
 set(sigma_gpu_libs engine_model engine_backend test_tiny_model)
 sigma_gpu_test(test_gpu_engine SOURCES ${CMAKE_CURRENT_LIST_DIR}/engine_test.cpp LIBS ${sigma_gpu_libs})
+sigma_gpu_test(test_gpu_attention SOURCES ${CMAKE_CURRENT_LIST_DIR}/attention_test.cpp LIBS kernels_reference ${sigma_gpu_libs})
 sigma_gpu_test(test_gpu_faults SOURCES ${CMAKE_CURRENT_LIST_DIR}/faults_test.cpp LIBS engine_generate ${sigma_gpu_libs})
 # Without the fake driver in front: what there is on most machines.
 sigma_test(test_gpu_no_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/no_driver_test.cpp LIBS engine_generate ${sigma_gpu_libs} LABELS gpu-sim)

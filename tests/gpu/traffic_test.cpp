@@ -67,6 +67,39 @@ TEST_CASE("traffic: decoding attention reads every row of K and V once, in whole
   CHECK(static_cast<double>(counts.shared_waves) <= 1.12 * static_cast<double>(counts.shared_waves_ideal));  // 1.10: the results at the end
 }
 
+TEST_CASE("traffic: a prompt's attention reads K and V once for each run of tokens, in whole sectors") {
+  if (!has_kernels()) return;
+  const SimulatedGpu gpu;
+  SigmaConfig c = attention_config();
+  c.n_heads_q = 8;  // of the 1.5B model's four equal groups one
+  c.n_heads_k = 1;
+  c.n_heads_v = 4;
+  const TinyFile file(c);
+  const auto model = file.on_gpu();
+  constexpr int n_past = 256, n_prompt = 64, run = 32;
+  const auto tokens = random_tokens(n_past + n_prompt, c.n_vocab, 3);
+  KvCache cache(c, n_past + n_prompt, model->backend(), half);
+  std::vector<float> logits(static_cast<size_t>(n_prompt * c.n_vocab));
+  forward(*model, cache, std::span(tokens).first(n_past), LogitsWanted::none, {});
+  model->backend().wait();
+  gpu.fake().reset({});
+  forward(*model, cache, std::span(tokens).last(n_prompt), LogitsWanted::all, logits);
+
+  const auto counts = find_counts(gpu.fake().counts(), "dq_prefill_f16_k64_v64_h4");
+  INFO(describe(counts) << "\n" << gpu.fake().profile("dq_prefill_f16_k64_v64_h4", 60));
+  double rows = 0;
+  for (int first = 0; first < n_prompt; first += run) rows += n_past + first + run;
+  const double ideal = 2.0 * rows * (c.n_heads_k * c.head_dim_k + c.n_heads_v * c.head_dim_v);
+  CHECK(static_cast<double>(counts.async_loaded_bytes) >= ideal);
+  CHECK(static_cast<double>(counts.async_loaded_bytes) <= 1.02 * ideal);
+  // Q twice: for its largest, and to be rounded.
+  const double queries = 2 * 4.0 * n_prompt * c.n_heads_q * c.head_dim_k;
+  CHECK(static_cast<double>(counts.global_loaded_bytes) <= 1.05 * (ideal + queries));
+  // All rows in whole sectors; each warp reads a tile's two addresses, 8 bytes a sector, from the table of blocks.
+  CHECK(static_cast<double>(counts.global_sectors) <= 1.04 * static_cast<double>(counts.global_sectors_ideal));
+  CHECK(static_cast<double>(counts.shared_waves) <= 1.05 * static_cast<double>(counts.shared_waves_ideal));
+}
+
 TEST_CASE("traffic: a decoded token reads each weight once") {
   if (!has_kernels()) return;
   struct Case {
