@@ -95,6 +95,7 @@ class Builder {
       if (group_.patterns[i] == leading_) take(*group_.hits[i]);
     for (size_t i = 0; i < group_.hits.size(); i++)
       if (group_.patterns[i] != leading_) take(*group_.hits[i]);
+    values_.add_missing(around_);  // what the line itself says goes before what stands around it
     look_up();
     return worded();
   }
@@ -107,7 +108,7 @@ class Builder {
       if (!first_) first_ = &hit;
       if (hit.document >= 0)
         add_context(context_.scan.documents[hit.document], context_.described[hit.document], hit.document_line,
-                    values_, first_ == &hit ? context_lines_ : unused_lines_);
+                    around_, first_ == &hit ? context_lines_ : unused_lines_);
     }
   }
 
@@ -184,7 +185,7 @@ class Builder {
   const CheckContext& context_;
   int leading_ = -1;
   const Hit* first_ = nullptr;
-  Values values_;
+  Values values_, around_;
   std::vector<std::pair<std::string, size_t>> context_lines_, unused_lines_;
 };
 

@@ -80,11 +80,15 @@ double median_of(const std::vector<Point>& points, size_t begin, size_t end) {
   return values[values.size() / 2];
 }
 
-// Ten equal parts of a series; it grows when nearly every part's median is above the one before.
+// Ten equal parts of a series; it grows when nearly every part's median is above the one before. A
+// short series must not fall once.
 bool grows(const std::vector<Point>& points, double least, double& from, double& to) {
-  constexpr size_t n_parts = 10, min_points = 30;
+  constexpr size_t n_parts = 10, min_points = 12, enough_points = 30;
   constexpr double min_factor = 1.8;
   if (points.size() < min_points) return false;
+  if (points.size() < enough_points &&
+      !std::is_sorted(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.value < b.value; }))
+    return false;
   std::array<double, n_parts> medians;
   for (size_t p = 0; p < n_parts; p++) medians[p] = median_of(points, points.size() * p / n_parts, points.size() * (p + 1) / n_parts);
   size_t n_up = 0, n_down = 0;
@@ -235,11 +239,18 @@ void check_unclassified_errors(const CheckContext& context, std::vector<RawFindi
     total += entry.second.n;
   }
   if (unknown.empty()) return;
-  std::stable_sort(unknown.begin(), unknown.end(), [](auto* a, auto* b) { return a->second.n > b->second.n; });
+  // The commonest form leads; where none is common, the one that came first is nearest to the cause.
+  constexpr uint64_t common = 5;
+  auto is_before = [](const LineRef& a, const LineRef& b) { return a.row < b.row; };
+  std::stable_sort(unknown.begin(), unknown.end(), [&](auto* a, auto* b) {
+    const ErrorShape &x = a->second, &y = b->second;
+    if (x.n >= common || y.n >= common) return x.n > y.n;
+    return is_before(x.lines[0], y.lines[0]);
+  });
   const ErrorShape& first = unknown[0]->second;
   RawFinding raw;
   raw.finding = {.check = "", .title = "Errors of no known kind: " + excerpt(first.lines[0].text, 0, 0, 200),
-                 .cause = counted(total, "line") + " of level error or worse in " + counted(unknown.size(), "form") + " match no check. The commonest form occurs " +
+                 .cause = counted(total, "line") + " of level error or worse in " + counted(unknown.size(), "form") + " match no check. The form shown occurs " +
                           (first.n == 1 ? "once" : std::to_string(first.n) + " times") + ".",
                  .severity = Severity::warning, .n_matches = total, .first_time = first.first_time, .last_time = first.last_time, .evidence = {},
                  .next_steps = {{.text = "Read the lines around the first of them", .command = ""}}};

@@ -102,6 +102,8 @@ void Values::set(const std::string& name, std::string value) {
   values_[name] = {{std::move(value), 1}};
 }
 
+void Values::add_missing(const Values& other) { values_.insert(other.values_.begin(), other.values_.end()); }
+
 bool Values::has(const std::string& name) const { return values_.contains(name); }
 
 std::string Values::first(const std::string& name) const {

@@ -18,6 +18,7 @@ class Values {
  public:
   void add(const std::string& name, std::string_view value);
   void set(const std::string& name, std::string value);  // the only value from now on
+  void add_missing(const Values& other);                 // the names that this one lacks
   bool has(const std::string& name) const;
   std::string first(const std::string& name) const;      // seen most often; "" where none
   std::string list(const std::string& name) const;

@@ -198,6 +198,23 @@ TEST_CASE("diagnosis/series: a number that keeps growing is found, one that wave
   CHECK(find_check(findings_of({{"a.log", wavering}}), "number_trend") == nullptr);
 }
 
+TEST_CASE("diagnosis/checks: where no unknown error is common, the first one is shown") {
+  auto findings = findings_of({{"a.log", "INFO start\nERROR the flux valve is shut\nERROR giving the pump back\nERROR giving the pump back\n"}});
+  const Finding* unknown = find_check(findings, "unclassified_errors");
+  REQUIRE(unknown != nullptr);
+  CHECK(unknown->title.find("flux valve") != std::string::npos);
+}
+
+TEST_CASE("diagnosis/series: a dozen values that only rise are a trend, with one fall they are not") {
+  std::string rising, falling;
+  for (int i = 0; i < 12; i++) {
+    rising += "INFO heap_used_mb=" + std::to_string(100 + 20 * i) + "\n";
+    falling += "INFO heap_used_mb=" + std::to_string(i == 6 ? 90 : 100 + 20 * i) + "\n";
+  }
+  CHECK(find_check(findings_of({{"a.log", rising}}), "number_trend") != nullptr);
+  CHECK(find_check(findings_of({{"a.log", falling}}), "number_trend") == nullptr);
+}
+
 TEST_CASE("diagnosis/series: errors inside a short window of a long log are reported with the window") {
   std::string text;
   for (int i = 0; i < 3000; i++) text += i >= 1500 && i < 1560 ? "ERROR cannot reach ledger\n" : "INFO fine\n";
@@ -229,6 +246,17 @@ TEST_CASE("diagnosis/described: a pod's limits, exit code and image are read aro
   CHECK(findings[0].title.find("cart-7d") != std::string::npos);
   CHECK(findings[0].title.find("64Mi") != std::string::npos);
   CHECK(findings[0].title.find("OOMKilled") != std::string::npos);
+}
+
+TEST_CASE("diagnosis/described: what a line says itself goes before what stands around it") {
+  auto findings = findings_of({{"describe.txt",
+                                "Name:         cart-5d\nContainers:\n  cart:\n    State:          Running\n    Last State:     Terminated\n"
+                                "      Reason:       Error\n      Exit Code:    137\nEvents:\n"
+                                "  Warning  Unhealthy  3m  kubelet  Liveness probe failed: HTTP probe failed with statuscode: 503\n"
+                                "  Normal   Killing    3m  kubelet  Container cart failed liveness probe, will be restarted\n"}});
+  const Finding* probe = find_check(findings, "kube_probe_failed");
+  REQUIRE(probe != nullptr);
+  CHECK(probe->title.find("503") != std::string::npos);
 }
 
 TEST_CASE("diagnosis/described: text of a shown command is not taken for what happened") {
