@@ -4,6 +4,7 @@
 #include "app/kql/binder.h"
 #include "app/kql/functions.h"
 #include "app/kql/json.h"
+#include "app/kql/result_names.h"
 #include "engine/base/error.h"
 
 namespace app::kql {
@@ -656,6 +657,27 @@ BoundPtr Binder::special_call(const Expr& e, Scope& scope, bool& handled) {
 
 // ---------------------------------------------------------------- aggregates
 
+namespace {
+
+// The name of result k of an aggregate that has one for each argument.
+std::string output_name(const AggregateFunction& f, const std::vector<std::string>& args, size_t k) {
+  const std::string_view name = f.name;
+  const bool picks_row = name.substr(0, 3) == "arg";
+  if (picks_row && !f.prefix) {  // arg_max, arg_min
+    if (!args[k].empty()) return args[k];
+    const std::string prefix = name == "arg_max" ? "max_" : "min_";
+    return k == 0 ? prefix : prefix + args[0] + "_arg" + std::to_string(k);
+  }
+  if (f.signature == std::string_view("*b")) return (f.prefix ? f.prefix : "") + args[k];  // anyif, take_anyif
+  const std::string own = args[k].empty() && k + picks_row > 0 ? "arg" + std::to_string(k) : args[k];
+  if (picks_row) return f.prefix + args[0] + (k == 0 ? "" : "_" + own);
+  if (args[k].empty() && f.prefix && args.size() == 1) return f.prefix;
+  if (args[k].empty()) return "any_arg" + std::to_string(k);
+  return f.prefix ? f.prefix + own : own;
+}
+
+}  // namespace
+
 // Binds one aggregate call; its output columns' numbers behind the keys, and their own names.
 std::vector<size_t> Binder::aggregate_columns(const Expr& e, Scope& scope, std::vector<std::string>& names) {
   AggregateScope& agg = *scope.aggregates;
@@ -706,8 +728,7 @@ std::vector<size_t> Binder::aggregate_columns(const Expr& e, Scope& scope, std::
     const size_t n = signature.back() == 'b' ? 1 : call.args.size();
     for (size_t k = 0; k < n; ++k) {
       call.outputs.push_back(call.args[k]->type);
-      if (prefix == "max_" || prefix == "min_") names.push_back(k == 0 ? prefix + first_name : prefix + first_name + "_" + arg_names[k]);
-      else names.push_back(prefix + arg_names[k]);
+      names.push_back(output_name(f, arg_names, k));
     }
   } else if (f.result == Result::special) {  // percentiles: one column a percent
     std::vector<Value> percents;
@@ -732,7 +753,7 @@ std::vector<size_t> Binder::aggregate_columns(const Expr& e, Scope& scope, std::
     if (f.result == Result::widest && !is_number(type) && type != Type::timespan) fail(e.span, e.name + "() adds numbers, and this is " + columns::type_name(first));
     if (base == "avg" && !is_number(first) && first != Type::timespan && first != Type::datetime && first != Type::dynamic) fail(e.span, e.name + "() needs numbers, and this is " + columns::type_name(first));
     call.outputs.push_back(type);
-    names.push_back(prefix == "count_" || prefix == "countif_" ? prefix : prefix + first_name);
+    names.push_back(prefix + first_name);
   }
   std::vector<size_t> columns;
   for (const Type type : call.outputs) {
@@ -761,18 +782,15 @@ std::string Binder::natural_name(const Expr& e) const {
     }
     case ExprKind::element: {
       const std::string base = natural_name(*e.args[0]);
-      if (e.args[1]->kind != ExprKind::literal || base.empty()) return base.empty() ? "" : base + "_";
-      const std::string index = to_text(e.args[1]->value);
-      std::string clean;
-      for (const char c : index) clean += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
-      return base + "_" + clean;
+      const std::string index = e.args[1]->kind == ExprKind::literal ? to_text(e.args[1]->value) : "";
+      return base.empty() ? index : base + "_" + index;
     }
     case ExprKind::call: {
-      const Function* f = find_function(e.name);
-      const bool takes_first = e.name == "bin" || e.name == "bin_auto" || e.name == "floor" || (f && (f->flags & names_result));
-      if (takes_first && !e.args.empty()) return natural_name(*e.args[0]);
-      if (f && (f->flags & names_both) && !e.args.empty()) return e.name + "_" + natural_name(*e.args[0]);
-      return {};
+      const NameRule rule = name_rule(e.name);
+      const std::string first = e.args.empty() || rule.kind == NameRule::Kind::none ? "" : natural_name(*e.args[0]);
+      if (rule.kind == NameRule::Kind::only) return e.args.size() == 1 ? first : "";
+      if (rule.kind == NameRule::Kind::first) return first;
+      return std::string(rule.prefix) + (rule.kind == NameRule::Kind::with_first ? first : "");
     }
     default: return {};
   }
@@ -825,11 +843,12 @@ std::vector<Binder::Named> Binder::named(const Expr& e, Scope& scope, size_t& n_
     for (const ExprPtr& arg : e.args) n_arrays += !(arg->kind == ExprKind::literal && arg->value.type == Type::boolean);
   }
   BoundPtr value = expr(e, scope);
-  if (sorts && n_arrays > 1) {
+  if (sorts && (n_arrays > 1 || (e.names.empty() && !print))) {
     for (size_t k = 0; k < n_arrays && (e.names.empty() || k < e.names.size()); ++k) {
       std::string own = natural_name(*e.args[k]);
-      own = own.empty() ? automatic() : own + "_sorted";
-      out.push_back({k < e.names.size() ? e.names[k] : own, make_call("member", {value, bound_constant(Value::int64(static_cast<int64_t>(k)))}, e.span)});
+      own = (own.empty() ? "array" + std::to_string(k) : own) + "_sorted";
+      BoundPtr one = n_arrays == 1 ? value : make_call("member", {value, bound_constant(Value::int64(static_cast<int64_t>(k)))}, e.span);
+      out.push_back({k < e.names.size() ? e.names[k] : own, std::move(one)});
     }
     return out;
   }
@@ -840,6 +859,8 @@ std::vector<Binder::Named> Binder::named(const Expr& e, Scope& scope, size_t& n_
     return out;
   }
   std::string own = print ? "" : natural_name(e);
+  const bool if_exists = e.kind == ExprKind::call && (e.name == "column_ifexists" || e.name == "columnifexists");
+  if (if_exists && !print && value->kind == Bound::Kind::column && scope.schema) own = (*scope.schema)[value->column].name;
   out.push_back({!e.names.empty() ? e.names[0] : own.empty() ? automatic() : own, std::move(value)});
   return out;
 }

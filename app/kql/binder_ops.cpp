@@ -109,6 +109,7 @@ NodePtr Binder::op_project(const Operator& o, NodePtr input, const EnvPtr& env) 
   scope.env = env;
   scope.ordered = input->ordered;
   std::vector<Named> list;
+  std::vector<std::string> given_names;  // a name taken by an unnamed result gives way: tostring(x), x are x and x1
   size_t n_unnamed = 1;
   for (const ExprPtr& e : o.exprs) {
     if (e->kind == ExprKind::star && e->names.empty()) {
@@ -118,7 +119,9 @@ NodePtr Binder::op_project(const Operator& o, NodePtr input, const EnvPtr& env) 
     for (Named& n : named(*e, scope, n_unnamed)) {
       const bool explicit_name = !e->names.empty() || e->kind == ExprKind::name;
       const bool taken = std::any_of(list.begin(), list.end(), [&](const Named& other) { return other.name == n.name; });
-      if (taken && explicit_name) error(e->span, "the column '" + n.name + "' is projected twice", "give one of them another name");
+      const bool given = std::find(given_names.begin(), given_names.end(), n.name) != given_names.end();
+      if (given && explicit_name) error(e->span, "the column '" + n.name + "' is projected twice", "give one of them another name");
+      if (explicit_name) given_names.push_back(n.name);
       if (taken) n.name = unique_name(n.name, list);
       list.push_back(std::move(n));
     }
@@ -135,12 +138,10 @@ NodePtr Binder::op_extend(const Operator& o, NodePtr input, const EnvPtr& env) {
   for (size_t k = 0; k < input->schema.size(); ++k) list.push_back({input->schema[k].name, bound_column(k, input->schema[k].type)});
   size_t n_unnamed = 1;
   for (const ExprPtr& e : o.exprs) {
+    while (find_column(input->schema, "Column" + std::to_string(n_unnamed))) ++n_unnamed;
     for (Named& n : named(*e, scope, n_unnamed)) {
       const auto at = std::find_if(list.begin(), list.end(), [&](const Named& other) { return other.name == n.name; });
-      const bool own = e->names.empty() && e->kind != ExprKind::name;  // an automatic name never replaces
       if (at == list.end()) list.push_back(std::move(n));
-      else if (own && e->kind != ExprKind::path && e->kind != ExprKind::element && n.name.substr(0, 6) == "Column") n.name = unique_name(n.name, list), list.push_back(std::move(n));
-      else if (own) n.name = unique_name(n.name, list), list.push_back(std::move(n));
       else at->expr = std::move(n.expr);
     }
   }
@@ -445,7 +446,10 @@ NodePtr Binder::unite(std::vector<std::pair<std::string, NodePtr>> legs, bool in
     for (const columns::ColumnInfo& c : leg.second->schema) {
       const bool known = std::any_of(merged.begin(), merged.end(), [&](const columns::ColumnInfo& o) { return o.name == c.name && o.type == c.type; });
       const bool everywhere = std::all_of(legs.begin(), legs.end(), [&](const auto& l) { return has(*l.second, c); });
-      if (!known && (!inner || everywhere)) merged.push_back(c);
+      if (known || (inner && !everywhere)) continue;
+      // The types of one name stand together.
+      const auto same_name = std::find_if(merged.rbegin(), merged.rend(), [&](const columns::ColumnInfo& o) { return o.name == c.name; });
+      merged.insert(same_name == merged.rend() ? merged.end() : same_name.base(), c);
     }
   }
   const size_t first = schema.size();

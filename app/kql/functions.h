@@ -31,8 +31,6 @@ enum FunctionFlags : uint32_t {
   sees_nulls = 1,    // called with null arguments too; otherwise a null argument gives null
   impure = 2,        // rand(), new_guid(): never folded, called for every row
   window = 4,        // needs all rows in order
-  names_result = 8,  // an unnamed result takes the first argument's name: tostring(x) is x
-  names_both = 16,   // or its own with the argument's behind it: dcount_hll(x) is dcount_hll_x
 };
 
 struct Function {

@@ -514,8 +514,8 @@ void parse_xml(CallState&, Args a, Value& out) {
 }
 
 constexpr Function table[] = {
-    {"parse_json", "*", Result::dynamic, parse_json_, names_result}, {"parsejson", "*", Result::dynamic, parse_json_, names_result},
-    {"todynamic", "*", Result::dynamic, parse_json_, names_result}, {"toobject", "*", Result::dynamic, parse_json_, names_result},
+    {"parse_json", "*", Result::dynamic, parse_json_}, {"parsejson", "*", Result::dynamic, parse_json_},
+    {"todynamic", "*", Result::dynamic, parse_json_}, {"toobject", "*", Result::dynamic, parse_json_},
     {"dynamic_to_json", "*", Result::string, dynamic_to_json}, {"extractjson", "ss", Result::string, extractjson}, {"extract_json", "ss", Result::string, extractjson},
     {"pack_array", "*+", Result::dynamic, pack_array, sees_nulls}, {"bag_pack", "?*+", Result::dynamic, bag_pack, sees_nulls},
     {"pack", "?*+", Result::dynamic, bag_pack, sees_nulls}, {"pack_dictionary", "?*+", Result::dynamic, bag_pack, sees_nulls},

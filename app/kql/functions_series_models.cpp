@@ -172,7 +172,7 @@ constexpr Function table[] = {
     {"series_decompose", "y?isin", Result::dynamic, series_decompose},
     {"series_decompose_forecast", "yi?isn", Result::dynamic, series_decompose_forecast},
     {"series_decompose_anomalies", "y?nisisn", Result::dynamic, series_decompose_anomalies},
-    {"series_outliers", "y?s*nni", Result::dynamic, series_outliers, names_result | sees_nulls},
+    {"series_outliers", "y?s*nni", Result::dynamic, series_outliers, sees_nulls},
 };
 
 }  // namespace

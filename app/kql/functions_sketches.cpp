@@ -68,14 +68,14 @@ void percentrank_tdigest(CallState&, Args a, Value& out) {
 }
 
 constexpr Function table[] = {
-    {"dcount_hll", "y", Result::int64, dcount_hll, names_both},
+    {"dcount_hll", "y", Result::int64, dcount_hll},
     {"hll_merge", "y+", Result::dynamic, hll_merge, sees_nulls},
     {"hll_isvalid", "y", Result::boolean, hll_isvalid},
     {"tdigest_merge", "y+", Result::dynamic, tdigest_merge, sees_nulls},
     {"merge_tdigest", "y+", Result::dynamic, tdigest_merge, sees_nulls},
     {"tdigest_isvalid", "y", Result::boolean, tdigest_isvalid},
-    {"percentile_tdigest", "yn?T", Result::dynamic, percentile_tdigest, names_both},
-    {"percentiles_array_tdigest", "y*+", Result::dynamic, percentiles_array_tdigest, names_both},
+    {"percentile_tdigest", "yn?T", Result::dynamic, percentile_tdigest},
+    {"percentiles_array_tdigest", "y*+", Result::dynamic, percentiles_array_tdigest},
     {"rank_tdigest", "y*", Result::real, rank_tdigest},
     {"percentrank_tdigest", "y*", Result::real, percentrank_tdigest},
 };

@@ -228,10 +228,10 @@ void local_to_utc(CallState&, Args a, Value& out) {
 
 constexpr Function table[] = {
     {"datetime_plus", "tp", Result::datetime, plus}, {"datetime_minus", "tp", Result::datetime, minus},
-    {"startofday", "t?i", Result::datetime, boundary<Period::day, false>, names_result}, {"endofday", "t?i", Result::datetime, boundary<Period::day, true>, names_result},
-    {"startofweek", "t?i", Result::datetime, boundary<Period::week, false>, names_result}, {"endofweek", "t?i", Result::datetime, boundary<Period::week, true>, names_result},
-    {"startofmonth", "t?i", Result::datetime, boundary<Period::month, false>, names_result}, {"endofmonth", "t?i", Result::datetime, boundary<Period::month, true>, names_result},
-    {"startofyear", "t?i", Result::datetime, boundary<Period::year, false>, names_result}, {"endofyear", "t?i", Result::datetime, boundary<Period::year, true>, names_result},
+    {"startofday", "t?i", Result::datetime, boundary<Period::day, false>}, {"endofday", "t?i", Result::datetime, boundary<Period::day, true>},
+    {"startofweek", "t?i", Result::datetime, boundary<Period::week, false>}, {"endofweek", "t?i", Result::datetime, boundary<Period::week, true>},
+    {"startofmonth", "t?i", Result::datetime, boundary<Period::month, false>}, {"endofmonth", "t?i", Result::datetime, boundary<Period::month, true>},
+    {"startofyear", "t?i", Result::datetime, boundary<Period::year, false>}, {"endofyear", "t?i", Result::datetime, boundary<Period::year, true>},
     {"getyear", "t", Result::int32, getyear}, {"getmonth", "t", Result::int32, getmonth}, {"monthofyear", "t", Result::int32, getmonth},
     {"hourofday", "t", Result::int32, hourofday}, {"dayofmonth", "t", Result::int32, dayofmonth}, {"dayofyear", "t", Result::int32, dayofyear},
     {"dayofweek", "t", Result::timespan, dayofweek}, {"week_of_year", "t", Result::int32, week_of_year}, {"weekofyear", "t", Result::int32, week_of_year},
