@@ -23,6 +23,7 @@ sigma_gpu_test(test_gpu_faults SOURCES ${CMAKE_CURRENT_LIST_DIR}/faults_test.cpp
 # Without the fake driver in front: what there is on most machines.
 sigma_test(test_gpu_no_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/no_driver_test.cpp LIBS engine_generate ${sigma_gpu_libs} LABELS gpu-sim)
 sigma_gpu_test(test_gpu_traffic SOURCES ${CMAKE_CURRENT_LIST_DIR}/traffic_test.cpp LIBS ${sigma_gpu_libs})
+sigma_gpu_test(test_gpu_roofline SOURCES ${CMAKE_CURRENT_LIST_DIR}/roofline_test.cpp LIBS ${sigma_gpu_libs})
 sigma_gpu_test(test_gpu_mutants SOURCES ${CMAKE_CURRENT_LIST_DIR}/mutants_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
 sigma_gpu_test(test_gpu_small_model SOURCES ${CMAKE_CURRENT_LIST_DIR}/small_model_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
 

@@ -7,12 +7,16 @@
 #include <cstdio>
 
 #include "engine/base/error.h"
+#include "engine/model/decode_cost.h"
+#include "engine/model/sigma_config.h"
 
 namespace ctl {
 namespace {
 
 using engine::ErrorKind;
 using engine::fail;
+using engine::Floor;
+using engine::KernelCost;
 
 struct Gpu {
   const char* name;
@@ -53,41 +57,30 @@ const T& find(const T (&list)[n], const std::string& name, const char* what) {
   fail(ErrorKind::invalid_input, "no %s is called \"%s\"; there are %s", what, name.c_str(), names.c_str());
 }
 
-struct Kernel {
-  const char* name;
-  double weights = 0;      // numbers, read once whatever the batch
-  double cache = 0;        // bytes of one sequence
-  double per_token = 0;    // operations of one sequence's token besides 2 a weight
-};
-
-// One layer, one decoded token of each sequence of a batch.
-std::vector<Kernel> layer_kernels(const Shape& s, double n_tokens) {
-  const double q = double(s.n_heads_q) * s.head_dim, k = double(s.n_heads_k) * s.head_dim, v = double(s.n_heads_v) * s.head_dim;
-  const double aug = s.augmented_q_dim, d = s.dim, ffn = s.ffn_dim;
-  std::vector<Kernel> kernels = {{"norm, q k v", d * (q + k + v), 0, 0}};
-  if (aug > 0) {
-    kernels.push_back({"aug. Q gate, up", 2 * q * aug, 0, 0});
-    kernels.push_back({"aug. Q down", q * aug, 0, 0});
-  }
-  kernels.push_back({"attention", 0, n_tokens * (k + v) * cache_bytes, 4 * n_tokens * q});
-  kernels.push_back({"output", q * d, 0, 0});
-  kernels.push_back({"norm, FFN gate, up", 2 * d * ffn, 0, 0});
-  kernels.push_back({"FFN down", d * ffn, 0, 0});
-  return kernels;
+engine::SigmaConfig config_of(const Shape& s) {
+  engine::SigmaConfig c;
+  c.dim = s.dim;
+  c.ffn_dim = s.ffn_dim;
+  c.n_heads_q = s.n_heads_q;
+  c.n_heads_k = s.n_heads_k;
+  c.n_heads_v = s.n_heads_v;
+  c.head_dim_k = c.head_dim_v = s.head_dim;
+  c.augmented_q_dim = s.augmented_q_dim;
+  c.n_vocab = s.n_vocab;
+  return c;
 }
 
-struct Floor {
-  double bytes, operations, us;
-};
-Floor floor_of(const Kernel& kernel, const Gpu& gpu, const WeightFormat& format, int batch) {
-  const double bytes = kernel.weights * format.bytes + kernel.cache * batch;
-  const double operations = batch * (2 * kernel.weights + kernel.per_token);
-  return {bytes, operations, 1e6 * std::max(bytes / gpu.bytes_per_s, operations / gpu.operations_per_s)};
+std::vector<KernelCost> layer_kernels(const Shape& shape, double n_tokens) {
+  return engine::decode_costs(config_of(shape), n_tokens, cache_bytes);
+}
+
+Floor floor_of(const KernelCost& kernel, const Gpu& gpu, const WeightFormat& format, int batch) {
+  return engine::floor_of(kernel, format.bytes, batch, gpu.bytes_per_s, gpu.operations_per_s);
 }
 
 double layer_us(const Shape& shape, const Gpu& gpu, const WeightFormat& format, int batch, double n_tokens) {
   double us = 0;
-  for (const Kernel& kernel : layer_kernels(shape, n_tokens)) us += floor_of(kernel, gpu, format, batch).us;
+  for (const KernelCost& kernel : layer_kernels(shape, n_tokens)) us += floor_of(kernel, gpu, format, batch).us;
   return us;
 }
 
@@ -117,11 +110,11 @@ void print_kernels(const Shape& shape, const Gpu& gpu, int batch) {
   std::printf("\n%s on %s (%.2f TB/s, %.0f TFLOP/s), one layer, batch %d, 32768 tokens: what each kernel must do\n", shape.name,
               gpu.name, gpu.bytes_per_s / 1e12, gpu.operations_per_s / 1e12, batch);
   std::printf("%-20s %12s %12s %10s %12s %10s\n", "", "MB bf16", "GFLOP", "us bf16", "MB W4", "us W4");
-  for (const Kernel& kernel : layer_kernels(shape, 32768)) {
+  for (const KernelCost& kernel : layer_kernels(shape, 32768)) {
     const Floor a = floor_of(kernel, gpu, bf16, batch), b = floor_of(kernel, gpu, w4, batch);
     std::printf("%-20s %12.2f %12.3f %10.2f %12.2f %10.2f\n", kernel.name, a.bytes / 1e6, a.operations / 1e9, a.us, b.bytes / 1e6, b.us);
   }
-  const Kernel head{"final norm, lm_head", double(shape.dim) * shape.n_vocab, 0, 0};
+  const KernelCost head = engine::head_cost(config_of(shape));
   const Floor a = floor_of(head, gpu, bf16, batch), b = floor_of(head, gpu, w4, batch);
   std::printf("%-20s %12.2f %12.3f %10.2f %12.2f %10.2f   (once a token)\n", head.name, a.bytes / 1e6, a.operations / 1e9, a.us, b.bytes / 1e6, b.us);
 }
@@ -134,8 +127,8 @@ void print_attention(const Shape& shape, const Gpu& gpu) {
   for (const int batch : batches) {
     for (const int n : lengths) {
       const auto attention_us = [&](const Shape& s) {
-        for (const Kernel& kernel : layer_kernels(s, n)) {
-          if (kernel.cache > 0) return floor_of(kernel, gpu, bf16, batch).us;
+        for (const KernelCost& kernel : layer_kernels(s, n)) {
+          if (kernel.cache_bytes > 0) return floor_of(kernel, gpu, bf16, batch).us;
         }
         return 0.0;
       };
@@ -177,13 +170,13 @@ void print_json(const Gpu& gpu, const std::vector<Shape>& shapes, int batch) {
                 crossover(shapes[i], gpu, bf16, batch), crossover(shapes[i], gpu, w4, batch));
     bool first = true;
     for (const int n : lengths) {
-      for (const Kernel& kernel : layer_kernels(shapes[i], n)) {
-        if (kernel.cache == 0 && n != lengths[0]) continue;  // the same at every length
+      for (const KernelCost& kernel : layer_kernels(shapes[i], n)) {
+        if (kernel.cache_bytes == 0 && n != lengths[0]) continue;  // the same at every length
         for (const WeightFormat& format : {bf16, w4}) {
-          if (kernel.cache > 0 && format.bytes == w4.bytes) continue;
+          if (kernel.cache_bytes > 0 && format.bytes == w4.bytes) continue;
           const Floor f = floor_of(kernel, gpu, format, batch);
           std::printf("%s{\"name\": \"%s\", \"weights\": \"%s\", \"tokens\": %d, \"bytes\": %.0f, \"operations\": %.0f, \"floor_us\": %.4f}",
-                      first ? "" : ", ", kernel.name, kernel.cache > 0 ? "-" : format.name, kernel.cache > 0 ? n : 0, f.bytes, f.operations, f.us);
+                      first ? "" : ", ", kernel.name, kernel.cache_bytes > 0 ? "-" : format.name, kernel.cache_bytes > 0 ? n : 0, f.bytes, f.operations, f.us);
           first = false;
         }
       }

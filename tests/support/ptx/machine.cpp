@@ -94,6 +94,7 @@ KernelCounts summarise(const Kernel& kernel, const LaunchCounts& counts) {
     sum.by_class[static_cast<size_t>(op.op_class)] += c.executed;
     if (c.sectors) {
       const std::string& text = kernel.source[i].text;
+      if (text.find("no_allocate") != std::string::npos) sum.streamed_loaded_bytes += c.bytes;
       if (begins(text, "cp.async")) sum.async_loaded_bytes += c.bytes;
       (begins(text, "st.") || begins(text, "red.") ? sum.global_stored_bytes : sum.global_loaded_bytes) += c.bytes;
       sum.global_sectors += c.sectors;

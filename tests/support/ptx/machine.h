@@ -51,7 +51,8 @@ struct KernelCounts {
   uint64_t launches = 0, instructions = 0;
   std::array<uint64_t, n_op_classes> by_class{};
   uint64_t global_loaded_bytes = 0, global_stored_bytes = 0;
-  uint64_t async_loaded_bytes = 0;  // of the loaded, by cp.async
+  uint64_t async_loaded_bytes = 0;     // of the loaded, by cp.async
+  uint64_t streamed_loaded_bytes = 0;  // of the loaded, past the first cache (L1::no_allocate): weights
   uint64_t global_sectors = 0, global_sectors_ideal = 0;
   uint64_t shared_waves = 0, shared_waves_ideal = 0;
 };
