@@ -317,7 +317,8 @@ SessionPtr App::State::open_session(int64_t id) {
       for (const ConfigFinding& finding : review.findings) {
         if (finding.file == file.name) shown.findings.push_back(finding);
       }
-      session->reviews.push_back(std::move(shown));
+      shown.time = review.time;
+      add_older_review(*session, std::move(shown));
     }
   }
   open[id] = session;

@@ -157,6 +157,7 @@ class App {
   void review_config_text(const std::string& name, const std::string& text,
                           const std::string& kind = {});
   void cross_check(int64_t review, const std::string& file);   // its findings with the session's log
+  void make_fix(int64_t review, const std::string& file, size_t finding);   // into the review's fixes
   void score_predictions(const std::string& task, const std::string& data_path,
                          const std::string& predictions_path);
   void show_run(int64_t run);

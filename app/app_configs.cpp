@@ -1,8 +1,10 @@
 // Config reviews of the current session.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "app/app_state.h"
+#include "app/configs/fix.h"
 #include "app/configs/review.h"
 #include "app/diagnosis/redact.h"
 #include "app/system.h"
@@ -14,16 +16,21 @@ namespace {
 
 constexpr size_t max_config_bytes = 32u << 20;
 
-// Once for each review. Line by line, so that line numbers hold; a private key's inner lines are
-// masked by what stands around them, which only the whole text shows.
-void mask_secrets(ConfigReview& review) {
-  if (review.checked_for_secrets) return;
-  review.checked_for_secrets = true;
+constexpr size_t max_earlier = 50;   // versions kept at hand; the database has them all
+
+struct Masked {
+  std::string text;   // empty: no secret is in it
+  size_t n_secrets = 0;
+};
+
+// Line by line, so that line numbers hold; a private key's inner lines are masked by what stands
+// around them, which only the whole text shows.
+Masked mask_secrets(std::string_view text) {
   diagnosis::Redactor redactor;
   std::string masked;
   bool in_key = false;
   size_t n_key_blocks = 0;
-  for (const std::string_view line : engine::split(review.text, '\n')) {
+  for (const std::string_view line : engine::split(text, '\n')) {
     const bool begins = line.find("-----BEGIN") != std::string_view::npos && line.find("PRIVATE KEY") != std::string_view::npos;
     const bool ends = line.find("-----END") != std::string_view::npos;
     if (begins) ++n_key_blocks;
@@ -32,20 +39,45 @@ void mask_secrets(ConfigReview& review) {
     in_key = (in_key || begins) && !ends;
   }
   if (!masked.empty()) masked.pop_back();
-  review.n_secrets = redactor.redactions().size() + n_key_blocks;
-  if (review.n_secrets > 0) review.masked = std::move(masked);
+  const size_t n_secrets = redactor.redactions().size() + n_key_blocks;
+  return {n_secrets > 0 ? std::move(masked) : std::string(), n_secrets};
+}
+
+// Once for each review.
+void mask_secrets(ConfigReview& review) {
+  if (review.checked_for_secrets) return;
+  review.checked_for_secrets = true;
+  Masked masked = mask_secrets(review.text);
+  review.masked = std::move(masked.text);
+  review.n_secrets = masked.n_secrets;
+}
+
+// What the newer reviews of the same file leave of one: a version of its own, where the text is another.
+void keep_earlier(OpenSession& session, ConfigReview old, bool is_newest) {
+  const auto same = [&](const ConfigReview& r) { return r.file == old.file && r.text == old.text; };
+  for (const auto* list : {&session.reviews, &session.earlier})
+    if (std::any_of(list->begin(), list->end(), same)) return;
+  session.earlier.insert(is_newest ? session.earlier.begin() : session.earlier.end(), std::move(old));
+  if (session.earlier.size() > max_earlier) session.earlier.pop_back();
 }
 
 }  // namespace
+
+void add_older_review(OpenSession& session, ConfigReview review) {
+  const bool known = std::any_of(session.reviews.begin(), session.reviews.end(), [&](const ConfigReview& r) { return r.file == review.file; });
+  if (known) keep_earlier(session, std::move(review), false);
+  else session.reviews.push_back(std::move(review));
+}
 
 void App::State::publish_configs(OpenSession& session) {
   if (!is_current(session)) return;
   ConfigsView view;
   {
     const std::lock_guard lock(session.mutex);
+    for (auto* list : {&session.reviews, &session.earlier})
+      for (ConfigReview& review : *list) mask_secrets(review);
     view.reviews = session.reviews;
-    for (ConfigReview& review : session.reviews) mask_secrets(review);
-    view.reviews = session.reviews;
+    view.earlier = session.earlier;
     view.running = session.reviewing;
   }
   set(configs_view, std::move(view));
@@ -110,19 +142,53 @@ void App::review_config_text(const std::string& name, const std::string& text, c
 }
 
 void App::State::keep_review(OpenSession& session, ConfigReview review) {
+  review.time = store::now_ticks();
   if (review.error.empty()) {
     store::ConfigReview stored;
-    stored.time = store::now_ticks();
+    stored.time = review.time;
     stored.files = {{review.file, review.kind, review.text}};
     stored.findings = review.findings;
     review.id = sessions->save_review(session.id, stored);
   }
   {
     const std::lock_guard lock(session.mutex);
-    std::erase_if(session.reviews, [&](const ConfigReview& old) { return old.file == review.file; });
+    const auto old = std::find_if(session.reviews.begin(), session.reviews.end(), [&](const ConfigReview& r) { return r.file == review.file; });
+    std::optional<ConfigReview> replaced;
+    if (old != session.reviews.end()) {
+      replaced = std::move(*old);
+      session.reviews.erase(old);
+    }
+    // A version that comes back is the newest again, not an earlier one as well.
+    std::erase_if(session.earlier, [&](const ConfigReview& r) { return r.file == review.file && r.text == review.text; });
     session.reviews.insert(session.reviews.begin(), std::move(review));
+    if (replaced && replaced->error.empty()) keep_earlier(session, std::move(*replaced), true);
   }
   publish_configs(session);
+}
+
+void App::make_fix(int64_t review_id, const std::string& file, size_t finding) {
+  State& s = *state_;
+  const SessionPtr session = s.current;
+  if (!session) return;
+  s.jobs->start("work", "config", "Trying the fix", [&s, session, review_id, file, finding](Job&) {
+    const auto asked = [&](const ConfigReview& r) { return r.id == review_id && r.file == file && finding < r.findings.size(); };
+    ConfigReview review;
+    {
+      const std::lock_guard lock(session->mutex);
+      const auto at = std::find_if(session->reviews.begin(), session->reviews.end(), asked);
+      if (at == session->reviews.end()) return;
+      review = *at;
+    }
+    ConfigFix fix;
+    fix.text = configs::fixed_text({review.file, review.text, review.kind}, review.findings[finding]).value_or("");
+    fix.masked = mask_secrets(fix.text).text;
+    {
+      const std::lock_guard lock(session->mutex);
+      const auto at = std::find_if(session->reviews.begin(), session->reviews.end(), asked);
+      if (at != session->reviews.end()) at->fixes[finding] = std::move(fix);
+    }
+    s.publish_configs(*session);
+  });
 }
 
 }  // namespace app

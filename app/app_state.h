@@ -66,10 +66,15 @@ struct OpenSession {
   KqlView kql;
   std::string kql_checked;               // the text that kql.diagnostics are of
   RowId kql_rows = 0;  // rows of the log when the result was made
-  std::vector<ConfigReview> reviews;
+  std::vector<ConfigReview> reviews;     // newest first, one a file
+  std::vector<ConfigReview> earlier;     // versions of those files with another text, newest first
   bool reviewing = false;
 };
 using SessionPtr = std::shared_ptr<OpenSession>;
+
+// --- app_configs.cpp
+// A review from before those that the session holds. Called with the mutex held, or before others see it.
+void add_older_review(OpenSession& session, ConfigReview review);
 
 // --- app_formats.cpp
 std::string taught_formats_folder(const std::string& data_folder);

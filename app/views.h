@@ -231,20 +231,29 @@ struct CrossCheck {
   std::vector<RowId> rows;                              // the first few
 };
 
+// What the fix of a finding makes of its file.
+struct ConfigFix {
+  std::string text;                                     // the whole file; empty: no edit mends it by itself
+  std::string masked;                                   // with secrets masked, line by line; empty: none are in it
+};
+
 struct ConfigReview {
   int64_t id = 0;
+  Ticks time = no_time;
   std::string file, kind, text;
   std::string masked;                                   // text with secrets masked, line by line; empty: none are in it
   size_t n_secrets = 0;                                 // different ones
   bool checked_for_secrets = false;
   std::vector<CrossCheck> cross;                        // by finding; those found in the log
   bool cross_checked = false;
+  std::map<size_t, ConfigFix> fixes;                    // by finding; those asked for
   std::vector<ConfigFinding> findings;                  // by line
   std::vector<std::string> notes;
   std::string error;
 };
 struct ConfigsView {
-  std::vector<ConfigReview> reviews;                    // newest first
+  std::vector<ConfigReview> reviews;                    // newest first, one a file
+  std::vector<ConfigReview> earlier;                    // the files' versions before, newest first
   bool running = false;
 };
 

@@ -337,6 +337,46 @@ TEST_CASE("app/facade: a config's secrets come masked beside its text, line for 
   CHECK(review.text == text);
 }
 
+TEST_CASE("app/facade: a finding's fix comes as the whole file, with secrets masked beside it") {
+  const DataFolder folder;
+  App app(options_for(folder.path()));
+  app.review_config_text("Dockerfile", "FROM debian:12.5\nENV DB_PASSWORD=hunter2-secret\nRUN sudo true\n");
+  REQUIRE(wait_until([&] { return !app.configs()->reviews.empty() && idle(app); }));
+  const ConfigReview review = app.configs()->reviews[0];
+  const auto index = [&](const std::string& rule) {
+    return size_t(std::find_if(review.findings.begin(), review.findings.end(), [&](const ConfigFinding& f) { return f.rule == rule; }) - review.findings.begin());
+  };
+  app.make_fix(review.id, review.file, index("dockerfile/sudo"));
+  app.make_fix(review.id, review.file, index("dockerfile/no-user"));
+  REQUIRE(wait_until([&] { return app.configs()->reviews[0].fixes.size() == 2; }));
+  auto fixes = app.configs()->reviews[0].fixes;
+  CHECK(fixes[index("dockerfile/sudo")].text == "FROM debian:12.5\nENV DB_PASSWORD=hunter2-secret\nRUN true\n");
+  CHECK(fixes[index("dockerfile/sudo")].masked.find("hunter2-secret") == std::string::npos);
+  CHECK(fixes[index("dockerfile/no-user")].text.empty());   // which user, only a person knows
+}
+
+TEST_CASE("app/facade: versions of a config stay beside the newest, also when the session is opened again") {
+  const DataFolder folder;
+  const auto texts = [](const std::vector<ConfigReview>& reviews) {
+    std::vector<std::string> out;
+    for (const ConfigReview& r : reviews) out.push_back(r.text);
+    return out;
+  };
+  const std::vector<std::string> newest = {"FROM debian:12\n"}, before = {"FROM debian:11\n", "FROM debian\n"};
+  {
+    App app(options_for(folder.path()));
+    for (const std::string& text : {before[1], before[0], before[0], newest[0]}) {
+      app.review_config_text("Dockerfile", text);
+      REQUIRE(wait_until([&] { return idle(app) && !app.configs()->reviews.empty() && app.configs()->reviews[0].text == text; }));
+    }
+    CHECK(texts(app.configs()->reviews) == newest);
+    CHECK(texts(app.configs()->earlier) == before);
+  }
+  App again(options_for(folder.path()));
+  CHECK(texts(again.configs()->reviews) == newest);
+  CHECK(texts(again.configs()->earlier) == before);
+}
+
 TEST_CASE("app/facade: a config's finding is linked to the log lines that name its path") {
   const DataFolder folder;
   App app(options_for(folder.path()));

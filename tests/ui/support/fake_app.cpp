@@ -180,6 +180,7 @@ void App::export_report(const std::string& path, bool mask) { note("export_repor
 void App::run_query(const std::string& text) { note("run_query " + text); }
 void App::check_query(const std::string& text) { note("check_query " + text); }
 void App::stop_query() { note("stop_query"); }
+void App::make_fix(int64_t review, const std::string& file, size_t finding) { note("make_fix " + std::to_string(review) + " " + file + " " + std::to_string(finding)); }
 void App::review_config_paths(const std::vector<std::string>& paths) { note("review_config_paths" + ui_test::joined(paths)); }
 void App::review_config_text(const std::string& name, const std::string& text, const std::string& kind) {
   note("review_config_text " + name + " " + std::to_string(text.size()) + " " + kind);
