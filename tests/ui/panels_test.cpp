@@ -485,6 +485,80 @@ TEST_CASE("ui/configs: ] and [ go from finding to finding, by rule they are grou
   CHECK(desk.shows("k8s/latest-tag"));
 }
 
+TEST_CASE("ui/configs: a fix is asked for, shown as a diff, copied as a patch, and applied with undo") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  auto& review = fake().configs.reviews[0];
+  desk.show();
+  REQUIRE(desk.h.click("button", "Show the fix"));
+  CHECK(fake().called("make_fix 1 deploy.yaml 1"));
+  std::string fixed = review.text;
+  fixed.replace(fixed.find("true"), 4, "false");
+  review.fixes[1] = {fixed, ""};
+  desk.show();
+  CHECK(desk.h.find("fix_line", "-             privileged: true") != nullptr);
+  CHECK(desk.h.find("fix_line", "+             privileged: false") != nullptr);
+  CHECK(desk.h.find("fix_context", "securityContext:") != nullptr);
+  CHECK(desk.h.find("fix_context", "apiVersion") == nullptr);
+  REQUIRE(desk.h.click("button", "Copy patch"));
+  CHECK(desk.h.clipboard.rfind("--- deploy.yaml\n+++ deploy.yaml\n@@ -9,4 +9,4 @@\n", 0) == 0);
+  REQUIRE(desk.h.click("button", "Apply"));
+  CHECK(fake().called("review_config_text deploy.yaml " + std::to_string(fixed.size()) + " kubernetes"));
+  desk.shell->ui.undo();
+  desk.show();
+  CHECK(fake().called("review_config_text deploy.yaml " + std::to_string(review.text.size()) + " kubernetes"));
+}
+
+TEST_CASE("ui/configs: where no edit mends a finding the card says so, and a rule without an edit offers none") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  auto& review = fake().configs.reviews[0];
+  review.fixes[1] = {};
+  desk.show();
+  CHECK(desk.shows("No edit by itself mends it here"));
+  CHECK_FALSE(desk.shows("Show the fix"));   // the other finding's rule has none
+}
+
+TEST_CASE("ui/configs: two versions stand side by side with the findings that came and went, secrets masked") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  auto& shown = fake().configs.reviews[0];
+  app::ConfigReview before = shown;
+  before.id = 7;
+  before.text += "          password: hunter2\n";
+  before.masked = before.text;
+  before.masked.replace(before.masked.find("hunter2"), 7, "<password-1>");
+  shown.text.replace(shown.text.find("web:latest"), 10, "web:1.2");
+  shown.findings.erase(shown.findings.begin());
+  fake().configs.earlier = {before};
+  desk.show();
+  REQUIRE(desk.h.click("button", "Compare"));
+  desk.show();
+  REQUIRE(desk.h.click("menu_item", "deploy.yaml"));
+  desk.show();
+  CHECK(desk.shows("1 findings gone, 0 new, 1 in both;  2 lines removed, 1 added"));
+  CHECK(desk.h.find("compared_finding", "k8s/latest-tag") != nullptr);
+  const Probe *left = desk.h.find("side_before", "image: web:latest"), *right = desk.h.find("side_after", "image: web:1.2");
+  REQUIRE(left != nullptr);
+  REQUIRE(right != nullptr);
+  CHECK(left->min.y == right->min.y);
+  CHECK(left->max.x <= right->min.x);
+  CHECK(desk.shows("<password-1>"));
+  CHECK_FALSE(desk.shows("hunter2"));
+  REQUIRE(desk.h.click("button", "Close the comparison"));
+  desk.show();
+  CHECK(desk.h.find("compare_sum") == nullptr);
+}
+
+TEST_CASE("ui/configs: with one file in one version there is nothing to compare") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  desk.show();
+  desk.h.click("button", "Compare");
+  desk.show();
+  CHECK(desk.h.find("menu_item", "deploy.yaml") == nullptr);
+}
+
 // --- Tasks
 
 TEST_CASE("ui/tasks: four states, and Score asks with the chosen files") {

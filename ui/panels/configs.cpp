@@ -144,6 +144,7 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigReview& review, const ap
         text(ui, "reason", "Suppressed" + until + ": " + suppressed->reason, ui.theme.dim, Face::regular, {.width = width, .probe = "suppressed"});
       }
     } else {
+      draw_fix(panel.diffs, review, size_t(index), panel.show_secrets, width, app, ui);
       draw_suppress(panel, review, finding, app, ui);
     }
   }
@@ -291,6 +292,7 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
     panel.session = session;
     panel.suppressions = app::configs::suppressions_from_text(app.view_state("configs.suppressed"));
     panel.show_secrets = false;
+    panel.diffs = {};
   }
   const app::JobView* job = nullptr;
   const app::JobView* failed = nullptr;
@@ -330,6 +332,8 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
     if (button(ui, "Open files", ButtonKind::normal, nullptr, Command::open_files)) ui.give(Command::open_files);
     ImGui::SameLine();
     if (button(ui, "Paste a text")) panel.paste_open = true;
+    ImGui::SameLine();
+    draw_compare_button(panel.diffs, *shown, view, ui);
     ImGui::SameLine();
     draw_export(panel, view, ui);
     if (job != nullptr && draw_running(ui, "running", job->title, job->count, job->fraction)) app.cancel_job(job->id);
@@ -392,7 +396,8 @@ void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusVi
   ImGui::SameLine(0, 0);
   {
     const Pane pane(ui, "source_pane", {0, 0});
-    draw_source(panel, *shown, ui);
+    if (const app::ConfigReview* before = compared_with(panel.diffs, *shown, view)) draw_comparison(panel.diffs, *before, *shown, panel.show_secrets, ui);
+    else draw_source(panel, *shown, ui);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "app/app.h"
 #include "app/configs/export.h"
+#include "ui/panels/config_diff.h"
 #include "ui/ui.h"
 
 namespace ui {
@@ -26,6 +27,7 @@ struct ConfigsPanel {
   int days = 0;                   // 0 for good, 1 a week, 2 a month, 3 three months
   std::string paste_text, paste_name;
   bool paste_open = false;
+  ConfigDiffs diffs;              // fixes and versions
 };
 void draw(ConfigsPanel& panel, const app::ConfigsView& view, const app::StatusView& status, app::App& app, Ui& ui);
 
