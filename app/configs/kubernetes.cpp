@@ -109,10 +109,34 @@ bool same_namespace(const Object& a, const Object& b) {
   return name(a) == name(b);
 }
 
+const Node& pod_labels(const Object& workload) { return (*workload.pod_metadata)["labels"]; }
+
+bool is_targeted_by_service(const Object& workload, const Cluster& cluster) {
+  return std::any_of(cluster.objects.begin(), cluster.objects.end(), [&](const Object& other) {
+    return other.kind == "Service" && same_namespace(other, workload) &&
+           !other.at("spec.selector").empty() &&
+           labels_match(other.at("spec.selector"), pod_labels(workload));
+  });
+}
+
+const Object* autoscaler_of(const Object& workload, const Cluster& cluster) {
+  for (const Object& other : cluster.objects) {
+    if (!other.is({"HorizontalPodAutoscaler", "ScaledObject"}) || !same_namespace(other, workload))
+      continue;
+    const Node& target = other.at("spec.scaleTargetRef");
+    const std::string& kind = target["kind"].text;
+    if (target["name"].text == workload.name && (kind.empty() || kind == workload.kind))
+      return &other;
+  }
+  return nullptr;
+}
+
 void check_all(const Object& object, const Cluster& cluster, Report& report) {
   if (object.is_workload()) check_pod(object, report);
   check_control_plane(object, report);
   check_access(object, cluster, report);
+  check_workload(object, cluster, report);
+  check_network(object, cluster, report);
   check_object(object, cluster, report);
 }
 

@@ -2,6 +2,7 @@
 // (and each item of a List); objects of all files reviewed together know each other through
 // Cluster.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,11 +47,26 @@ bool selector_matches(const Node& selector, const Node& labels);
 // A plain map of labels, as in a Service: every pair must be among the labels.
 bool labels_match(const Node& wanted, const Node& labels);
 bool same_namespace(const Object& a, const Object& b);
+const Node& pod_labels(const Object& workload);
+bool is_targeted_by_service(const Object& workload, const Cluster& cluster);
+const Object* autoscaler_of(const Object& workload, const Cluster& cluster);  // null: none
+
+// Some workload of the same namespace satisfies the test.
+template <class Test>
+bool any_workload(const Cluster& cluster, const Object& from, Test test) {
+  return std::any_of(cluster.objects.begin(), cluster.objects.end(), [&](const Object& other) {
+    return other.is_workload() && same_namespace(other, from) && test(other);
+  });
+}
 
 void check_pod(const Object& object, Report& report);            // kubernetes_pods
 void check_control_plane(const Object& object, Report& report);  // kubernetes_cluster
 void check_access(const Object& object, const Cluster& cluster,
                   Report& report);  // kubernetes_cluster
+void check_workload(const Object& object, const Cluster& cluster,
+                    Report& report);  // kubernetes_workloads
+void check_network(const Object& object, const Cluster& cluster,
+                   Report& report);  // kubernetes_network
 void check_object(const Object& object, const Cluster& cluster,
                   Report& report);  // kubernetes_objects
 
