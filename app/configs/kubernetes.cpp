@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/text.h"
+
 namespace app::configs::kubernetes {
 namespace {
 
@@ -57,6 +59,16 @@ void add_object(const Node& root, size_t file, Cluster& cluster) {
   cluster.objects.push_back(std::move(object));
 }
 
+// Labels that no manifest carries: a controller adds them to the pods that it makes.
+bool is_set_by_controller(const std::string& label) {
+  for (const char* own :
+       {"statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "pod-template-hash",
+        "controller-revision-hash", "batch.kubernetes.io/job-name", "job-name"}) {
+    if (label == own) return true;
+  }
+  return false;
+}
+
 bool expression_matches(const Node& expression, const Node& labels) {
   const Node& label = labels[expression["key"].text];
   const std::string& op = expression["operator"].text;
@@ -90,6 +102,7 @@ void add_objects(const Document& document, size_t file, Cluster& cluster) {
 
 bool labels_match(const Node& wanted, const Node& labels) {
   for (const Node::Member& member : wanted.members) {
+    if (is_set_by_controller(member.first->text)) continue;
     const Node& have = labels[member.first->text];
     if (!have.exists() || have.text != member.second->text) return false;
   }
@@ -107,6 +120,24 @@ bool selector_matches(const Node& selector, const Node& labels) {
 bool same_namespace(const Object& a, const Object& b) {
   const auto name = [](const Object& o) { return o.name_space.empty() ? "default" : o.name_space; };
   return name(a) == name(b);
+}
+
+bool names_secret(std::string_view name) {
+  const std::string lower = engine::to_lower_ascii(name);
+  for (const char* pointer : {"_file", "_path", "_dir", "_name", "_url", "_ref", "_key_id"}) {
+    if (lower.ends_with(pointer) && lower != "aws_access_key_id") return false;
+  }
+  for (const char* word : {"password", "passwd", "secret_access_key", "secret_key", "private_key",
+                           "api_key", "apikey", "auth_token", "access_token", "aws_access_key_id",
+                           "account_key", "batch_key", "key_content"}) {
+    if (lower.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+bool holds_private_key(std::string_view value) {
+  const size_t begin = value.find("-----BEGIN ");
+  return begin != value.npos && value.find("PRIVATE KEY-----", begin) != value.npos;
 }
 
 const Node& pod_labels(const Object& workload) { return (*workload.pod_metadata)["labels"]; }

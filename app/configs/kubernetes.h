@@ -51,6 +51,10 @@ const Node& pod_labels(const Object& workload);
 bool is_targeted_by_service(const Object& workload, const Cluster& cluster);
 const Object* autoscaler_of(const Object& workload, const Cluster& cluster);  // null: none
 
+// A name such as db_password or AWS_SECRET_ACCESS_KEY; what points to a file or an object is none.
+bool names_secret(std::string_view name);
+bool holds_private_key(std::string_view value);
+
 // Some workload of the same namespace satisfies the test.
 template <class Test>
 bool any_workload(const Cluster& cluster, const Object& from, Test test) {

@@ -64,6 +64,18 @@ void check_backend(const Object& ingress, const Node& backend, const Cluster& cl
   }
 }
 
+// Controllers of cloud load balancers take the certificate from an annotation.
+void check_ingress_tls(const Object& ingress, Report& report) {
+  if (!ingress.at("spec.tls").empty()) return;
+  for (const Node::Member& annotation : ingress.at("metadata.annotations").members) {
+    const std::string& key = annotation.first->text;
+    if (key.find("cert") != std::string::npos || key.find("tls") != std::string::npos ||
+        key.find("ssl") != std::string::npos)
+      return;
+  }
+  report.add("k8s/ingress-without-tls", placed({&ingress["spec"], ingress.root}), ingress.subject);
+}
+
 void check_ingress(const Object& ingress, const Cluster& cluster, Report& report) {
   for (const Node* rule : ingress.at("spec.rules").items) {
     for (const Node* path : rule->at("http.paths").items)
@@ -71,6 +83,8 @@ void check_ingress(const Object& ingress, const Cluster& cluster, Report& report
   }
   check_backend(ingress, ingress.at("spec.backend"), cluster, report);
   check_backend(ingress, ingress.at("spec.defaultBackend"), cluster, report);
+
+  check_ingress_tls(ingress, report);
 
   static constexpr const char* code_parts[] = {"lua_", "_lua", "_lua_", "kubernetes.io"};
   for (const Node::Member& annotation : ingress.at("metadata.annotations").members) {

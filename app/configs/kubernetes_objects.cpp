@@ -32,8 +32,12 @@ void check_disruption_budget(const Object& budget, const Cluster& cluster, Repor
   if (!spec.has("unhealthyPodEvictionPolicy"))
     report.add("k8s/disruption-budget-unhealthy-pods", placed({&spec, budget.root}),
                budget.subject);
+  const bool all = minimum.text.ends_with('%') && share_or_count(minimum, 1) >= 1;
+  if (all)
+    report.add("k8s/disruption-budget-blocks-all", minimum, budget.subject,
+               "asks for every pod, so that no node can be drained");
   for (const Object& workload : cluster.objects) {
-    if (!workload.is({"Deployment", "StatefulSet", "DeploymentConfig", "ReplicaSet"}) ||
+    if (all || !workload.is({"Deployment", "StatefulSet", "DeploymentConfig", "ReplicaSet"}) ||
         !same_namespace(workload, budget) || !budget_selects(spec["selector"], workload))
       continue;
     double replicas = workload.replicas();
@@ -63,6 +67,9 @@ void check_autoscaler(const Object& scaler, const Cluster& cluster, Report& repo
     report.add("k8s/autoscaler-without-target", placed({&target, scaler.root}), scaler.subject);
   const Node& least = scaler.at("spec.minReplicas");
   const Node& at = placed({&least, &scaler["spec"], scaler.root});
+  const auto most = scaler.at("spec.maxReplicas").number();
+  if (most && *most <= least.number().value_or(1))
+    report.add("k8s/autoscaler-cannot-scale", scaler.at("spec.maxReplicas"), scaler.subject);
   if (least.number().value_or(1) < 2)
     report.add("k8s/autoscaler-single-replica", at, scaler.subject);
   if (least.number().value_or(1) < 3)
@@ -182,6 +189,17 @@ void check_pod_security_policy(const Object& policy, Report& report) {
   }
 }
 
+void check_config_map(const Object& map, Report& report) {
+  for (const Node::Member& entry : map["data"].members) {
+    const std::string& value = entry.second->text;
+    const bool setting = value.empty() || entry.second->is_true() || entry.second->is_false() ||
+                         value.find('\n') != std::string::npos;  // a file, not a value
+    if (holds_private_key(value) || (!setting && names_secret(entry.first->text)))
+      report.add("k8s/secret-in-config-map", *entry.first, map.subject,
+                 entry.first->text + " stands in plain text");
+  }
+}
+
 void check_service_monitor(const Object& monitor, const Cluster& cluster, Report& report) {
   const Node& selector = monitor.at("spec.selector");
   const Node& namespaces = monitor.at("spec.namespaceSelector");
@@ -207,6 +225,7 @@ void check_object(const Object& object, const Cluster& cluster, Report& report) 
   if (object.kind == "PodDisruptionBudget") check_disruption_budget(object, cluster, report);
   if (object.kind == "HorizontalPodAutoscaler") check_autoscaler(object, cluster, report);
   if (object.kind == "PodSecurityPolicy") check_pod_security_policy(object, report);
+  if (object.kind == "ConfigMap") check_config_map(object, report);
   if (object.kind == "ServiceMonitor") check_service_monitor(object, cluster, report);
   if (object.kind == "SecurityContextConstraints" && object["allowPrivilegedContainer"].is_true()) {
     report.add("k8s/scc-privileged", object["allowPrivilegedContainer"], object.subject);

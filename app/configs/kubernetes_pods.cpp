@@ -237,6 +237,18 @@ void check_resources(const Container& container, Report& report) {
 
 // --- environment ---------------------------------------------------------------------------------
 
+// A password or key as plain text; a switch such as ALLOW_EMPTY_PASSWORD=yes or a file's name is
+// none.
+bool is_plain_secret(const Node& name, const Node& value) {
+  if (value.empty() || !value.is_scalar() || value.text.find("$(") != std::string::npos)
+    return false;
+  static const std::set<std::string> switches = {"true", "false", "yes", "no",
+                                                 "on",   "off",   "1",   "0"};
+  if (switches.contains(engine::to_lower_ascii(value.text)) || value.text.starts_with('/'))
+    return false;
+  return names_secret(name.text) || holds_private_key(value.text);
+}
+
 void check_environment(const Container& container, Report& report) {
   std::set<std::string> seen;
   for (const Node* env : (*container.node)["env"].items) {
@@ -248,6 +260,10 @@ void check_environment(const Container& container, Report& report) {
     if (engine::contains_ignoring_case(name.text, "secret") && !(*env)["value"].empty()) {
       report.add("k8s/secret-in-env-value", *env, container.subject,
                  "the variable " + name.text + " carries a secret in plain text");
+    }
+    if (is_plain_secret(name, (*env)["value"])) {
+      report.add("k8s/password-in-env-value", *env, container.subject,
+                 "the value of " + name.text + " stands in plain text");
     }
     const Node& secret = env->at("valueFrom.secretKeyRef");
     if (secret.exists()) report.add("k8s/secret-as-env-var", secret, container.subject);
@@ -349,6 +365,8 @@ void check_volumes(const Object& object, Report& report) {
   for (const Node* volume : (*object.pod_spec)["volumes"].items) {
     const Node& path = volume->at("hostPath.path");
     if (!path.exists()) continue;
+    report.add("k8s/host-path-volume", path, object.subject,
+               "the volume " + (*volume)["name"].text + " is " + path.text + " of the node");
     if (path.text.ends_with("docker.sock") || path.text.ends_with("containerd.sock") ||
         path.text.ends_with("crio.sock")) {
       report.add("k8s/container-runtime-socket", path, object.subject);
@@ -387,8 +405,16 @@ bool is_unsafe_sysctl(const std::string& name) {
   return !name.empty() && !safe.contains(name);
 }
 
+void check_host_process(const Node& holder, const std::string& subject, Report& report) {
+  const Node& host_process = holder.at("securityContext.windowsOptions.hostProcess");
+  if (host_process.is_true()) report.add("k8s/host-process", host_process, subject);
+}
+
 void check_host_sharing(const Object& object, Report& report) {
   const Node& pod = *object.pod_spec;
+  check_host_process(pod, object.subject, report);
+  for (const Container& container : object.containers)
+    check_host_process(*container.node, container.subject, report);
   const std::pair<const char*, const char*> shared[] = {{"hostIPC", "k8s/host-ipc"},
                                                         {"hostPID", "k8s/host-pid"},
                                                         {"hostNetwork", "k8s/host-network"}};
@@ -407,10 +433,6 @@ void check_service_account(const Object& object, Report& report) {
   const Node& pod = *object.pod_spec;
   const Node& account = pod["serviceAccountName"];
   const Node& old_field = pod["serviceAccount"];
-  if (!pod["automountServiceAccountToken"].is_false()) {
-    report.add("k8s/service-account-token-mounted",
-               placed({&pod["automountServiceAccountToken"], &pod}), object.subject);
-  }
   const std::string& name = account.empty() ? old_field.text : account.text;
   if (name.empty() || name == "default") {
     report.add("k8s/default-service-account", placed({&account, &pod}), object.subject);

@@ -148,6 +148,22 @@ bool has_object(const Cluster& cluster, const Object& from, std::string_view kin
   });
 }
 
+// The pod's own word counts, else that of its service account.
+void check_account_token(const Object& object, const Cluster& cluster, Report& report) {
+  const Node& pod = *object.pod_spec;
+  const Node* says = &pod["automountServiceAccountToken"];
+  const std::string& name = pod["serviceAccountName"].text;
+  for (const Object& other : cluster.objects) {
+    if (says->exists() || name.empty()) break;
+    if (other.kind == "ServiceAccount" && other.name == name && same_namespace(other, object))
+      says = &other["automountServiceAccountToken"];
+  }
+  if (!says->is_false()) {
+    report.add("k8s/service-account-token-mounted",
+               placed({&pod["automountServiceAccountToken"], &pod}), object.subject);
+  }
+}
+
 void check_references(const Object& object, const Cluster& cluster, Report& report) {
   const Node& account = (*object.pod_spec)["serviceAccountName"];
   if (!account.empty() && account.text != "default" &&
@@ -226,6 +242,7 @@ void check_workload(const Object& object, const Cluster& cluster, Report& report
   check_network_isolation(object, cluster, report);
   check_served_probes(object, cluster, report);
   check_references(object, cluster, report);
+  check_account_token(object, cluster, report);
   if (object.kind == "StatefulSet") check_stateful_set(object, cluster, report);
 }
 
