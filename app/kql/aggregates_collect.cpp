@@ -49,11 +49,16 @@ class DistinctCount : public Aggregator {
   std::vector<int64_t> counts_;
 };
 
+// The last argument of make_list, make_set and make_bag.
+size_t most_items(const AggregateCall& call) {
+  constexpr int64_t most = 1048576;
+  if (call.constants.empty()) return most;
+  return static_cast<size_t>(std::clamp<int64_t>(to_int64(call.constants[0]).value_or(most), 0, most));
+}
+
 class MakeList : public Aggregator {
  public:
-  MakeList(const AggregateCall& call, bool set, bool nulls) : set_(set), nulls_(nulls) {
-    if (!call.constants.empty()) limit_ = static_cast<size_t>(std::clamp<int64_t>(to_int64(call.constants[0]).value_or(1048576), 0, 1048576));
-  }
+  MakeList(const AggregateCall& call, bool set, bool nulls) : set_(set), nulls_(nulls), limit_(most_items(call)) {}
   void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
     texts_.resize(n_groups);
     counts_.resize(n_groups);
@@ -104,33 +109,51 @@ class MakeList : public Aggregator {
     bytes_ += item.size() + 1;
   }
   bool set_, nulls_;
-  size_t limit_ = 1048576, bytes_ = 0;
+  size_t limit_, bytes_ = 0;
   std::vector<std::string> texts_;
   std::vector<size_t> counts_;
   ValueTable values_;
   IntTable seen_;
 };
 
+// One bag of the members of all; of members with one name the first counts.
 class MakeBag : public Aggregator {
  public:
+  explicit MakeBag(const AggregateCall& call) : limit_(most_items(call)) {}
   void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
-    bags_.resize(n_groups, Json::object());
+    texts_.resize(n_groups);
+    counts_.resize(n_groups);
     for (size_t row = 0; row < groups.size(); ++row) {
       const Json json = dynamic_value(get(*args[0].column, args[0].at(row)));
-      for (size_t k = 0; k < json.keys.size(); ++k) {
-        if (!bags_[groups[row]].find(json.keys[k])) bags_[groups[row]].set(json.keys[k], json.items[k]);
-      }
+      for (size_t k = 0; k < json.keys.size(); ++k) add(groups[row], json.keys[k], json.items[k]);
     }
   }
   std::vector<Column> finish(size_t n) override {
-    bags_.resize(n, Json::object());
+    texts_.resize(n);
     Column out(Type::dynamic);
-    for (const Json& bag : bags_) out.push_text(json_text(bag));
+    for (const std::string& text : texts_) out.push_text("{" + text + "}");
     return {std::move(out)};
   }
+  size_t size_bytes() const override { return bytes_ + seen_.size_bytes() + keys_.size_bytes() + texts_.size() * (sizeof(std::string) + 8); }
 
  private:
-  std::vector<Json> bags_;
+  void add(uint32_t group, const std::string& key, const Json& item) {
+    if (counts_[group] >= limit_) return;
+    const uint32_t before = seen_.size();
+    if (seen_.insert((static_cast<uint64_t>(group) << 32) | keys_.insert(key)) != before) return;
+    std::string& text = texts_[group];
+    const size_t size = text.size();
+    if (counts_[group]++) text += ',';
+    write_json_string(key, text);
+    text += ':';
+    write_json(item, text);
+    bytes_ += text.size() - size;
+  }
+  size_t limit_, bytes_ = 0;
+  std::vector<std::string> texts_;  // the members as JSON, without the braces
+  std::vector<size_t> counts_;
+  TextTable keys_;
+  IntTable seen_;                   // group and key
 };
 
 // buildschema: the types seen under each member, as the language words them.
@@ -192,7 +215,7 @@ Made make_dcount(const AggregateCall&) { return std::make_unique<DistinctCount>(
 Made make_make_list(const AggregateCall& c) { return std::make_unique<MakeList>(c, false, false); }
 Made make_list_nulls(const AggregateCall& c) { return std::make_unique<MakeList>(c, false, true); }
 Made make_make_set(const AggregateCall& c) { return std::make_unique<MakeList>(c, true, false); }
-Made make_make_bag(const AggregateCall&) { return std::make_unique<MakeBag>(); }
+Made make_make_bag(const AggregateCall& c) { return std::make_unique<MakeBag>(c); }
 Made make_schema(const AggregateCall&) { return std::make_unique<BuildSchema>(); }
 
 }  // namespace app::kql

@@ -1,6 +1,7 @@
 #include "app/kql/expr.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "app/kql/functions.h"
 #include "engine/base/error.h"
@@ -68,7 +69,14 @@ Column run_dictionary(const Function& f, CallState& state, std::span<const Vec> 
 
 }  // namespace
 
+namespace {
+std::atomic<uint64_t> n_checks = 0;
+}
+
+uint64_t n_stop_checks() { return n_checks; }
+
 void check_stop(const std::stop_token& stop) {
+  n_checks.fetch_add(1, std::memory_order_relaxed);
   if (stop.stop_requested()) engine::fail(engine::ErrorKind::cancelled, "the query was cancelled");
 }
 

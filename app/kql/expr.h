@@ -55,6 +55,9 @@ struct CallState {
 
 // Throws Error{cancelled} where a stop is asked for.
 void check_stop(const std::stop_token& stop);
+// How often this process has looked at a stop token: for tests, which count looks where time would tell of
+// the machine.
+uint64_t n_stop_checks();
 // Looks at the token once in so many rows.
 inline void check_stop(const std::stop_token& stop, size_t row) {
   if ((row & 0x3FF) == 0) check_stop(stop);

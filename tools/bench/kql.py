@@ -3,6 +3,7 @@
     kql.py SIGMACTL DATA_FOLDER SESSION                          our own times
     kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER --prepare gives the others the session's rows, once
     kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER [--log FILE] [--only ...] [--runs N]
+    kql.py SIGMACTL DATA_FOLDER SESSION,SESSION,... --linear     time a row at each size, smallest session first
 The session is one of a single file that SIGMACTL has stored: `sigmactl diagnose --no-model FILE` keeps one. Ours is
 one process, `sigmactl query --session SESSION --batch`, asked over its pipe; DuckDB and adxlite are one process each,
 with a database of their own in FOLDER (table Logs: Timestamp, Level, Host, Process, Pid, TemplateId, Message). Every
@@ -56,6 +57,24 @@ QUERIES = [
 ]
 LNAV = {name: sql for name, _, sql in QUERIES}
 ANY_ROWS = {"first rows of a filter"}  # whose answer may be any rows: only their number is compared
+
+
+# Of which one answer grows with the rows at most: what is measured is the work behind it.
+LINEAR = [
+    ("count by level and minute", "Logs | summarize n = count() by Level, bin(Timestamp, 1m) | count"),
+    ("common term", "Logs | where Message has 'error' | count"),
+    ("part of a word", "Logs | where Message contains 'ailed' | count"),
+    ("pattern without a word", f"Logs | where Message matches regex '{QUOTED_IPS}' | count"),
+    ("template parameter", "Logs | where Message has 'blk' | extend Block = extract('blk_(-?\\\\d+)', 1, Message) | summarize Hosts = dcount(Host) by Block | count"),
+    ("distinct by template", "Logs | summarize Hosts = dcount(Host), Pids = dcount(Pid) by TemplateId | count"),
+    ("groups of one row", "Logs | summarize n = count() by Line | count"),
+    ("sort by two", "Logs | sort by Pid asc, Timestamp desc | project Pid | count"),
+    ("newest 100", "Logs | top 100 by Timestamp desc | count"),
+    ("join with a hundredth", "Logs | join kind=inner (Logs | where Line % 100 == 0 | project Line, P2 = Pid) on Line | count"),
+    ("mv-expand", "Logs | where Line % 10 == 0 | mv-expand part = split(Message, ' ') to typeof(string) | summarize dcount(part)"),
+    ("make-series", "Logs | make-series n = count() on Timestamp step 1m by Level | count"),
+    ("windows", "Logs | serialize gap = Timestamp - prev(Timestamp) | summarize max(gap)"),
+]
 
 
 class GaveUp(Exception):
@@ -259,13 +278,42 @@ class Runner:
             self.seconds.append(took)
 
 
+def linear(sigmactl, data_folder, sessions, runs, names):
+    """Nanoseconds a row of each query over sessions of different sizes."""
+    sizes, times = [], {}
+    for session in sessions:
+        process = Process([sigmactl, "--data-folder", data_folder, "query", "--session", str(session), "--batch"])
+        rows = process.ask("Logs | count")[0][0]
+        sizes.append(rows)
+        for name, kql in LINEAR:
+            if names and not any(n in name for n in names):
+                continue
+            process.ask(kql)
+            seconds = []
+            for _ in range(runs):
+                began = time.monotonic()
+                process.ask(kql)
+                seconds.append(time.monotonic() - began)
+            times.setdefault(name, []).append(statistics.median(seconds))
+        process.process.stdin.close()
+        process.process.wait()
+    print(f"\nmedian of {runs} runs after one to warm: seconds (nanoseconds a row); last, the largest's time a row against the smallest's")
+    print(f"{'':26}" + "".join(f"{n:>20,}" for n in sizes))
+    for name, all_seconds in times.items():
+        a_row = [s / n * 1e9 for s, n in zip(all_seconds, sizes)]
+        cells = "".join(f"{f'{s:.3f} ({ns:.0f})':>20}" for s, ns in zip(all_seconds, a_row))
+        print(f"{name:26}{cells}   x {a_row[-1] / a_row[0]:.2f}")
+
+
 def main():
     if len(sys.argv) == 4 and sys.argv[1] == "--serve":
         return {"duckdb": serve_duckdb, "adxlite": serve_adxlite}[sys.argv[2]](sys.argv[3])
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("sigmactl")
     p.add_argument("data_folder")
-    p.add_argument("session", type=int)
+    p.add_argument("session", help="its number; with --linear several, with commas between")
+    p.add_argument("--linear", action="store_true", help="how the time a row grows with the rows")
+    p.add_argument("--names", default="", help="with --linear: only queries whose names have one of these, with commas between")
     p.add_argument("--peers", help="folder of the others' databases")
     p.add_argument("--prepare", action="store_true", help="fill it")
     p.add_argument("--log", help="the file behind the session, for lnav")
@@ -276,11 +324,13 @@ def main():
     p.add_argument("--only", default="", help="comma-separated: duckdb,adxlite,lnav")
     p.add_argument("--queries", default=f"1-{len(QUERIES)}", metavar="FIRST-LAST", help="only these, counted from 1")
     a = p.parse_args()
+    if a.linear:
+        return linear(a.sigmactl, a.data_folder, [int(s) for s in a.session.split(",")], a.runs, list(filter(None, a.names.split(","))))
     only = set(filter(None, a.only.split(",")))
     first, _, last = a.queries.partition("-")
     queries = QUERIES[int(first) - 1:int(last or first)]
     print("commands:")
-    ours = Process([a.sigmactl, "--data-folder", a.data_folder, "query", "--session", str(a.session), "--batch"])
+    ours = Process([a.sigmactl, "--data-folder", a.data_folder, "query", "--session", str(int(a.session)), "--batch"])
     began = time.monotonic()
     total = ours.ask("Logs | count")[0][0]
     opened = time.monotonic() - began
