@@ -62,6 +62,8 @@ void check_from(const File& file, const Instruction& from, Report& report) {
       platform.find("TARGETPLATFORM") == std::string::npos) {
     add(report, "dockerfile/fixed-platform", from);
   }
+  if (platform == "$TARGETPLATFORM" || platform == "${TARGETPLATFORM}")
+    add(report, "dockerfile/default-platform", from);
   static const std::set<std::string> reserved = {"scratch", "context"};
   if (reserved.contains(lower(stage.alias))) add(report, "dockerfile/reserved-stage-name", from);
   for (size_t i = 0; i < from.stage; ++i) {
@@ -71,6 +73,25 @@ void check_from(const File& file, const Instruction& from, Report& report) {
       return;
     }
   }
+}
+
+// --- what may not stand in an image
+// ---------------------------------------------------------------
+
+bool names_secret(const std::string& raw) {
+  const std::string name = lower(raw);
+  if (name.ends_with("_file") || name.find("tokeniz") != std::string::npos) return false;
+  static constexpr const char* words[] = {
+      "api_key", "client_key", "password",          "private",        "secret",
+      "token",   "username",   "aws_access_key_id", "application_key"};
+  return std::any_of(std::begin(words), std::end(words),
+                     [&](const char* word) { return name.find(word) != std::string::npos; });
+}
+
+void check_secret(const Instruction& instruction, const std::string& name, Report& report) {
+  if (names_secret(name))
+    add(report, "dockerfile/secret-in-arg-or-env", instruction,
+        name + " stays readable in the image's history");
 }
 
 // --- COPY and ADD --------------------------------------------------------------------------------
@@ -119,6 +140,8 @@ void check_copy(const File& file, const Instruction& copy, bool has_workdir, Rep
       !target.ends_with('\\') && target != ".") {
     add(report, "dockerfile/copy-target-no-slash", copy);
   }
+  if (!copy.flag("from").empty() && target == "/" && unquoted(copy.words[0]) == "/")
+    add(report, "dockerfile/whole-filesystem-copied", copy);
   if (!has_workdir && !is_absolute(target)) add(report, "dockerfile/copy-without-workdir", copy);
 }
 
@@ -340,6 +363,7 @@ void check_env(const Instruction& instruction, Report& report) {
     }
   }
   for (const Pair& pair : pairs) {
+    check_secret(instruction, pair.key, report);
     const std::string name = lower(pair.key);
     if (name == "pythonhttpsverify" && is_off(pair.value))
       add(report, "dockerfile/tls-off-python", instruction);
@@ -373,8 +397,19 @@ void check_expose(const Instruction& instruction, Report& report) {
 struct StageState {
   int n_cmd = 0, n_entrypoint = 0, n_healthcheck = 0;
   bool has_workdir = false, has_label = false;
+  std::vector<std::string> args;
   const Instruction* last_user = nullptr;
 };
+
+// A name is looked up in the image's passwd; Kubernetes' runAsNonRoot can judge a number only.
+void check_user_number(const Instruction& user, const std::vector<std::string>& args,
+                       Report& report) {
+  if (user.words.empty()) return;
+  const std::string name = user.words[0].substr(0, user.words[0].find(':'));
+  const bool by_arg = std::any_of(args.begin(), args.end(),
+                                  [&](const std::string& arg) { return refers_to(name, arg); });
+  if (!is_number(name) && !by_arg) add(report, "dockerfile/user-not-numeric", user);
+}
 
 bool is_root(const Instruction* user) {
   if (!user || user->words.empty()) return false;
@@ -392,7 +427,16 @@ void check_one(const File& file, const Instruction& instruction, StageState& sta
   if (keyword == "ENV") check_env(instruction, report);
   if (keyword == "EXPOSE") check_expose(instruction, report);
   if (keyword == "MAINTAINER") add(report, "dockerfile/maintainer", instruction);
-  if (keyword == "USER") state.last_user = &instruction;
+  if (keyword == "USER") {
+    check_user_number(instruction, state.args, report);
+    state.last_user = &instruction;
+  }
+  if (keyword == "ARG") {
+    for (const Pair& pair : pairs_of(instruction)) {
+      state.args.push_back(pair.key);
+      check_secret(instruction, pair.key, report);
+    }
+  }
   if (keyword == "WORKDIR") {
     if (!is_absolute(instruction.text)) add(report, "dockerfile/relative-workdir", instruction);
     state.has_workdir = true;

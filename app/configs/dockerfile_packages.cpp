@@ -132,7 +132,12 @@ bool skips_recommends(const Command& command) {
   });
 }
 
+bool only_simulates(const Command& command) {
+  return command.has_flag({"-s", "--simulate", "--dry-run", "--just-print", "--no-act", "--recon"});
+}
+
 void check_apt(const Run& run, const Command& command) {
+  if (only_simulates(command)) return;
   if (command.name == "apt") run.add("dockerfile/apt-in-script", command);
   if (command.name == "apt-get" && command.has_flag({"--allow-unauthenticated"}))
     run.add("dockerfile/apt-unauthenticated", command);

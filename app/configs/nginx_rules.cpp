@@ -88,6 +88,23 @@ bool speaks_tls(const Directive& server) {
   });
 }
 
+// An include that is not followed may hold what seems to be missing. Lists of types and of server
+// blocks hold no settings of this server.
+bool may_be_included(const Directive& server) {
+  for (const Directive* block = &server; block; block = block->parent) {
+    for (const Directive* child : block->children) {
+      if (child->name != "include") continue;
+      const std::string& file = child->arg(0);
+      const bool other = file.find("mime.types") != std::string::npos ||
+                         file.ends_with("_params") || file.find("sites-") != std::string::npos ||
+                         file.find("conf.d/*") != std::string::npos ||
+                         file.find("modules") != std::string::npos;
+      if (!other) return true;
+    }
+  }
+  return false;
+}
+
 void check_hsts(const Directive& server, Report& report) {
   const Directive* rejects = server.child("ssl_reject_handshake");
   if (!speaks_tls(server) || (rejects && rejects->arg(0) == "on")) return;
@@ -109,13 +126,14 @@ void check_hsts(const Directive& server, Report& report) {
       add(report, "nginx/no-hsts", *child, "max-age is below half a year");
     return;
   }
-  add(report, "nginx/no-hsts", server);
+  if (!may_be_included(server)) add(report, "nginx/no-hsts", server);
 }
 
 void check_tls_server(const Directive& server, Report& report) {
   check_hsts(server, report);
   const Directive* stapling = server.inherited("ssl_stapling");
-  if (speaks_tls(server) && stapling && stapling->arg(0) == "on" && !server.inherited("resolver"))
+  if (speaks_tls(server) && stapling && stapling->arg(0) == "on" && !server.inherited("resolver") &&
+      !may_be_included(server))
     add(report, "nginx/stapling-without-resolver", *stapling);
   const Directive* certificate = server.inherited("ssl_certificate");
   if (speaks_tls(server) && stapling && stapling->arg(0) == "on" && certificate &&
@@ -193,10 +211,10 @@ void check_servers(const Config& config, Report& report) {
   }
   for (const Directive* server : servers) {
     check_tls_server(*server, report);
-    if (!server->inherited("server_tokens") && server->ancestor("http"))
-      add(report, "nginx/version-shown", *server);
+    if (!server->ancestor("http") || may_be_included(*server)) continue;
+    if (!server->inherited("server_tokens")) add(report, "nginx/version-shown", *server);
     const Directive* ciphers = server->inherited("ssl_protocols");
-    if (speaks_tls(*server) && !ciphers && server->ancestor("http"))
+    if (speaks_tls(*server) && !ciphers)
       add(report, "nginx/weak-tls", *server,
           "no ssl_protocols is set, and older versions of nginx then allow TLS 1.0 and 1.1");
   }
