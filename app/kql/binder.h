@@ -137,6 +137,9 @@ class Binder {
   NodePtr op_facet(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr op_reduce(const Operator& op, NodePtr input, const EnvPtr& env);
   NodePtr partition_by_value(const Operator& op, NodePtr input, BoundPtr key, const EnvPtr& env);
+  NodePtr partition_by_binding(const Operator& op, NodePtr input, BoundPtr key, const EnvPtr& env);
+  std::vector<Value> partition_keys(const Operator& op, NodePtr input, const BoundPtr& key, const char* instead);
+  BoundPtr star_condition(const Expr& e, Scope& scope);
   std::vector<std::pair<std::string, NodePtr>> searched_tables(const Operator& op, const EnvPtr& env);
   BoundPtr search_condition(const Expr& e, Scope& scope, bool case_sensitive);
   BoundPtr search_term(const Expr& term, Scope& scope, bool case_sensitive);

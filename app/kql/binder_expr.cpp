@@ -1,5 +1,6 @@
 // Binding of expressions: names to columns, operators and functions to kernels, constants folded.
 #include <algorithm>
+#include <array>
 
 #include "app/kql/binder.h"
 #include "app/kql/functions.h"
@@ -15,6 +16,13 @@ struct Results {
   const char* name;
   std::vector<std::pair<const char*, Type>> parts;
 };
+// Functions of texts that take numbers, times and the rest as well, and read them as tostring() gives them.
+bool reads_any_scalar(std::string_view function) {
+  static constexpr std::array names = {"indexof_regex", "isascii", "isutf8", "parse_command_line", "regex_quote", "split", "strcat_delim", "strcmp",
+                                       "strrep", "substring", "to_utf8", "tolower", "toupper", "unicode_codepoints_from_string"};
+  return std::find(names.begin(), names.end(), function) != names.end();
+}
+
 const std::vector<Results>& several_results() {
   static const std::vector<Results> list = {
       {"series_fit_line", {{"rsquare", Type::real}, {"slope", Type::real}, {"variance", Type::real}, {"rvariance", Type::real}, {"interception", Type::real}, {"line_fit", Type::dynamic}}},
@@ -247,10 +255,7 @@ void Binder::check_comparable(const std::string& op, const Bound& a, const Bound
 
 BoundPtr Binder::binary(const Expr& e, Scope& scope) {
   std::string op = e.name;
-  if (e.args[0]->kind == ExprKind::star) {
-    error(e.span, "* can only be searched in", "use search, or name a column");
-    return bad(e.span);
-  }
+  if (e.args[0]->kind == ExprKind::star) return star_condition(e, scope);
   BoundPtr a = expr(*e.args[0], scope), b = expr(*e.args[1], scope);
   static const std::map<std::string, const char*> other_names = {
       {"containscs", "contains_cs"}, {"notcontains", "!contains"}, {"notcontainscs", "!contains_cs"}, {":", "has"}};
@@ -423,6 +428,7 @@ BoundPtr Binder::call(const Expr& e, Scope& scope) {
       return bad(e.span);
     } else {
       args.push_back(expr(*arg, scope));
+      if (letter == 's' && reads_any_scalar(e.name)) args.back() = to_type(args.back(), Type::string);
       if (!fits(letter, args.back()->type)) {
         static const std::map<char, const char*> kinds = {{'s', "a text"}, {'i', "an integer"}, {'n', "a number"}, {'m', "a number or a timespan"}, {'b', "a bool"}, {'t', "a datetime"}, {'p', "a timespan"}, {'y', "a dynamic"}};
         error(arg->span, e.name + "() needs " + kinds.at(letter) + " here, and this is " + columns::type_name(args.back()->type),

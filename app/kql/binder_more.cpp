@@ -124,17 +124,11 @@ NodePtr Binder::op_make_series(const Operator& o, NodePtr input, const EnvPtr& e
   scope.env = env;
   scope.aggregates = &aggregates;
   for (const ExprPtr& e : o.exprs) {
-    const std::vector<Named> out = named(*e, scope, n_unnamed);
-    if (out.size() == 1 && is_constant(*out[0].expr)) {  // a constant wherever there are rows
-      AggregateCall call;
-      call.function = find_aggregate("max");
-      call.args = {out[0].expr};
-      call.outputs = {out[0].expr->type};
-      aggregates.calls.push_back(std::move(call));
-    } else if (out.size() != 1 || out[0].expr->kind != Bound::Kind::column) fail(e->span, "make-series needs one plain aggregate here", "compute on the series afterwards, with extend");
-    schema.push_back({unique_name(out[0].name, schema), Type::dynamic});
-    Value missing = e->extra ? constant(*e->extra, env) : Value::int64(0);
-    plan.defaults.push_back(std::move(missing));
+    for (const Named& out : named(*e, scope, n_unnamed)) {
+      schema.push_back({unique_name(out.name, schema), Type::dynamic});
+      plan.values.push_back(out.expr);
+      plan.defaults.push_back(e->extra ? constant(*e->extra, env) : Value::int64(0));
+    }
   }
   plan.aggregates = std::move(aggregates.calls);
   schema.push_back({unique_name(axis.name, schema), Type::dynamic});

@@ -455,7 +455,7 @@ NodePtr Binder::unite(std::vector<std::pair<std::string, NodePtr>> legs, bool in
   const size_t first = schema.size();
   for (const columns::ColumnInfo& c : merged) {
     const auto n = std::count_if(merged.begin(), merged.end(), [&](const columns::ColumnInfo& o) { return o.name == c.name; });
-    schema.push_back({n > 1 ? c.name + "_" + columns::type_name(c.type) : c.name, c.type});
+    schema.push_back({unique_name(n > 1 ? c.name + "_" + columns::type_name(c.type) : c.name, schema), c.type});
   }
   std::vector<NodePtr> children;
   std::vector<std::vector<int>> column_of;
@@ -580,7 +580,14 @@ NodePtr Binder::op_mv(const Operator& o, NodePtr input, const EnvPtr& env) {
   if (o.op == "mv-expand") return make_expand(std::move(input), std::move(schema), std::move(options));
 
   const int slot = next_slot_++;
-  const NodePtr body = query(*o.queries[0], env, make_slot(schema, slot));
+  const NodePtr body = [&] {
+    try {
+      return query(*o.queries[0], env, make_slot(schema, slot));
+    } catch (const SlotUnset& unset) {
+      if (unset.slot != slot) throw;
+      fail(o.keyword, "toscalar() and evaluate over the rows of mv-apply are not supported here", "use summarize and join inside, or mv-expand and partition");
+    }
+  }();
   // The outer columns that the body does not give itself come first.
   columns::Schema out;
   std::vector<size_t> outer, inner;
@@ -612,8 +619,16 @@ NodePtr Binder::op_partition(const Operator& o, NodePtr input, const EnvPtr& env
   BoundPtr key = expr(*o.by[0], scope);
   if (o.star) return partition_by_value(o, std::move(input), std::move(key), env);
   const int slot = next_slot_++;
-  NodePtr body = query(*o.queries[0], env, make_slot(input->schema, slot));
-  return make_partition(std::move(input), std::move(key), std::move(body), slot);
+  const int depth = depth_, query_depth = query_depth_;
+  try {
+    NodePtr body = query(*o.queries[0], env, make_slot(input->schema, slot));
+    return make_partition(std::move(input), std::move(key), std::move(body), slot);
+  } catch (const SlotUnset& unset) {  // the body asks for its rows while it is bound: toscalar, evaluate
+    if (unset.slot != slot) throw;
+    depth_ = depth;
+    query_depth_ = query_depth;
+    return partition_by_binding(o, std::move(input), std::move(key), env);
+  }
 }
 
 }  // namespace app::kql

@@ -33,6 +33,26 @@ BoundPtr Binder::any_column(const char* function, const Expr& term, Scope& scope
   return make_call(function, std::move(args), term.span);
 }
 
+// * has "abc" and the like: true where any column's text fits; * !has "abc" where none does.
+BoundPtr Binder::star_condition(const Expr& e, Scope& scope) {
+  std::string op = e.name == ":" ? "has" : e.name;
+  const bool negated = op[0] == '!';
+  if (negated) op = op == "!=" ? "==" : op == "!~" ? "=~" : op.substr(1);
+  if (!scope.schema || !(op == "matches regex" || find_function("any " + op))) fail(e.span, "* cannot be used with '" + e.name + "' here", "name a column");
+  BoundPtr found;
+  if (op == "matches regex") {
+    const BoundPtr pattern = expr(*e.args[1], scope);
+    std::vector<BoundPtr> each;
+    for (size_t k = 0; k < scope.schema->size(); ++k) {
+      each.push_back(make_call("matches regex", {to_type(bound_column(k, (*scope.schema)[k].type), Type::string), pattern}, e.span));
+    }
+    found = make_call("or", std::move(each), e.span);
+  } else {
+    found = any_column(find_function("any " + op)->name, *e.args[1], scope);
+  }
+  return negated ? make_call("not", {std::move(found)}, e.span) : found;
+}
+
 // "abc" is a term, "abc*" a prefix, "*abc" a suffix, "*abc*" a part.
 BoundPtr Binder::search_term(const Expr& term, Scope& scope, bool case_sensitive) {
   const std::string text = to_text(constant(term, scope.env));
@@ -57,11 +77,7 @@ BoundPtr Binder::search_condition(const Expr& e, Scope& scope, bool case_sensiti
   if (e.kind == ExprKind::call && e.name == "not" && e.args.size() == 1) {
     return make_call("not", {search_condition(*e.args[0], scope, case_sensitive)}, e.span);
   }
-  if (e.kind == ExprKind::binary && e.args[0]->kind == ExprKind::star) {
-    const std::string name = "any " + e.name;
-    if (!find_function(name)) fail(e.span, "* cannot be used with '" + e.name + "'", "use has or contains");
-    return any_column(find_function(name)->name, *e.args[1], scope);
-  }
+  if (e.kind == ExprKind::binary && e.args[0]->kind == ExprKind::star) return star_condition(e, scope);
   if (e.kind == ExprKind::binary && e.args[0]->kind == ExprKind::name && !find_column(*scope.schema, e.args[0]->name) &&
       !scope.env->find(e.args[0]->name)) {
     return bound_constant(Value::boolean(false));  // a table without the column has no match
@@ -225,25 +241,40 @@ NodePtr Binder::op_reduce(const Operator& o, NodePtr input, const EnvPtr& env) {
 }
 
 // partition by Key { T | ... }: the query runs once for each value, which the name Key stands for.
-NodePtr Binder::partition_by_value(const Operator& o, NodePtr input, BoundPtr key, const EnvPtr& env) {
+std::vector<Value> Binder::partition_keys(const Operator& o, NodePtr input, const BoundPtr& key, const char* instead) {
   constexpr size_t max_parts = 64;
+  std::vector<Value> values;
+  const NodePtr keys = make_distinct(make_compute(std::move(input), {{"key", key->type}}, {key}));
+  for (const Batch& batch : run_all(*keys, context_)) {
+    const ColumnPtr column = batch.column(0);
+    for (size_t row = 0; row < batch.n_rows(); ++row) values.push_back(get(*column, row));
+  }
+  if (values.size() > max_parts) fail(o.keyword, "this partition has more than 64 values here", instead);
+  return values;
+}
+
+NodePtr Binder::partition_by_value(const Operator& o, NodePtr input, BoundPtr key, const EnvPtr& env) {
   const std::string name = natural_name(*o.by[0]);
   std::vector<Value> values;
-  if (check_only_ || !errors_.empty()) {
-    values.push_back(Value::none(key->type));
-  } else {
-    const NodePtr keys = make_distinct(make_compute(std::move(input), {{name, key->type}}, {key}));
-    for (const Batch& batch : run_all(*keys, context_)) {
-      const ColumnPtr column = batch.column(0);
-      for (size_t row = 0; row < batch.n_rows(); ++row) values.push_back(get(*column, row));
-    }
-  }
-  if (values.size() > max_parts) fail(o.keyword, "partition by value has more than 64 values here", "write the subquery in ( ) instead of { }");
+  if (check_only_ || !errors_.empty()) values.push_back(Value::none(key->type));
+  else values = partition_keys(o, std::move(input), key, "write the subquery in ( ) instead of { }");
   Legs legs;
   for (const Value& value : values) {
     const auto inside = std::make_shared<Env>(env);
     inside->entries[name].scalar = bound_constant(value);
     legs.emplace_back("", query(*o.queries[0], inside, nullptr));
+  }
+  if (legs.empty()) fail(o.keyword, "there are no rows to part");
+  return legs.size() == 1 ? legs[0].second : unite(std::move(legs), false, "");
+}
+
+// The body bound anew over the rows of each key: what it runs while it is bound sees the rows of its part.
+NodePtr Binder::partition_by_binding(const Operator& o, NodePtr input, BoundPtr key, const EnvPtr& env) {
+  const NodePtr rows = make_materialized(std::move(input));
+  Legs legs;
+  for (const Value& value : partition_keys(o, rows, key, "leave toscalar() and evaluate out of the subquery")) {
+    BoundPtr is_key = value.null ? make_call("isnull", {key}, o.keyword) : make_call("==", {key, bound_constant(value)}, o.keyword);
+    legs.emplace_back("", query(*o.queries[0], env, make_filter(rows, std::move(is_key))));
   }
   if (legs.empty()) fail(o.keyword, "there are no rows to part");
   return legs.size() == 1 ? legs[0].second : unite(std::move(legs), false, "");

@@ -571,7 +571,8 @@ void format_bytes(CallState&, Args a, Value& out) {
   out.s = text + " " + units[unit];
 }
 void tohex(CallState&, Args a, Value& out) {
-  out.s = engine::format("%llx", static_cast<unsigned long long>(integer_at(a, 0, 0)));
+  const auto bits = static_cast<unsigned long long>(integer_at(a, 0, 0));
+  out.s = engine::format("%llx", a[0].type == Type::int32 ? bits & 0xffffffff : bits);
   const auto width = static_cast<size_t>(std::clamp<int64_t>(integer_at(a, 1, 0), 0, 1024));
   if (out.s.size() < width) out.s.insert(0, width - out.s.size(), '0');
 }

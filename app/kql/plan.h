@@ -99,6 +99,10 @@ struct SortKey {
 NodePtr make_scan(std::shared_ptr<const Table> table);
 NodePtr make_rows(columns::Schema schema, Batch rows);
 NodePtr make_slot(columns::Schema schema, int slot);
+// Thrown where a slot is read that holds no rows yet: a body of partition or mv-apply is run while it is bound.
+struct SlotUnset {
+  int slot = 0;
+};
 NodePtr make_range(std::string name, Value from, Value to, Value step);
 NodePtr make_filter(NodePtr child, BoundPtr condition);
 // Each output column is an expression over the child's columns.
@@ -158,6 +162,7 @@ struct SeriesPlan {
   Value from, to, step;              // null: from the data
   bool to_included = false;
   std::vector<AggregateCall> aggregates;
+  std::vector<BoundPtr> values;      // one a series, over the results of all aggregates
   std::vector<Value> defaults;
 };
 NodePtr make_series(NodePtr child, columns::Schema schema, SeriesPlan plan);

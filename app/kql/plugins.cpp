@@ -110,6 +110,9 @@ std::string plugin_refusal(std::string_view name) {
     if (name == web) return "a query here reaches no other server; fetch the data first and load the file";
   }
   if (name == "infer_storage_schema" || name == "infer_storage_schema_with_suggestions") return "load the file and use getschema";
+  if (name == "execute_query" || name == "execute_show_command") return "nothing is run on other servers; use the query itself";
+  if (name == "external_datatable") return "load the file as a table, or use datatable";
+  if (name == "estimate_rows_count") return "count gives the exact number";
   if (name == "diffpatterns_text") return "use reduce on each side";
   for (const std::string_view pattern : {"autocluster", "diffpatterns"}) {
     if (name == pattern) return "its way of choosing is not published; evaluate basket() gives every frequent combination of values";

@@ -230,8 +230,9 @@ int batch(std::istream& in, const app::kql::Tables& tables) {
         continue;
       }
       error = error_json(text, result.diagnostics[0]);
-    } catch (const engine::Error& e) {
-      error = {{"message", e.what()}, {"line", 1}, {"column", 1}, {"offset", 0}};
+    } catch (const std::exception& e) {
+      const bool fault = dynamic_cast<const engine::Error*>(&e) == nullptr;
+      error = {{"message", (fault ? "internal fault: " : "") + std::string(e.what())}, {"line", 1}, {"column", 1}, {"offset", 0}};
     }
     std::cout << "{\"id\":" << id << ",\"error\":" << error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "}\n" << std::flush;
   }

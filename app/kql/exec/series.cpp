@@ -91,13 +91,10 @@ class Series : public Node {
       for (const uint32_t row : fresh) push(column, get(*key.column, key.at(row)));
       out.push_back(share(std::move(column)));
     }
-    for (size_t k = 0; k < plan.aggregates.size(); ++k) {
-      const AggregateCall& call = plan.aggregates[k];
-      const std::unique_ptr<Aggregator> state = call.function->make(call);
-      std::vector<Vec> args;
-      for (const BoundPtr& arg : call.args) args.push_back(evaluator.eval(*arg, all));
-      state->update(args, cell, places.size());
-      const Column values = std::move(state->finish(places.size())[0]);
+    Batch results = aggregate_cells(all, evaluator, cell, places.size());
+    for (size_t k = 0; k < plan.values.size(); ++k) {
+      const ColumnPtr value_column = evaluator.column(*plan.values[k], results);
+      const Column& values = *value_column;
       context.charge(n_keys * static_cast<size_t>(n_points) * 8);
       const Json missing = to_json(convert(plan.defaults[k], plan.defaults[k].type));
       std::vector<std::vector<Json>> series(n_keys, std::vector<Json>(static_cast<size_t>(n_points), missing));
@@ -122,6 +119,19 @@ class Series : public Node {
     for (size_t k = 0; k < n_keys; ++k) axis_column.push_text(axis_text);
     out.push_back(share(std::move(axis_column)));
     return std::make_unique<OneBatch>(Batch::of(std::move(out), n_keys));
+  }
+
+  // The results of all aggregates, a row a cell; cell[row] is that of each row.
+  Batch aggregate_cells(Batch& all, Evaluator& evaluator, const Rows& cell, size_t n_cells) const {
+    std::vector<ColumnPtr> results;
+    for (const AggregateCall& call : plan.aggregates) {
+      const std::unique_ptr<Aggregator> state = call.function->make(call);
+      std::vector<Vec> args;
+      for (const BoundPtr& arg : call.args) args.push_back(evaluator.eval(*arg, all));
+      state->update(args, cell, n_cells);
+      for (Column& result : state->finish(n_cells)) results.push_back(share(std::move(result)));
+    }
+    return Batch::of(std::move(results), n_cells);
   }
 
   NodePtr child;

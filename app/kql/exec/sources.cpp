@@ -31,7 +31,11 @@ class RowsNode : public Node {
 
 class SlotNode : public Node {
  public:
-  std::unique_ptr<Stream> open(ExecContext& context) const override { return std::make_unique<Once>(context.slots.at(slot)); }
+  std::unique_ptr<Stream> open(ExecContext& context) const override {
+    const auto at = context.slots.find(slot);
+    if (at == context.slots.end()) throw SlotUnset{slot};
+    return std::make_unique<Once>(at->second);
+  }
   int slot = 0;
 };
 
