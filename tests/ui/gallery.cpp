@@ -1,5 +1,5 @@
 // Draws the whole window over made-up views and saves a PNG: for looking at panels without data,
-// `ui_gallery SCREEN FILE.png [full|empty|running|failed] [dark|light|high_contrast] [SCALE] [WIDTH HEIGHT]`.
+// `ui_gallery SCREEN FILE.png [full|empty|running|failed|versions] [dark|light|high_contrast] [SCALE] [WIDTH HEIGHT]`.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -39,6 +39,15 @@ void set_state(ui_test::FakeApp& fake, const std::string& state) {
     fake.incident.lines_only = true;
     fake.incident.unusual = {{fake.incident.anomalies[0], {fake.incident.log->line_ref(240), fake.incident.log->line_ref(259)}}};
     fake.sessions.errors[3] = "big.log: no space left on device; free some and open it again";
+  }
+  if (state == "versions") {   // of a config, and the fix of a finding
+    app::ConfigReview& review = fake.configs.reviews[0];
+    app::ConfigReview before = review;
+    before.id = 7;
+    before.text.replace(before.text.find("web:latest"), 10, "web");
+    fake.configs.earlier = {before};
+    review.fixes[1].text = review.text;
+    review.fixes[1].text.replace(review.text.find("true"), 4, "false");
   }
   if (state == "failed") {
     fake.sessions.recovered = {{1}, {"Disk full on db-2: question not sent: \"why did the backup run twice\"", "Disk full on db-2: syslog not read to its end, 412 records are here"}};
@@ -86,6 +95,7 @@ int main(int argc, char** argv) {
       shell.apply_look(window.content_scale());
       window.begin_frame(fonts, shell.font_pixels(window.content_scale()));
       if (frame == 4 && state == "full" && shell.screen == ui::Screen::logs) ui::select(shell.logs.list, 240, true);
+      if (frame == 4 && state == "versions") shell.configs.diffs.compared = 7, shell.configs.diffs.compared_file = "deploy.yaml";
       if (frame == 4 && std::strcmp(argv[1], "palette") == 0) shell.ui.give(ui::Command::palette);
       if (frame == 4 && std::strcmp(argv[1], "keys") == 0) shell.ui.give(ui::Command::show_keys);
       if (frame == 4 && std::strcmp(argv[1], "preview") == 0) shell.ui.give(ui::Command::preview_prompt);

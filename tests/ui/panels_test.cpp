@@ -496,8 +496,8 @@ TEST_CASE("ui/configs: a fix is asked for, shown as a diff, copied as a patch, a
   fixed.replace(fixed.find("true"), 4, "false");
   review.fixes[1] = {fixed, ""};
   desk.show();
-  CHECK(desk.h.find("fix_line", "-             privileged: true") != nullptr);
-  CHECK(desk.h.find("fix_line", "+             privileged: false") != nullptr);
+  CHECK(desk.h.find("fix_line", "-   privileged: true") != nullptr);
+  CHECK(desk.h.find("fix_line", "+   privileged: false") != nullptr);
   CHECK(desk.h.find("fix_context", "securityContext:") != nullptr);
   CHECK(desk.h.find("fix_context", "apiVersion") == nullptr);
   REQUIRE(desk.h.click("button", "Copy patch"));
@@ -764,11 +764,11 @@ TEST_CASE("ui/shell: larger and smaller text stay within 75 and 300 percent") {
 }
 
 TEST_CASE("ui/shell: every screen is drawn in a small window and at every scale without a fault") {
-  for (const auto& [width, height] : {std::pair{480.f, 320.f}, std::pair{900.f, 500.f}, std::pair{2600.f, 1600.f}})
+  for (const ImVec2 size : {ImVec2{480, 320}, ImVec2{900, 500}, ImVec2{2600, 1600}})
     for (int screen = 0; screen < n_screens; ++screen) {
-      CAPTURE(width);
+      CAPTURE(size.x);
       CAPTURE(screen);
-      Desk desk(Screen(screen), width, height);
+      Desk desk(Screen(screen), size.x, size.y);
       ui_test::fill(fake());
       desk.show(4);
       CHECK(desk.h.n_vertices() > 100);

@@ -48,9 +48,18 @@ std::vector<bool> near_changes(const std::vector<DiffLine>& lines) {
   return near;
 }
 
-// The changed lines with those around them, wrapped, selectable.
+// Blanks that all the lines shown begin with.
+size_t common_indent(const std::vector<DiffLine>& lines, const std::vector<bool>& shown) {
+  size_t least = std::string_view::npos;
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (shown[i]) least = std::min(least, without_end(lines[i].text).find_first_not_of(' '));
+  return least == std::string_view::npos ? 0 : least;
+}
+
+// The changed lines with those around them, moved to the left, wrapped, selectable.
 void draw_lines(const ShownDiff& diff, float width, Ui& ui) {
   const std::vector<bool> near = near_changes(diff.lines);
+  const size_t indent = common_indent(diff.lines, near);
   bool gap = false;
   for (size_t i = 0; i < diff.lines.size(); ++i) {
     const DiffLine& line = diff.lines[i];
@@ -61,7 +70,7 @@ void draw_lines(const ShownDiff& diff, float width, Ui& ui) {
     ImGui::PushID(int(i));
     if (gap) text(ui, "gap", "…", ui.theme.faint);
     gap = false;
-    const std::string shown = sign_of(line.kind) + std::string(without_end(line.text));
+    const std::string shown = sign_of(line.kind) + std::string(without_end(line.text).substr(std::min(indent, without_end(line.text).size())));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = text_height(ui, shown, width, Face::mono);
     if (line.kind != Kind::same) ImGui::GetWindowDrawList()->AddRectFilled(at, {at.x + width, at.y + height}, with_alpha(color_of(line.kind, ui), 0.12f));

@@ -130,7 +130,7 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigReview& review, const ap
         ImGui::PopTextWrapPos();
         ImGui::EndTooltip();
       }
-      ImGui::SameLine();
+      if (!review.fixes.contains(size_t(index))) ImGui::SameLine();   // a button follows, not a diff
     }
     for (const app::CrossCheck& cross : review.cross)
       if (cross.finding == size_t(index)) draw_cross(cross, width, app, ui);
