@@ -20,7 +20,7 @@ void review_docker_compose(std::vector<YamlFile>& files);
 void review_prometheus_rules(std::vector<YamlFile>& files);
 void review_nginx(std::string_view text, Report& report);
 void review_dockerfile(std::string_view text, Report& report);
-void review_terraform(std::string_view text, Report& report);
+void review_terraform_files(std::vector<TextFile>& files);  // those of a folder are a module
 void review_systemd_units(std::vector<TextFile>& files);  // units refer to each other by name
 
 }  // namespace app::configs

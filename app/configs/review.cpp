@@ -25,7 +25,7 @@ constexpr KindReview kind_reviews[] = {
     {"docker-compose", nullptr, review_docker_compose},
     {"systemd-unit", nullptr, nullptr, review_systemd_units},
     {"prometheus-rules", nullptr, review_prometheus_rules},
-    {"terraform", review_terraform},
+    {"terraform", nullptr, nullptr, review_terraform_files},
 };
 
 const KindReview& find_kind(const std::string& kind) {

@@ -174,3 +174,18 @@ TEST_CASE("configs/systemd: units of several files that wait for each other are 
   CHECK(in_cycle(results[2]) == 1);
   CHECK(in_cycle(results[3]) == 0);
 }
+
+TEST_CASE("configs/terraform: what a resource lacks may stand in another file of its folder only") {
+  const std::string bucket = "resource \"aws_s3_bucket\" \"a\" {\n  bucket = \"a\"\n}\n";
+  const std::string versioning =
+      "resource \"aws_s3_bucket_versioning\" \"v\" {\n  bucket = aws_s3_bucket.a.id\n"
+      "  versioning_configuration {\n    status = \"Enabled\"\n  }\n}\n";
+  const auto lacks = [](const configs::ReviewResult& result) {
+    return std::any_of(result.findings.begin(), result.findings.end(), [](const auto& finding) {
+      return finding.rule == "tf/aws_s3_bucket/versioning";
+    });
+  };
+  CHECK_FALSE(
+      lacks(configs::review_together({{"m/a.tf", bucket, ""}, {"m/b.tf", versioning, ""}})[0]));
+  CHECK(lacks(configs::review_together({{"m/a.tf", bucket, ""}, {"n/b.tf", versioning, ""}})[0]));
+}
