@@ -147,8 +147,8 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
     return attend_selected(p, shape.selective_v_top_k, cache, first_position + n_tokens);
   }
   const DecodeInstance* const instance =
-      cache.k_type == CacheType::f16
-          ? find_decode_instance(p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
+      cache.k_type == CacheType::f16 || cache.k_type == CacheType::q8_0
+          ? find_decode_instance(element_bytes(cache.k_type), p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
   p.heads_per_cta = instance ? decode_heads_per_cta(p.n_heads_q, p.n_heads_k, p.n_heads_v, instance->n_v) : 1;
   if (instance && n_tokens > most_decoded_tokens && !exact_) return attend_prompt(p, *instance);
 

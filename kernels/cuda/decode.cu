@@ -1,4 +1,4 @@
-// DiffQKV attention of one token (of each of a batch) over f16 caches on tensor cores, specialised by head widths and by
+// DiffQKV attention of one token (of each of a batch) over f16 or int8 caches on tensor cores, specialised by head widths and by
 // how many V heads share a K head: Sigma's four, GQA's one, and two between.
 //
 // A CTA takes up to 8 Q heads that share one K head, their V heads, and one split of the tokens. K and V rows come through
@@ -6,25 +6,20 @@
 // are V heads x token ways: a warp forms the scores of all 8 Q heads over its tokens of a tile, keeps their online softmax
 // in registers and multiplies by its V head: the pipeline's is the only barrier of the loop. The tensor core has 16
 // rows: the lower 8 hold the Q heads, the upper 8 what rounding them (and later the weights) to f16 left over.
-#include "kernels/cuda/cache.cuh"
+#include "kernels/cuda/tile.cuh"
 
 namespace kernels::cuda {
 namespace {
 
 constexpr int decode_threads = 128, most_heads = 8;
 
-// Where chunk c (16 bytes) of row r stands in a tile whose rows have n chunks.
-template <int n>
-SIGMA_DEVICE int swizzle(int r, int c) { return n >= 8 ? c ^ (r & 7) : c ^ ((r >> 1) & 3); }
-
-template <int dim_k, int dim_v, int n_v, int tile, int stages>
+template <class T, int dim_k, int dim_v, int n_v, int tile, int stages>
 SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
   constexpr int ways = 4 / n_v, tokens = tile / ways;  // of a tile, a warp's
-  constexpr int k_chunks = dim_k / 8, v_chunks = dim_v / 8;
-  static_assert(page_tokens % tile == 0 && tokens % 16 == 0 && k_chunks % 4 == 0 && v_chunks % 8 == 0, "tile");
+  constexpr int steps = T::template steps_at_once<dim_k>();
+  static_assert(tokens % 16 == 0, "tile");
   extern __shared__ __align__(128) unsigned char dynamic[];
-  __half* const shared_k = reinterpret_cast<__half*>(dynamic);          // [stage][tile][dim_k]
-  __half* const shared_v = shared_k + stages * tile * dim_k;            // [stage][V head][tile][dim_v]
+  const TileStages<T, dim_k, dim_v, n_v, tile, stages> staged{dynamic};
   __shared__ float max_sum[4][most_heads][2];
 
   const int query = int(blockIdx.z), split = int(blockIdx.x), first_head = int(blockIdx.y) * p.heads_per_cta;
@@ -37,23 +32,7 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
   const int n_tiles = (range.end - range.begin + tile - 1) / tile;
 
   const auto load = [&](int i) {
-    const int first = range.begin + i * tile, stage = i % stages, row0 = first % page_tokens;
-    const unsigned char* k = find_page(p.k_pool, table, p.n_heads_k, head_k, first, dim_k * 2).rows + row0 * dim_k * 2;
-    const unsigned char* v = find_page(p.v_pool, table, p.n_heads_v, head_v, first, dim_v * 2).rows + row0 * dim_v * 2;
-    __half* to_k = shared_k + stage * tile * dim_k;
-    __half* to_v = shared_v + stage * n_v * tile * dim_v;
-#pragma unroll
-    for (int j = 0; j < tile * k_chunks / decode_threads; ++j) {
-      const int at = j * decode_threads + threadIdx.x, r = at / k_chunks, c = at % k_chunks;
-      copy_async16(to_k + r * dim_k + swizzle<k_chunks>(r, c) * 8, k + (r * k_chunks + c) * 16, first + r < range.end);
-    }
-#pragma unroll
-    for (int j = 0; j < n_v * tile * v_chunks / decode_threads; ++j) {
-      const int at = j * decode_threads + threadIdx.x, h = at / (tile * v_chunks), r = at / v_chunks % tile, c = at % v_chunks;
-      // V heads of a page follow each other.
-      copy_async16(to_v + (h * tile + r) * dim_v + swizzle<v_chunks>(r, c) * 8,
-                   v + ((h * page_tokens + r) * v_chunks + c) * 16, first + r < range.end);
-    }
+    staged.template load<decode_threads>(p, table, head_k, head_v, range.begin + i * tile, range.end, i % stages);
   };
 #pragma unroll
   for (int i = 0; i < stages - 1; ++i) {
@@ -70,7 +49,7 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
     float top = 0;
 #pragma unroll
     for (int i = 0; i < dim_k / 8; ++i) {
-      const float2 x = *reinterpret_cast<const float2*>(row + i * 8 + t * 2);
+      const float2 x = T::template q_pair<dim_k>(row, i / 2, i & 1, t);
       top = fmaxf(top, fmaxf(fabsf(x.x), fabsf(x.y)));
     }
     top = fmaxf(top, shuffle_xor(top, 1));
@@ -81,7 +60,7 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
     for (int i = 0; i < dim_k / 16; ++i) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const float2 x = *reinterpret_cast<const float2*>(row + i * 16 + half * 8 + t * 2);
+        const float2 x = T::template q_pair<dim_k>(row, i, half, t);
         q[i][2 * half] = pack2(F16{}, x.x * factor, x.y * factor);
         q[i][2 * half + 1] = remainder2(F16{}, x.x * factor, x.y * factor, q[i][2 * half]);
       }
@@ -94,8 +73,9 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
     __syncthreads();
     if (i + stages - 1 < n_tiles) load(i + stages - 1);
     copy_commit();
-    const __half* k = shared_k + (i % stages) * tile * dim_k;
-    const __half* v = shared_v + ((i % stages) * n_v + my_v) * tile * dim_v;
+    const int stage = i % stages;
+    const unsigned char *k = staged.k(stage), *v = staged.v(stage, my_v);
+    const __half *k_scales = staged.k_scales(stage), *v_scales = staged.v_scales(stage, my_v);
     const int first_row = way * tokens, first = range.begin + i * tile + first_row;
 
     float s[tokens / 8][2];
@@ -104,16 +84,16 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
     for (int j = 0; j < tokens / 8; ++j) {
       float d[4] = {};
 #pragma unroll
-      for (int c = 0; c < k_chunks; c += 4) {
-        uint32_t b[4];
-        const int r = first_row + j * 8 + (lane & 7);
-        load_matrix4(b, k + r * dim_k + swizzle<k_chunks>(r, c + (lane >> 3)) * 8);
-        mma(F16{}, d, q[c / 2], b[0], b[1]);
-        mma(F16{}, d, q[c / 2 + 1], b[2], b[3]);
+      for (int group = 0; group < dim_k / 16 / steps; ++group) {
+        uint32_t b[steps][2];
+        T::template keys<dim_k>(b, k, first_row + j * 8, group, lane);
+#pragma unroll
+        for (int step = 0; step < steps; ++step) mma(F16{}, d, q[group * steps + step], b[step][0], b[step][1]);
       }
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
-        s[j][e] = first + j * 8 + t * 2 + e < range.end ? (d[e] + d[e + 2]) * back : -INFINITY;
+        const float scale = T::scaled ? back * __half2float(k_scales[first_row + j * 8 + t * 2 + e]) : back;
+        s[j][e] = first + j * 8 + t * 2 + e < range.end ? (d[e] + d[e + 2]) * scale : -INFINITY;
         new_top = fmaxf(new_top, s[j][e]);
       }
     }
@@ -143,12 +123,11 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
         a[2 * half + 1] = remainder2(F16{}, w[0], w[1], a[2 * half]);
       }
 #pragma unroll
-      for (int c = 0; c < v_chunks; c += 2) {
-        uint32_t b[4];
-        const int r = first_row + j * 16 + (lane & 15);
-        load_matrix4_transposed(b, v + r * dim_v + swizzle<v_chunks>(r, c + (lane >> 4)) * 8);
-        mma(F16{}, out[c], a, b[0], b[1]);
-        mma(F16{}, out[c + 1], a, b[2], b[3]);
+      for (int c = 0; c < dim_v / 32; ++c) {
+        uint32_t b[4][2];
+        T::template values<dim_v>(b, v, v_scales, first_row + j * 16, c, lane);
+#pragma unroll
+        for (int n = 0; n < 4; ++n) mma(F16{}, out[c * 4 + n], a, b[n][0], b[n][1]);
       }
     }
   }
@@ -160,9 +139,9 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
   __syncthreads();
   float* const results = reinterpret_cast<float*>(dynamic);  // [warp][head][dim_v]
 #pragma unroll
-  for (int c = 0; c < dim_v / 8; ++c) {
-    *reinterpret_cast<float2*>(results + (warp * most_heads + g) * dim_v + c * 8 + t * 2) =
-        make_float2(out[c][0] + out[c][2], out[c][1] + out[c][3]);
+  for (int i = 0; i < dim_v / 16; ++i) {
+    const float(&a)[4] = out[2 * i], (&b)[4] = out[2 * i + 1];
+    T::store(results + (warp * most_heads + g) * dim_v, i, t, a[0] + a[2], a[1] + a[3], b[0] + b[2], b[1] + b[3]);
   }
   if (t == 0) {
     max_sum[warp][g][0] = top;
@@ -198,11 +177,19 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
 
 }  // namespace
 
-// Widths, V heads of a CTA, tokens of a tile, stages; decode_shapes.h gives the host the shared memory of each.
-#define SIGMA_DECODE(dim_k, dim_v, n_v, tile, stages)                                        \
-  extern "C" __global__ void __launch_bounds__(decode_threads)                               \
-      dq_decode_f16_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {                  \
-    attend_decode<dim_k, dim_v, n_v, tile, stages>(p);                                       \
+// Type of cache, widths, V heads of a CTA, tokens of a tile, stages; decode_shapes.h gives the host the shared memory of each.
+// CTAs of a multiprocessor that registers must leave room for: without it the compiler spills in some to have four, or takes
+// too many in others.
+constexpr int resident(int element_bytes, int dim_k, int dim_v, int n_v) {
+  return dim_v > 64 || n_v > 2 ? 1 : dim_k < 64 && element_bytes == 2 ? 5 : 4;
+}
+
+using Tiles_f16 = TilesF16;
+using Tiles_q8 = TilesQ8;
+#define SIGMA_DECODE(type, dim_k, dim_v, n_v, tile, stages)                                  \
+  extern "C" __global__ void __launch_bounds__(decode_threads, resident(Tiles_##type::element_bytes, dim_k, dim_v, n_v)) \
+      dq_decode_##type##_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {             \
+    attend_decode<Tiles_##type, dim_k, dim_v, n_v, tile, stages>(p);                         \
   }
 #include "kernels/cuda/decode_list.h"
 

@@ -7,25 +7,29 @@ namespace kernels::cuda {
 constexpr int prefill_threads = 256;
 constexpr int prefill_tokens_of_warp(int dim_v) { return dim_v > 64 ? 16 : 32; }
 
+constexpr int cache_bytes_f16 = 2, cache_bytes_q8 = 1;  // of a number; int8 rows have a scale of 2 bytes each
+
 struct DecodeInstance {
-  int dim_k, dim_v, n_v, tile, stages;
+  int element_bytes, dim_k, dim_v, n_v, tile, stages;
   const char* name;          // of the kernel for one token,
   const char* prefill_name;  // and for many
   // A CTA's warps and tokens, where it has so many Q heads: a warp has one of them.
   static constexpr int prefill_ways(int heads) { return prefill_threads / 32 / heads; }
   constexpr int prefill_tokens(int heads) const { return prefill_ways(heads) * prefill_tokens_of_warp(dim_v); }
-  constexpr int prefill_shared_bytes() const { return stages * tile * (dim_k + n_v * dim_v) * 2; }
+  constexpr int prefill_shared_bytes() const {
+    return stages * tile * ((dim_k + n_v * dim_v) * element_bytes + (element_bytes == 1 ? (1 + n_v) * 2 : 0));
+  }
   // Tiles of all stages; the warps' results lie in the same memory at the end.
   constexpr int shared_bytes() const {
-    const int tiles = stages * tile * (dim_k + n_v * dim_v) * 2, results = 4 * 8 * dim_v * 4;
+    const int tiles = prefill_shared_bytes(), results = 4 * 8 * dim_v * 4;
     return tiles > results ? tiles : results;
   }
 };
 
 inline constexpr DecodeInstance decode_instances[] = {
-#define SIGMA_DECODE(dim_k, dim_v, n_v, tile, stages) \
-  {dim_k, dim_v, n_v, tile, stages, "dq_decode_f16_k" #dim_k "_v" #dim_v "_h" #n_v, \
-   "dq_prefill_f16_k" #dim_k "_v" #dim_v "_h" #n_v},
+#define SIGMA_DECODE(type, dim_k, dim_v, n_v, tile, stages)                                                      \
+  {cache_bytes_##type, dim_k, dim_v, n_v, tile, stages, "dq_decode_" #type "_k" #dim_k "_v" #dim_v "_h" #n_v, \
+   "dq_prefill_" #type "_k" #dim_k "_v" #dim_v "_h" #n_v},
 #include "kernels/cuda/decode_list.h"
 };
 
@@ -43,11 +47,12 @@ static_assert(decode_heads_per_cta(32, 4, 16, 4) == 8 && decode_heads_per_cta(32
 static_assert(decode_heads_per_cta(9, 3, 3, 1) == 3 && decode_heads_per_cta(32, 1, 1, 1) == 8);
 
 // The instance that reads K least often; null: dq_any takes this shape.
-constexpr const DecodeInstance* find_decode_instance(int n_heads_q, int n_heads_k, int n_heads_v, int dim_k, int dim_v) {
+constexpr const DecodeInstance* find_decode_instance(int element_bytes, int n_heads_q, int n_heads_k, int n_heads_v, int dim_k,
+                                                     int dim_v) {
   const DecodeInstance* best = nullptr;
   int most = 0;
   for (const DecodeInstance& d : decode_instances) {
-    if (d.dim_k != dim_k || d.dim_v != dim_v) continue;
+    if (d.element_bytes != element_bytes || d.dim_k != dim_k || d.dim_v != dim_v) continue;
     const int heads = decode_heads_per_cta(n_heads_q, n_heads_k, n_heads_v, d.n_v);
     if (heads > most) {
       most = heads;

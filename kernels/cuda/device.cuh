@@ -54,12 +54,12 @@ SIGMA_DEVICE uint2 load_stream8(const void* p) {
 
 SIGMA_DEVICE unsigned shared_address(const void* p) { return unsigned(__cvta_generic_to_shared(p)); }
 
-// 16 bytes into shared memory; zeros where !valid (the source is then not read).
-SIGMA_DEVICE void copy_async16(void* to, const void* from, bool valid) {
-  const int n = valid ? 16 : 0;
+// n of 16 bytes into shared memory, zeros behind them; what is beyond n is not read.
+SIGMA_DEVICE void copy_async_part(void* to, const void* from, int n) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(n)
                : "memory");
 }
+SIGMA_DEVICE void copy_async16(void* to, const void* from, bool valid) { copy_async_part(to, from, valid ? 16 : 0); }
 SIGMA_DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int n>
 SIGMA_DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory"); }

@@ -1,4 +1,4 @@
-// DiffQKV attention of many tokens of a prompt over f16 caches on tensor cores; instances by head widths and by how many V
+// DiffQKV attention of many tokens of a prompt over f16 or int8 caches on tensor cores; instances by head widths and by how many V
 // heads share a K head, as for decoding (decode_list.h).
 //
 // A CTA takes a run of tokens, up to 8 Q heads that share one K head, and their V heads. K and V rows come through a cp.async
@@ -6,17 +6,13 @@
 // of the tokens: it forms their scores 32 keys at a time, keeps their online softmax in registers and multiplies by its
 // V head, so the pipeline's barrier is the only one. Scores and weights are rounded to f16 once (2^-11), sums are f32.
 // Tokens that see most keys begin first.
-#include "kernels/cuda/cache.cuh"
 #include "kernels/cuda/decode_shapes.h"
+#include "kernels/cuda/tile.cuh"
 
 namespace kernels::cuda {
 namespace {
 
 constexpr int keys_at_once = 32;
-
-// Where chunk c (16 bytes) of row r stands in a tile whose rows have n chunks.
-template <int n>
-SIGMA_DEVICE int swizzle(int r, int c) { return n >= 8 ? c ^ (r & 7) : c ^ ((r >> 1) & 3); }
 
 // What a warp holds of 16 of its tokens. Of each pair: rows g and g + 8 of the tile.
 template <int dim_k, int dim_v>
@@ -28,14 +24,14 @@ struct Rows {
 };
 
 // Q in log2 units and in the middle of f16's range: a power of two for each row.
-template <int dim_k, int dim_v>
+template <class T, int dim_k, int dim_v>
 SIGMA_DEVICE void load_q(Rows<dim_k, dim_v>& rows, const float* const (&row)[2], float scale_log2, int t) {
 #pragma unroll
   for (int upper = 0; upper < 2; ++upper) {
     float top = 0;
 #pragma unroll
     for (int i = 0; i < dim_k / 8; ++i) {
-      const float2 x = *reinterpret_cast<const float2*>(row[upper] + i * 8 + t * 2);
+      const float2 x = T::template q_pair<dim_k>(row[upper], i / 2, i & 1, t);
       top = fmaxf(top, fmaxf(fabsf(x.x), fabsf(x.y)));
     }
     top = fmaxf(top, shuffle_xor(top, 1));
@@ -44,15 +40,16 @@ SIGMA_DEVICE void load_q(Rows<dim_k, dim_v>& rows, const float* const (&row)[2],
     rows.back[upper] = inverse_of_power(scale);
 #pragma unroll
     for (int i = 0; i < dim_k / 8; ++i) {
-      const float2 x = *reinterpret_cast<const float2*>(row[upper] + i * 8 + t * 2);
+      const float2 x = T::template q_pair<dim_k>(row[upper], i / 2, i & 1, t);
       rows.q[i / 2][(i & 1) * 2 + upper] = pack2(F16{}, x.x * factor, x.y * factor);
     }
   }
 }
 
 // Scores of 32 keys become weights: masked, over a new maximum, the results so far rescaled.
-template <int dim_k, int dim_v>
-SIGMA_DEVICE void soften(Rows<dim_k, dim_v>& rows, float (&s)[keys_at_once / 8][4], int first_key, bool mask, int t) {
+template <class T, int dim_k, int dim_v>
+SIGMA_DEVICE void soften(Rows<dim_k, dim_v>& rows, float (&s)[keys_at_once / 8][4], const __half* k_scales, int first_key, bool mask,
+                         int t) {
 #pragma unroll
   for (int upper = 0; upper < 2; ++upper) {
     float new_top = rows.top[upper];
@@ -61,7 +58,8 @@ SIGMA_DEVICE void soften(Rows<dim_k, dim_v>& rows, float (&s)[keys_at_once / 8][
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
         float& x = s[j][upper * 2 + e];
-        x = mask && first_key + j * 8 + t * 2 + e > rows.position[upper] ? -INFINITY : x * rows.back[upper];
+        const float scale = T::scaled ? rows.back[upper] * __half2float(k_scales[j * 8 + t * 2 + e]) : rows.back[upper];
+        x = mask && first_key + j * 8 + t * 2 + e > rows.position[upper] ? -INFINITY : x * scale;
         new_top = fmaxf(new_top, x);
       }
     }
@@ -84,14 +82,13 @@ SIGMA_DEVICE void soften(Rows<dim_k, dim_v>& rows, float (&s)[keys_at_once / 8][
   }
 }
 
-template <int dim_k, int dim_v, int n_v, int tile, int stages>
+template <class T, int dim_k, int dim_v, int n_v, int tile, int stages>
 SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
   constexpr int m_tiles = prefill_tokens_of_warp(dim_v) / 16, warp_tokens = m_tiles * 16;
-  constexpr int k_chunks = dim_k / 8, v_chunks = dim_v / 8;
-  static_assert(page_tokens % tile == 0 && tile % keys_at_once == 0 && k_chunks % 4 == 0 && v_chunks % 8 == 0, "tile");
+  constexpr int steps = T::template steps_at_once<dim_k>();
+  static_assert(tile % keys_at_once == 0, "tile");
   extern __shared__ __align__(128) unsigned char dynamic[];
-  __half* const shared_k = reinterpret_cast<__half*>(dynamic);  // [stage][tile][dim_k]
-  __half* const shared_v = shared_k + stages * tile * dim_k;    // [stage][V head][tile][dim_v]
+  const TileStages<T, dim_k, dim_v, n_v, tile, stages> staged{dynamic};
 
   const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, n_heads = p.heads_per_cta;
   const int my_head = (threadIdx.x >> 5) % n_heads, way = (threadIdx.x >> 5) / n_heads, n_ways = (blockDim.x >> 5) / n_heads;
@@ -105,23 +102,7 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
   const bool real = my_query < p.n_queries;
   const int n_tiles = (end + tile - 1) / tile;
 
-  const auto load = [&](int i) {
-    const int first = i * tile, stage = i % stages, row0 = first % page_tokens;
-    const unsigned char* k = find_page(p.k_pool, 0, p.n_heads_k, head_k, first, dim_k * 2).rows + row0 * dim_k * 2;
-    const unsigned char* v = find_page(p.v_pool, 0, p.n_heads_v, head_v, first, dim_v * 2).rows + row0 * dim_v * 2;
-    __half* to_k = shared_k + stage * tile * dim_k;
-    __half* to_v = shared_v + stage * n_v * tile * dim_v;
-    for (int at = threadIdx.x; at < tile * k_chunks; at += blockDim.x) {
-      const int r = at / k_chunks, c = at % k_chunks;
-      copy_async16(to_k + r * dim_k + swizzle<k_chunks>(r, c) * 8, k + (r * k_chunks + c) * 16, first + r < end);
-    }
-    for (int at = threadIdx.x; at < n_v * tile * v_chunks; at += blockDim.x) {
-      const int h = at / (tile * v_chunks), r = at / v_chunks % tile, c = at % v_chunks;
-      // V heads of a page follow each other.
-      copy_async16(to_v + (h * tile + r) * dim_v + swizzle<v_chunks>(r, c) * 8,
-                   v + ((h * page_tokens + r) * v_chunks + c) * 16, first + r < end);
-    }
-  };
+  const auto load = [&](int i) { staged.template load<0>(p, 0, head_k, head_v, i * tile, end, i % stages); };
 #pragma unroll
   for (int i = 0; i < stages - 1; ++i) {
     if (i < n_tiles) load(i);
@@ -139,7 +120,7 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
       rows[m].position[upper] = base + query;
       row[upper] = p.q + (int64_t(query) * p.n_heads_q + first_head + my_head) * dim_k;
     }
-    load_q(rows[m], row, p.scale_log2, t);
+    load_q<T>(rows[m], row, p.scale_log2, t);
   }
 
   for (int i = 0; i < n_tiles; ++i) {
@@ -147,8 +128,9 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
     __syncthreads();
     if (i + stages - 1 < n_tiles) load(i + stages - 1);
     copy_commit();
-    const __half* k = shared_k + (i % stages) * tile * dim_k;
-    const __half* v = shared_v + ((i % stages) * n_v + my_v) * tile * dim_v;
+    const int stage = i % stages;
+    const unsigned char *k = staged.k(stage), *v = staged.v(stage, my_v);
+    const __half *k_scales = staged.k_scales(stage), *v_scales = staged.v_scales(stage, my_v);
 #pragma unroll 1
     for (int first_row = 0; first_row < tile; first_row += keys_at_once) {
       const int first_key = i * tile + first_row;
@@ -157,20 +139,19 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 #pragma unroll
       for (int j = 0; j < keys_at_once / 8; ++j) {
 #pragma unroll
-        for (int c = 0; c < k_chunks; c += 4) {
-          uint32_t b[4];
-          const int r = first_row + j * 8 + (lane & 7);
-          load_matrix4(b, k + r * dim_k + swizzle<k_chunks>(r, c + (lane >> 3)) * 8);
+        for (int group = 0; group < dim_k / 16 / steps; ++group) {
+          uint32_t b[steps][2];
+          T::template keys<dim_k>(b, k, first_row + j * 8, group, lane);
 #pragma unroll
-          for (int m = 0; m < m_tiles; ++m) {
-            mma(F16{}, s[m][j], rows[m].q[c / 2], b[0], b[1]);
-            mma(F16{}, s[m][j], rows[m].q[c / 2 + 1], b[2], b[3]);
+          for (int step = 0; step < steps; ++step) {
+#pragma unroll
+            for (int m = 0; m < m_tiles; ++m) mma(F16{}, s[m][j], rows[m].q[group * steps + step], b[step][0], b[step][1]);
           }
         }
       }
       const bool mask = first_key + keys_at_once - 1 > base + my_query;
 #pragma unroll
-      for (int m = 0; m < m_tiles; ++m) soften(rows[m], s[m], first_key, mask, t);
+      for (int m = 0; m < m_tiles; ++m) soften<T>(rows[m], s[m], k_scales + first_row, first_key, mask, t);
 #pragma unroll
       for (int j = 0; j < keys_at_once / 16; ++j) {
         uint32_t a[m_tiles][4];
@@ -183,14 +164,13 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
           }
         }
 #pragma unroll
-        for (int c = 0; c < v_chunks; c += 2) {
-          uint32_t b[4];
-          const int r = first_row + j * 16 + (lane & 15);
-          load_matrix4_transposed(b, v + r * dim_v + swizzle<v_chunks>(r, c + (lane >> 4)) * 8);
+        for (int c = 0; c < dim_v / 32; ++c) {
+          uint32_t b[4][2];
+          T::template values<dim_v>(b, v, v_scales, first_row + j * 16, c, lane);
 #pragma unroll
-          for (int m = 0; m < m_tiles; ++m) {
-            mma(F16{}, rows[m].out[c], a[m], b[0], b[1]);
-            mma(F16{}, rows[m].out[c + 1], a[m], b[2], b[3]);
+          for (int n = 0; n < 4; ++n) {
+#pragma unroll
+            for (int m = 0; m < m_tiles; ++m) mma(F16{}, rows[m].out[c * 4 + n], a[m], b[n][0], b[n][1]);
           }
         }
       }
@@ -209,8 +189,9 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
       if (query >= p.n_queries) continue;
       float* to = p.out + (int64_t(query) * p.n_heads_q + first_head + my_head) * dim_v;
 #pragma unroll
-      for (int c = 0; c < dim_v / 8; ++c) {
-        *reinterpret_cast<float2*>(to + c * 8 + t * 2) = make_float2(rows[m].out[c][upper * 2] / sum, rows[m].out[c][upper * 2 + 1] / sum);
+      for (int i = 0; i < dim_v / 16; ++i) {
+        const float *a = rows[m].out[2 * i] + upper * 2, *b = rows[m].out[2 * i + 1] + upper * 2;
+        T::store(to, i, t, a[0] / sum, a[1] / sum, b[0] / sum, b[1] / sum);
       }
     }
   }
@@ -218,10 +199,12 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 
 }  // namespace
 
-#define SIGMA_DECODE(dim_k, dim_v, n_v, tile, stages)                              \
-  extern "C" __global__ void __launch_bounds__(prefill_threads)                    \
-      dq_prefill_f16_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {       \
-    attend_prefill<dim_k, dim_v, n_v, tile, stages>(p);                            \
+using Tiles_f16 = TilesF16;
+using Tiles_q8 = TilesQ8;
+#define SIGMA_DECODE(type, dim_k, dim_v, n_v, tile, stages)                          \
+  extern "C" __global__ void __launch_bounds__(prefill_threads)                      \
+      dq_prefill_##type##_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {    \
+    attend_prefill<Tiles_##type, dim_k, dim_v, n_v, tile, stages>(p);                \
   }
 #include "kernels/cuda/decode_list.h"
 
