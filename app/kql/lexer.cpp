@@ -85,7 +85,7 @@ class Lexer {
         ++at_;
       } else if (c == ' ' || c == '\t' || c == '\f' || c == '\v') {
         ++at_;
-      } else if (starts("//") || (c == '#' && at_line_start())) {
+      } else if (starts("//") || (c == '#' && tokens_.empty() && at_line_start())) {
         while (at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
       } else if (static_cast<unsigned char>(c) >= 0x80) {
         const size_t n = unicode_space(std::string_view(text_).substr(at_));
@@ -296,6 +296,11 @@ class Lexer {
     while (open < text_.size() && (text_[open] == ' ' || text_[open] == '\t')) ++open;
     if (open >= text_.size() || text_[open] != '(') return;
     const size_t close = text_.find(')', open);
+    const size_t line_end = token.text == "typeof" ? close : std::min(text_.find_first_of("\r\n", open), text_.size());
+    if (close > line_end) {  // such a value stands on one line
+      token.span.begin = at_ = line_end;
+      return bad(token, "this " + token.text + "(...) has no closing )");
+    }
     if (close == std::string::npos) return;
     token.kind = TokenKind::typed;
     token.word = token.text;

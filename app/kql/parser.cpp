@@ -105,9 +105,9 @@ void Parser::skip_to_pipe() {
 Script Parser::script() {
   Script script;
   while (!at_end()) {
-    if (take(";")) continue;
     const size_t start = at_;
     try {
+      if (peek().is(";")) fail_here("a statement is missing before this ;");
       statement(script.statements);
       if (!at_end() && !peek().is(";")) {
         const Token& token = peek();
@@ -131,8 +131,9 @@ Script Parser::script() {
       }
     } catch (const Skip&) {
       skip_statement();
-      if (at_ == start) next();
+      if (at_ == start && !peek().is(";")) next();
     }
+    take(";");
   }
   std::stable_sort(errors_.begin(), errors_.end(), [](const Diagnostic& a, const Diagnostic& b) { return a.span.begin < b.span.begin; });
   script.errors = std::move(errors_);
@@ -177,6 +178,10 @@ void Parser::statement(std::vector<Statement>& out) {
     expect(")");
     s.span.end = last_end();
     return out.push_back(std::move(s));
+  }
+  if (at_name_equals()) {
+    const std::string name = any_name("a name");
+    fail_here("a query does not begin with a name and =", "to name a value or a table, write let " + name + " = ...;");
   }
   Statement s;
   s.kind = Statement::Kind::query;

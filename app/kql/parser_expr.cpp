@@ -22,7 +22,7 @@ constexpr std::string_view list_operators[] = {"in", "in~", "!in", "!in~", "has_
 constexpr std::string_view reserved[] = {
     "and", "or", "by", "in", "in~", "between", "has", "has_cs", "has_any", "has_all", "hasprefix", "hasprefix_cs",
     "hassuffix", "hassuffix_cs", "contains", "contains_cs", "startswith", "startswith_cs", "endswith", "endswith_cs",
-    "matches", "asc", "desc", "of"};
+    "matches", "asc", "desc", "of", "where", "as", "invoke", "datatable", "externaldata", "external_data"};
 
 template <size_t N>
 bool one_of(const std::string_view (&words)[N], std::string_view word) {
@@ -230,10 +230,8 @@ ExprPtr Parser::list_items(ExprPtr left, const Token& op) {
   e->name_span = op.span;
   e->args.push_back(std::move(left));
   expect("(", "the values stand in brackets: in (1, 2, 3)");
-  if (!peek().is(")")) {
-    do e->args.push_back(argument(true));
-    while (take(","));
-  }
+  do e->args.push_back(argument(true));
+  while (take(","));
   expect(")");
   e->span.end = last_end();
   return e;
@@ -310,6 +308,7 @@ ExprPtr Parser::unary() {
   if (!peek().is("-") && !peek().is("+")) return postfix();
   const Nesting level(*this);
   const std::string op = next().text;
+  if (peek().is("-") || peek().is("+")) missing_expression();  // one sign, or brackets: -(-1)
   ExprPtr operand = unary();
   ExprPtr e = make(ExprKind::unary, begin);
   e->name = op;

@@ -12,6 +12,12 @@ void Parser::op_graph(Operator& op) {
     return;
   }
   if (op.op == "graph-mark-components") return;
+  if (op.op == "graph") {
+    expect("(");
+    do op.exprs.push_back(named_expr());
+    while (take(","));
+    return expect(")");
+  }
   skip_body();  // refused by name when bound
 }
 
@@ -78,8 +84,9 @@ GraphPart Parser::graph_edge() {
     if (!peek().is("]") && !peek().is("*")) edge.name = any_name("a name for the edge");
     if (take("*")) {
       edge.ranged = true;
-      if (!peek().is("..") && !peek().is("]")) edge.least = primary();
-      if (take("..") && !peek().is("]")) edge.most = primary();
+      edge.least = primary();
+      expect("..", "how often the edge repeats: [e*1..3]");
+      edge.most = primary();
     }
     expect("]");
   }

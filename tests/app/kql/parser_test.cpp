@@ -41,6 +41,23 @@ TEST_CASE("kql/parser: digits and letters make a name, a time span or a number")
   CHECK_FALSE(check_syntax("T | where t > ago(5 d)").errors.empty());
 }
 
+TEST_CASE("kql/parser: what Microsoft's parser refuses is refused") {
+  for (const char* text : {"x = 1h; T | count", "x = T | count", "print 1;;", ";print 1", "print - -1", "print --1", "T | where a in ()", "T | where a has_any ()",
+                           "T\n# note\n| count", "let t = datetime(2017-05-01;\nlet u = datetime(2017-05-31); T", "graph('g') graph-match (n) project n.x",
+                           "T | make-graph a --> b | graph-match (x)-[e*3]->(y)", "T | where where a == 1", "print datetime(\n2017-05-01)"}) {
+    CAPTURE(text);
+    CHECK_FALSE(check_syntax(text).errors.empty());
+  }
+}
+
+TEST_CASE("kql/parser: what Microsoft's parser takes is taken") {
+  for (const char* text : {"print 1 --1", "print -(-1), +1", "// a comment\n#connect cluster('x')\nT", "let a = 1;\nprint a;", "graph('g', snapshot='s') | count",
+                           "T | make-graph a --> b | graph-match (x)-[e*1..3]->(y) project x.a", "print typeof(\nlong)", "print dynamic(\n[1])"}) {
+    CAPTURE(text);
+    CHECK(check_syntax(text).errors.empty());
+  }
+}
+
 TEST_CASE("kql/parser: tables and operators of a query are listed without its own names") {
   const CheckResult r = check_syntax("let A = Logs | where x == 1; A | join (Other) on k | count");
   CHECK(r.errors.empty());
