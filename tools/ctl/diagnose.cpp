@@ -186,6 +186,7 @@ void print_text(const Result& result, const Choices& choices) {
                 static_cast<unsigned long long>(citation.line.line), app::diagnosis::excerpt(citation.line.text, 0, 0, 160).c_str());
   }
   for (const std::string& text : result.answer.left_out) std::printf("Left out of the prompt: %s\n", text.c_str());
+  std::fflush(stdout);  // where both streams go to one file, notes stand behind the answer, not in a word of it
   for (const std::string& note : result.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
