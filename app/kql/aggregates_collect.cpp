@@ -11,10 +11,12 @@ namespace {
 
 using columns::Column;
 
+// A group's first value is kept beside it; only groups of two and more are in the table of pairs. Many groups
+// are of one value, as those by the parameter of a template.
 class DistinctCount : public Aggregator {
  public:
   void update(std::span<const Vec> args, const Rows& groups, size_t n_groups) override {
-    counts_.resize(n_groups);
+    make_room(n_groups);
     Rows numbers;
     values_.number(args[0], groups.size(), numbers);
     constexpr size_t ahead = 16;
@@ -27,25 +29,40 @@ class DistinctCount : public Aggregator {
   }
   bool is_mergeable() const override { return true; }
   void merge(const Aggregator& other, const Rows& to, size_t n_groups) override {
-    counts_.resize(n_groups);
+    make_room(n_groups);
     const auto& from = static_cast<const DistinctCount&>(other);
     Rows number_of;
     values_.merge(from.values_, number_of);
+    for (size_t group = 0; group < from.first_.size(); ++group) {
+      if (from.first_[group] != none) note(to[group], number_of[from.first_[group]]);
+    }
     from.pairs_.visit([&](uint32_t group, uint32_t number) { note(to[group], number_of[number]); });
   }
   std::vector<Column> finish(size_t n) override {
     counts_.resize(n);
     return {Column::from_i64(Type::int64, counts_)};
   }
-  size_t size_bytes() const override { return pairs_.size_bytes() + values_.size_bytes(); }
+  size_t size_bytes() const override { return pairs_.size_bytes() + values_.size_bytes() + counts_.size() * 12; }
 
  private:
+  static constexpr uint32_t none = UINT32_MAX;
+  void make_room(size_t n_groups) {
+    counts_.resize(n_groups);
+    first_.resize(n_groups, none);
+  }
   void note(uint32_t group, uint32_t number) {
-    const uint32_t before = pairs_.size();
-    if (pairs_.insert(group, number) == before) ++counts_[group];
+    uint32_t& first = first_[group];
+    if (first == none) {
+      first = number;
+      counts_[group] = 1;
+    } else if (first != number) {
+      const uint32_t before = pairs_.size();
+      if (pairs_.insert(group, number) == before) ++counts_[group];
+    }
   }
   ValueTable values_;
-  PairTable pairs_;
+  PairTable pairs_;            // of values that are not their group's first
+  Rows first_;                 // of each group
   std::vector<int64_t> counts_;
 };
 

@@ -142,14 +142,27 @@ struct FunctionDecl {
   bool view = false;
 };
 
+// declare pattern p = (name: type, ...) [ name: type ] { ("value", ...).["value"] = { query }; ... };
+struct PatternDecl {
+  struct Case {
+    std::vector<ExprPtr> args;  // literals
+    ExprPtr path;               // null where the pattern has none
+    ExprPtr body;
+  };
+  std::vector<FunctionParam> params;
+  bool has_path = false;
+  std::vector<Case> cases;
+};
+
 struct Statement {
-  enum class Kind : uint8_t { let_value, let_function, query, set, declare, other } kind = Kind::query;
+  enum class Kind : uint8_t { let_value, let_function, query, set, declare, pattern, other } kind = Kind::query;
   Span span;
   std::string name;
   Span name_span;
   ExprPtr expr;  // of let_value and query; kind query where it is tabular
   std::shared_ptr<FunctionDecl> function;
   std::vector<FunctionParam> params;  // declare query_parameters
+  std::shared_ptr<PatternDecl> pattern;
 };
 
 struct Script {

@@ -110,6 +110,13 @@ void Binder::statement(const Statement& s, const EnvPtr& env) {
       env->entries[s.name] = std::move(entry);
       return;
     }
+    case Statement::Kind::pattern: {
+      Entry entry;
+      entry.pattern = s.pattern;
+      entry.function_env = std::make_shared<Env>(*env);
+      env->entries[s.name] = std::move(entry);
+      return;
+    }
     case Statement::Kind::let_value: return let(s, env);
     case Statement::Kind::set:  // most client options change nothing of an answer here
       if (s.expr) settings_[s.name] = s.expr.get();
@@ -157,6 +164,7 @@ bool Binder::is_tabular(const Expr& e, const EnvPtr& env, int depth) {
         return true;
       }
       const Entry* entry = env->find(e.name);
+      if (entry && entry->pattern) return true;
       if (!entry || !entry->function || !entry->function->body) return false;
       // Parameters that are tables make the names in the body tabular.
       const auto inner = std::make_shared<Env>(entry->function_env);
@@ -204,6 +212,7 @@ size_t Binder::column_index(const Expr& e, const columns::Schema& schema) {
 // ---------------------------------------------------------------- tables
 
 NodePtr Binder::table(const Expr& e, const EnvPtr& env) {
+  if (pattern_call(e, env)) return pattern_table(e, env);
   if (const std::optional<ClusterTable> at = cluster_table(e, env)) return remote_table(*at, e.span);
   struct Level {
     Binder& b;

@@ -32,6 +32,7 @@ struct Entry {
   EnvPtr table_env;
   std::shared_ptr<FunctionDecl> function;
   EnvPtr function_env;
+  std::shared_ptr<PatternDecl> pattern;  // its cases are bound in function_env
 };
 
 class Env {
@@ -92,6 +93,9 @@ class Binder {
   // --- tables
   NodePtr table(const Expr& e, const EnvPtr& env);
   NodePtr table_named(const Expr& e, const EnvPtr& env);
+  // p("a"), p("a").b and p("a").["b"] of a declared pattern; null where e is something else.
+  const Expr* pattern_call(const Expr& e, const EnvPtr& env) const;
+  NodePtr pattern_table(const Expr& e, const EnvPtr& env);
   NodePtr table_call(const Expr& e, const EnvPtr& env);
   NodePtr query(const Query& q, const EnvPtr& env, NodePtr input);
   NodePtr datatable(const Expr& e, const EnvPtr& env);

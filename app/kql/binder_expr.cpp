@@ -196,7 +196,11 @@ BoundPtr Binder::expr(const Expr& e, Scope& scope) {
     case ExprKind::list: return list(e, scope);
     case ExprKind::between: {
       BoundPtr value = expr(*e.args[0], scope), low = expr(*e.args[1], scope), high = expr(*e.args[2], scope);
-      if (value->type == Type::datetime && high->type == Type::timespan) high = make_call("datetime_plus", {low, std::move(high)}, e.span);
+      if (value->type == Type::datetime && low->type == Type::datetime && high->type == Type::timespan) {
+        const Value& span = high->value;  // mostly a constant: then the bounds are two times, as the scan knows them
+        if (!is_constant(*high) || span.null || span.i < 0) return make_call((e.name + " span").c_str(), {std::move(value), std::move(low), std::move(high)}, e.span);
+        high = make_call("datetime_plus", {low, std::move(high)}, e.span);
+      }
       check_comparable("between", *value, *low, e.span);
       check_comparable("between", *value, *high, e.span);
       return make_call(e.name == "between" ? "between" : "!between", {std::move(value), std::move(low), std::move(high)}, e.span);

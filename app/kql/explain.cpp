@@ -58,6 +58,7 @@ class Explainer {
         return;
       case Statement::Kind::set: return add(s.span, depth, "Set an option of this run");
       case Statement::Kind::declare: return add(s.span, depth, "Declare what the query takes from outside");
+      case Statement::Kind::pattern: return add(s.span, depth, "Name queries by the values they are asked for with");
       case Statement::Kind::other: return add(s.span, depth, "A statement about the database");
     }
   }

@@ -176,6 +176,7 @@ void array_iff(CallState&, Args a, Value& out) {
 }
 
 bool json_less(const Json& a, const Json& b) {
+  if (a.kind == Json::Kind::integer && b.kind == Json::Kind::integer) return a.i < b.i;  // beyond 2^53 reals are alike
   if (a.is_number() && b.is_number()) return a.number() < b.number();
   if (a.kind != b.kind) return static_cast<int>(a.kind) < static_cast<int>(b.kind);
   return a.is_string() ? a.s < b.s : a.i < b.i;

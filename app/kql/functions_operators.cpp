@@ -131,13 +131,33 @@ Vec greater_equal_vec(CallState&, std::span<const Vec> a, size_t n) {
   return compare_vec(a, n, false, [](const auto& x, const auto& y) { return x >= y; });
 }
 
+// low <= x and x <= high, and so false where one of them is, whatever the other: 3 between (7 .. null) is false,
+// 8 between (7 .. null) is null. As Kusto answers (microsoft/Kusto-Query-Language, issue 161).
 void between(CallState&, Args a, Value& out) {
-  const int low = order(a[0], a[1]), high = order(a[0], a[2]);
-  out.i = low != 2 && high != 2 && low >= 0 && high <= 0;
+  const bool null = is_null(a[0]), no_low = null || is_null(a[1]), no_high = null || is_null(a[2]);
+  const int low = no_low ? 2 : order(a[0], a[1]), high = no_high ? 2 : order(a[0], a[2]);
+  if ((!no_low && (low == 2 || low < 0)) || (!no_high && (high == 2 || high > 0))) out.i = 0;
+  else if (no_low || no_high) out.null = true;
+  else out.i = !is_nan(a[0]) && !is_nan(a[1]) && !is_nan(a[2]);
 }
-void not_between(CallState& s, Args a, Value& out) {
-  between(s, a, out);
-  out.i = !out.i;
+// The upper bound as a timespan behind the lower one; the same issue says what no timespan gives.
+void between_span(CallState& s, Args a, Value& out) {
+  if (!a[2].null) {
+    Value high = Value::none(Type::datetime);
+    if (!is_null(a[1])) high = Value::datetime(static_cast<int64_t>(static_cast<uint64_t>(a[1].i) + static_cast<uint64_t>(a[2].i)));
+    if (high.i < 0 || high.i > max_datetime) high = Value::none(Type::datetime);
+    // A span below zero is one that ends at the lower bound.
+    const bool back = a[2].i < 0 && !high.null;
+    const Value bounds[] = {a[0], back ? high : a[1], back ? a[1] : high};
+    return between(s, bounds, out);
+  }
+  if (is_null(a[0]) || is_null(a[1]) || order(a[0], a[1]) < 0) out.null = true;
+  else out.i = 0;
+}
+template <RowKernel kernel>
+void negated(CallState& s, Args a, Value& out) {
+  kernel(s, a, out);
+  if (!out.null) out.i = !out.i;
 }
 
 // ---------------------------------------------------------------- arithmetic
@@ -482,8 +502,10 @@ constexpr Function table[] = {
     {"<=", "**", Result::boolean, less_equal, no_flags, less_equal_vec},
     {">", "**", Result::boolean, greater, no_flags, greater_vec},
     {">=", "**", Result::boolean, greater_equal, no_flags, greater_equal_vec},
-    {"between", "***", Result::boolean, between, no_flags},
-    {"!between", "***", Result::boolean, not_between, no_flags},
+    {"between", "***", Result::boolean, between, sees_nulls},
+    {"!between", "***", Result::boolean, negated<between>, sees_nulls},
+    {"between span", "***", Result::boolean, between_span, sees_nulls},
+    {"!between span", "***", Result::boolean, negated<between_span>, sees_nulls},
     {"+", "**", Result::special, plus, no_flags, plus_vec},
     {"-", "**", Result::special, minus, no_flags, minus_vec},
     {"*", "**", Result::special, times, no_flags, times_vec},

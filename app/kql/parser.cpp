@@ -206,40 +206,47 @@ Statement Parser::declare_statement() {
   s.kind = Statement::Kind::declare;
   s.span.begin = next().span.begin;
   if (take_word("pattern")) {
-    s.kind = Statement::Kind::other;
-    s.name = "declare pattern";
-    any_name("a pattern name");
-    if (take("=")) {
-      s.params = function_params();
-      if (take("[")) {
-        function_param();
-        expect("]");
-      }
-      expect("{");
-      while (peek().is("(")) {
-        expect("(");
-        do expr();
-        while (take(","));
-        expect(")");
-        if (take(".")) {
-          expect("[");
-          expr();
-          expect("]");
-        }
-        expect("=");
-        expect("{");
-        query_or_expr();
-        expect("}");
-        take(";");
-      }
-      expect("}");
-    }
+    s.kind = Statement::Kind::pattern;
+    s.name = any_name("a pattern name", &s.name_span);
+    s.pattern = pattern();
   } else {
     expect_word("query_parameters");
     s.params = function_params();
   }
   s.span.end = last_end();
   return s;
+}
+
+std::shared_ptr<PatternDecl> Parser::pattern() {
+  auto out = std::make_shared<PatternDecl>();
+  if (!take("=")) return out;  // only its name is declared
+  out->params = function_params();
+  if (take("[")) {
+    function_param();
+    out->has_path = true;
+    expect("]");
+  }
+  expect("{");
+  while (peek().is("(")) {
+    PatternDecl::Case one;
+    expect("(");
+    do one.args.push_back(expr());
+    while (take(","));
+    expect(")");
+    if (take(".")) {
+      expect("[");
+      one.path = expr();
+      expect("]");
+    }
+    expect("=");
+    expect("{");
+    one.body = query_or_expr();
+    expect("}");
+    take(";");
+    out->cases.push_back(std::move(one));
+  }
+  expect("}");
+  return out;
 }
 
 Statement Parser::let_statement() {

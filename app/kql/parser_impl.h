@@ -52,6 +52,7 @@ class Parser {
   Statement set_statement();
   bool at_function() const;
   std::shared_ptr<FunctionDecl> function();
+  std::shared_ptr<PatternDecl> pattern();
   std::vector<FunctionParam> function_params();
   FunctionParam function_param();
   void skip_statement();

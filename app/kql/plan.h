@@ -89,6 +89,8 @@ class Node {
 
 std::vector<Batch> run_all(const Node& node, ExecContext& context);
 Batch run_to_one(const Node& node, ExecContext& context);
+// The stream of a batch that is there.
+std::unique_ptr<Stream> one_batch(Batch batch);
 
 struct SortKey {
   BoundPtr expr;

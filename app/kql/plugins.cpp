@@ -81,11 +81,12 @@ const Batch& PluginCall::rows() {
   return *rows_;
 }
 Batch PluginCall::run(const NodePtr& table) const { return run_to_one(*table, binder_.context_); }
+void PluginCall::check_stop() const { binder_.context_.check_stop(); }
 int64_t PluginCall::now() const { return binder_.context_.now; }
 void PluginCall::fail(const std::string& message, const std::string& hint) const { binder_.fail(call_.span, message, hint); }
 
 const Plugin* find_plugin(std::string_view name) {
-  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
+  for (const std::span<const Plugin> part : {activity_plugins(), cluster_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
     for (const Plugin& plugin : part) {
       if (plugin.name == name) return &plugin;
     }
@@ -94,7 +95,7 @@ const Plugin* find_plugin(std::string_view name) {
 }
 std::vector<std::string> plugin_names() {
   std::vector<std::string> names = {"bag_unpack", "pivot", "narrow", "preview", "ipv4_lookup", "activity_counts_metrics"};
-  for (const std::span<const Plugin> part : {activity_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
+  for (const std::span<const Plugin> part : {activity_plugins(), cluster_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {
     for (const Plugin& plugin : part) names.emplace_back(plugin.name);
   }
   std::sort(names.begin(), names.end());
@@ -114,9 +115,6 @@ std::string plugin_refusal(std::string_view name) {
   if (name == "external_datatable") return "load the file as a table, or use datatable";
   if (name == "estimate_rows_count") return "count gives the exact number";
   if (name == "diffpatterns_text") return "use reduce on each side";
-  for (const std::string_view pattern : {"autocluster", "diffpatterns"}) {
-    if (name == pattern) return "its way of choosing is not published; evaluate basket() gives every frequent combination of values";
-  }
   return {};
 }
 

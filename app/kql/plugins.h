@@ -38,6 +38,7 @@ class PluginCall {
   const Batch& rows();                         // all of them
   Batch run(const NodePtr& table) const;
   int64_t now() const;
+  void check_stop() const;
   [[noreturn]] void fail(const std::string& message, const std::string& hint = {}) const;
 
  private:
@@ -60,6 +61,7 @@ std::vector<std::string> plugin_names();
 std::string plugin_refusal(std::string_view name);
 
 std::span<const Plugin> activity_plugins();
+std::span<const Plugin> cluster_plugins();
 std::span<const Plugin> lookup_plugins();
 std::span<const Plugin> pattern_plugins();
 std::span<const Plugin> window_plugins();

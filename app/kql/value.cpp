@@ -197,7 +197,7 @@ std::optional<int64_t> to_int64(const Value& value) {
   if (value.null) return std::nullopt;
   switch (value.type) {
     case Type::real:
-      if (!(value.d > -9.3e18 && value.d < 9.3e18)) return std::nullopt;
+      if (!(value.d >= -0x1p63 && value.d < 0x1p63)) return std::nullopt;
       return static_cast<int64_t>(value.d);
     case Type::decimal: return to_int64(Value::real(decimal_to_real(*parse_decimal(value.s))));
     case Type::string: {
@@ -257,6 +257,7 @@ int compare(const Value& a, const Value& b) {
   if (a.type == Type::decimal) return compare(*parse_decimal(a.s), *parse_decimal(b.s));
   if (a.type == Type::dynamic) {
     const Json x = dynamic_value(a), y = dynamic_value(b);
+    if (x.kind == Json::Kind::integer && y.kind == Json::Kind::integer) return x.i < y.i ? -1 : x.i > y.i;
     if (x.is_number() && y.is_number()) return x.number() < y.number() ? -1 : x.number() > y.number();
     const std::string l = to_text(a), r = to_text(b);
     return l < r ? -1 : l > r;

@@ -95,7 +95,7 @@ size_t TextTable::place(std::string_view text, uint64_t hash) const {
 uint32_t TextTable::find(std::string_view text) const { return slots_[place(text, hash_of(text))].number; }
 
 uint32_t TextTable::insert(std::string_view text, uint64_t hash) {
-  if (texts_.size() * 2 >= slots_.size()) grow();
+  if (texts_.size() * 3 >= slots_.size() * 2) grow();  // a slot is compared by its hash first
   Slot& slot = slots_[place(text, hash)];
   if (slot.number == none) {
     slot = {static_cast<uint32_t>(hash >> 32), size()};

@@ -112,20 +112,6 @@ class Shapes {
 class Reduce : public Node {
  public:
   std::unique_ptr<Stream> open(ExecContext& context) const override {
-    class Once : public Stream {
-     public:
-      explicit Once(Batch batch) : batch_(std::move(batch)) {}
-      bool next(Batch& out) override {
-        if (done_) return false;
-        done_ = true;
-        out = std::move(batch_);
-        return true;
-      }
-
-     private:
-      Batch batch_;
-      bool done_ = false;
-    };
     Shapes shapes(separators);
     int64_t n_rows = 0;
     const std::unique_ptr<Stream> stream = child->open(context);
@@ -145,7 +131,7 @@ class Reduce : public Node {
       count.push_i64(shape.n_rows);
       representative.push_text(shape.representative);
     }
-    return std::make_unique<Once>(Batch::of({share(std::move(pattern)), share(std::move(count)), share(std::move(representative))}, found.size()));
+    return one_batch(Batch::of({share(std::move(pattern)), share(std::move(count)), share(std::move(representative))}, found.size()));
   }
   NodePtr child;
   double threshold = 0.1;

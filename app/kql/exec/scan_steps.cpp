@@ -10,21 +10,6 @@ namespace {
 using columns::Column;
 using Values = std::vector<Value>;
 
-class OneBatch : public Stream {
- public:
-  explicit OneBatch(Batch batch) : batch_(std::move(batch)) {}
-  bool next(Batch& out) override {
-    if (done_) return false;
-    done_ = true;
-    out = std::move(batch_);
-    return true;
-  }
-
- private:
-  Batch batch_;
-  bool done_ = false;
-};
-
 // The sequences of one partition.
 class Sequences {
  public:
@@ -173,7 +158,7 @@ class ScanSteps : public Node {
       for (const Values& values : output) push(column, values[k]);
       out.push_back(share(std::move(column)));
     }
-    return std::make_unique<OneBatch>(Batch::of(std::move(out), output.size()));
+    return one_batch(Batch::of(std::move(out), output.size()));
   }
 
   NodePtr child;

@@ -14,21 +14,6 @@ namespace {
 
 using columns::Column;
 
-class OneBatch : public Stream {
- public:
-  explicit OneBatch(Batch batch) : batch_(std::move(batch)) {}
-  bool next(Batch& out) override {
-    if (done_) return false;
-    done_ = true;
-    out = std::move(batch_);
-    return true;
-  }
-
- private:
-  Batch batch_;
-  bool done_ = false;
-};
-
 class Series : public Node {
  public:
   static constexpr int64_t max_points = 1'048'576;
@@ -118,7 +103,7 @@ class Series : public Node {
     Column axis_column(Type::dynamic);
     for (size_t k = 0; k < n_keys; ++k) axis_column.push_text(axis_text);
     out.push_back(share(std::move(axis_column)));
-    return std::make_unique<OneBatch>(Batch::of(std::move(out), n_keys));
+    return one_batch(Batch::of(std::move(out), n_keys));
   }
 
   // The results of all aggregates, a row a cell; cell[row] is that of each row.

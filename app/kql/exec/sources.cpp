@@ -25,7 +25,7 @@ class Once : public Stream {
 
 class RowsNode : public Node {
  public:
-  std::unique_ptr<Stream> open(ExecContext&) const override { return std::make_unique<Once>(rows); }
+  std::unique_ptr<Stream> open(ExecContext&) const override { return one_batch(rows); }
   Batch rows;
 };
 
@@ -34,7 +34,7 @@ class SlotNode : public Node {
   std::unique_ptr<Stream> open(ExecContext& context) const override {
     const auto at = context.slots.find(slot);
     if (at == context.slots.end()) throw SlotUnset{slot};
-    return std::make_unique<Once>(at->second);
+    return one_batch(at->second);
   }
   int slot = 0;
 };
@@ -127,6 +127,8 @@ std::vector<Batch> run_all(const Node& node, ExecContext& context) {
   }
   return batches;
 }
+
+std::unique_ptr<Stream> one_batch(Batch batch) { return std::make_unique<Once>(std::move(batch)); }
 
 Batch run_to_one(const Node& node, ExecContext& context) {
   return concat(run_all(node, context), node.schema, [&context](size_t bytes) {

@@ -241,7 +241,11 @@ Expr Expressions::boolean(int depth) {
       const Expr a = any(type, depth - 1), b = any(type, depth - 2), c = any(type, depth - 2);
       const bool negated = dice_.one_in(3);
       return call(Type::boolean, "(" + a.text + (negated ? " !between (" : " between (") + b.text + " .. " + c.text + "))", {a, b, c},
-                  [negated](const std::vector<Value>& v) { return of((order(v[0], v[1]) >= 0 && order(v[0], v[2]) <= 0) != negated); });
+                  [negated](const std::vector<Value>& v) {
+                    const bool low = !v[0].null && !v[1].null, high = !v[0].null && !v[2].null;  // known
+                    const bool out = (low && order(v[0], v[1]) < 0) || (high && order(v[0], v[2]) > 0);
+                    return out ? of(negated) : low && high ? of(!negated) : null_of(Type::boolean);
+                  }, true);
     }
     case 8: {
       const Expr a = dynamic(depth - 1);
