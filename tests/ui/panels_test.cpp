@@ -646,6 +646,21 @@ TEST_CASE("ui/models: the fit counts weights, cache, work and headroom") {
 
 // --- Settings, sidebar, status bar, the window as a whole
 
+TEST_CASE("ui/settings: the one language there is stands there plainly, also where the system asks for another") {
+  const char* before = std::getenv("LC_ALL");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("LC_ALL", "de_DE.UTF-8", 1);
+  Desk desk(Screen::settings);
+  desk.shell->settings.search = "language";
+  desk.show();
+  CHECK(desk.shows("English (the system asks for de_DE.UTF-8)"));
+  ::setenv("LC_ALL", "C.UTF-8", 1);
+  desk.show();
+  REQUIRE(desk.h.find("language") != nullptr);
+  CHECK(desk.h.find("language")->text == "English");
+  kept.empty() ? ::unsetenv("LC_ALL") : ::setenv("LC_ALL", kept.c_str(), 1);
+}
+
 TEST_CASE("ui/settings: a change applies at once and can be undone; the search narrows the list") {
   Desk desk(Screen::settings);
   desk.show();

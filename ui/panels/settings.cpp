@@ -1,6 +1,8 @@
 #include "ui/panels/settings.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
@@ -107,6 +109,21 @@ void draw_appearance(SettingsPanel& panel, Editor& edit, Ui& ui) {
     edit.done(ImGui::Checkbox("##wrap", &edit.now().wrap_lines), "Wrap log lines");
   if (const Row row(ui, panel.search, "Reduce motion", "No fading and no moving bars."); row)
     edit.done(ImGui::Checkbox("##motion", &edit.now().reduce_motion), "Reduce motion");
+}
+
+// There is one table of texts: no choice is offered that would change nothing.
+void draw_language(SettingsPanel& panel, Ui& ui) {
+  if (const Row row(ui, panel.search, "Language",
+                    "The program, its findings and its answers composed by code speak English only; a translation does not exist yet. Logs and questions may be in any "
+                    "language. Dates are year-month-day and thousands have commas, whatever the system's language is.");
+      row) {
+    const char* system = std::getenv("LC_ALL");
+    if (system == nullptr || *system == 0) system = std::getenv("LC_MESSAGES");
+    if (system == nullptr || *system == 0) system = std::getenv("LANG");
+    const std::string_view wanted = system == nullptr ? "" : system;
+    const bool english = wanted.empty() || wanted.starts_with("en") || wanted.starts_with("C") || wanted.starts_with("POSIX");
+    text(ui, "language", english ? std::string("English") : "English (the system asks for " + std::string(wanted) + ")", ui.theme.text, Face::regular, {.width = ui.theme.px(290), .probe = "language"});
+  }
 }
 
 void draw_logs(SettingsPanel& panel, Editor& edit, Ui& ui) {
@@ -253,6 +270,7 @@ void draw(SettingsPanel& panel, app::App& app, Ui& ui, const std::string& about)
   ImGui::Dummy({1, ui.theme.px(4)});
   Editor edit(panel, app, ui);
   draw_appearance(panel, edit, ui);
+  draw_language(panel, ui);
   draw_logs(panel, edit, ui);
   draw_model(panel, edit, ui);
   draw_program(panel, edit, app, ui, about);
