@@ -245,6 +245,11 @@ void App::State::publish_logs(OpenSession& session) {
     const std::lock_guard lock(session.mutex);
     view.filter = session.filter;
     view.rows = session.filtered.rows;
+    // Behind those of columns, before the parsed fields.
+    if (Facet templates = template_facet(session.filtered.template_counts, session.groups); !templates.values.empty()) {
+      const auto fields = std::find_if(view.facets.begin(), view.facets.end(), [](const Facet& f) { return f.kind == FilterChip::Kind::field; });
+      view.facets.insert(fields, std::move(templates));
+    }
     view.histogram = session.filtered.histogram;
     view.whole = session.whole;
     view.zoomed = session.zoomed;

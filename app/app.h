@@ -103,7 +103,8 @@ class App {
   void restore_recovered();
   void dismiss_notice();                           // the notice and the error of the current session
   // What the user did with the current session's screens, kept with it: small texts by key
-  // ("logs.bookmarks"). Empty removes the key.
+  // ("logs.bookmarks"). Empty removes the key. Templates merged by "logs.template_edits" count as one in
+  // compare(), in the facet Template and in queries.
   std::string view_state(const std::string& key) const;
   void set_view_state(const std::string& key, const std::string& value);
 

@@ -178,3 +178,17 @@ void App::set_view_state(const std::string& key, const std::string& value) {
 }
 
 }  // namespace app
+  if (key == template_edits_key) s.take_groups(value);
+}
+
+// Merged templates count as one from now on, also in what is shown already.
+void App::State::take_groups(const std::string& edits) {
+  TemplateGroups groups = TemplateGroups::from_text(edits);
+  {
+    const std::lock_guard lock(current->mutex);
+    if (current->groups == groups) return;
+    current->groups = std::move(groups);
+  }
+  publish_logs(*current);
+  publish_kql(*current);
+  if (const auto compared = get(compare_view); !compared->rows.empty()) compare(compared->a, compared->b);

@@ -26,7 +26,7 @@ double surprise(uint64_t n_a, uint64_t total_a, uint64_t n_b, uint64_t total_b) 
 
 // Counts of templates over the rows that one condition lets through.
 uint64_t count_templates(const store::LogSnapshot& log, const FilterChip& part, std::stop_token stop,
-                         std::unordered_map<uint32_t, std::pair<uint64_t, uint64_t>>& counts, bool second) {
+                         const TemplateGroups& groups, std::unordered_map<uint32_t, std::pair<uint64_t, uint64_t>>& counts, bool second) {
   LogFilter filter;
   filter.chips = {part};
   const FilterResult found = apply_filter(log, filter, stop);
@@ -42,7 +42,7 @@ uint64_t count_templates(const store::LogSnapshot& log, const FilterChip& part, 
     const auto add = [&](size_t at) {
       ++total;
       if (ids->is_null(at)) return;
-      auto& [a, b] = counts[static_cast<uint32_t>(ids->i64(at))];
+      auto& [a, b] = counts[groups.leader_of(static_cast<uint32_t>(ids->i64(at)))];
       ++(second ? b : a);
     };
     if (!found.rows) {
@@ -59,9 +59,12 @@ uint64_t count_templates(const store::LogSnapshot& log, const FilterChip& part, 
 std::shared_ptr<const CompareView> App::compare() const { return state_->get(state_->compare_view); }
 
 void App::compare_logs(const FilterChip& a, const FilterChip& b) {
-  State& s = *state_;
-  const SessionPtr session = s.current;
-  if (!session) return;
+  if (state_->current) state_->compare(a, b);
+}
+
+void App::State::compare(const FilterChip& a, const FilterChip& b) {
+  State& s = *this;
+  const SessionPtr session = current;
   s.jobs->cancel_kind("compare");
   CompareView begun;
   begun.a = a;
@@ -75,9 +78,14 @@ void App::compare_logs(const FilterChip& a, const FilterChip& b) {
         CompareView view = begun;
         std::unordered_map<uint32_t, std::pair<uint64_t, uint64_t>> counts;
         const auto log = session->log->snapshot();
-        view.n_a = count_templates(*log, view.a, job.stop(), counts, false);
+        TemplateGroups groups;
+        {
+          const std::lock_guard lock(session->mutex);
+          groups = session->groups;
+        }
+        view.n_a = count_templates(*log, view.a, job.stop(), groups, counts, false);
         job.progress(0.5);
-        view.n_b = count_templates(*log, view.b, job.stop(), counts, true);
+        view.n_b = count_templates(*log, view.b, job.stop(), groups, counts, true);
         if (view.n_a == 0 || view.n_b == 0)
           view.error = view.n_a == 0 ? "No line is in part A; choose another range, file or host." : "No line is in part B; choose another range, file or host.";
         for (const auto& [id, n] : counts) view.rows.push_back({id, n.first, n.second, surprise(n.first, view.n_a, n.second, view.n_b)});

@@ -24,6 +24,7 @@
 #include "app/diagnosis/report.h"
 #include "app/jobs.h"
 #include "app/language_service.h"
+#include "app/template_groups.h"
 #include "app/logs/format.h"
 #include "app/store/database.h"
 #include "app/store/log_store.h"
@@ -48,6 +49,8 @@ struct OpenSession {
   std::vector<Message> messages;         // of all branches, in the order they came
   std::map<size_t, size_t> branch_parents;  // message -> the one it follows, where that is not the one before; by place
   size_t branch_leaf = SIZE_MAX;         // last message of the branch shown; SIZE_MAX: the last of all
+  std::map<size_t, std::vector<uint32_t>> attached;  // sources that came with a question, by its place
+  TemplateGroups groups;                 // of view_state, for jobs
   std::map<std::string, std::string> view_state;  // by the UI's thread alone
   int64_t pinned_answer = 0;
   std::string draft, notice, error;
@@ -242,3 +245,7 @@ struct App::State {
 };
 
 }  // namespace app
+  // --- app_compare.cpp
+  void compare(const FilterChip& a, const FilterChip& b);
+
+  void take_groups(const std::string& edits);

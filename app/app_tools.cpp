@@ -21,7 +21,12 @@ namespace {
 
 // Without a look into the database: what the frame's thread may ask for.
 kql::Tables session_tables(OpenSession& session) {
-  kql::Tables tables = make_log_tables(session.log->snapshot());
+  TemplateGroups groups;
+  {
+    const std::lock_guard lock(session.mutex);
+    groups = session.groups;
+  }
+  kql::Tables tables = make_log_tables(session.log->snapshot(), groups);
   const std::lock_guard lock(session.mutex);
   std::vector<ConfigFinding> configs;
   for (const ConfigReview& review : session.reviews) configs.insert(configs.end(), review.findings.begin(), review.findings.end());

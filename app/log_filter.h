@@ -10,6 +10,7 @@
 
 #include "app/logs/histogram.h"
 #include "app/store/log_store.h"
+#include "app/template_groups.h"
 #include "app/types.h"
 
 namespace app {
@@ -38,7 +39,7 @@ struct FacetValue {
   uint64_t count = 0;                  // under the current filter
 };
 struct Facet {
-  std::string name;                    // Level, Host, Process, Source; path of a parsed field
+  std::string name;                    // Level, Host, Process, Source, Template; path of a parsed field
   FilterChip::Kind kind = FilterChip::Kind::text;
   std::vector<FacetValue> values;      // up to 50, most frequent first
   uint64_t n_others = 0;               // rows with further values
@@ -50,6 +51,7 @@ struct FilterResult {
   std::vector<uint64_t> chip_hits;                 // rows that each chip alone matches
   logs::Histogram histogram;                       // of the rows that pass
   std::vector<Facet> facets;                       // likewise
+  std::vector<uint64_t> template_counts;           // likewise: by template id
 };
 
 // Throws Error{invalid_input} for a regular expression that cannot be read, naming the place;
@@ -58,6 +60,9 @@ struct FilterResult {
 FilterResult apply_filter(const store::LogSnapshot& log, const LogFilter& filter,
                           std::stop_token stop = {},
                           const std::function<void(double)>& on_progress = {});
+
+// The facet Template: merged templates count as one, whose value is "3,7". Most frequent first.
+Facet template_facet(const std::vector<uint64_t>& counts, const TemplateGroups& groups);
 
 // Facets of the parsed fields (Record::properties) of the rows: up to 24, those that most rows have
 // first, every row counted. rows: null for all. Throws Error{cancelled}.

@@ -22,12 +22,20 @@ using store::LogColumn;
 // The log as it lies in its chunks.
 class LogTable : public kql::Table {
  public:
-  explicit LogTable(std::shared_ptr<const store::LogSnapshot> log) : log_(std::move(log)) {}
+  LogTable(std::shared_ptr<const store::LogSnapshot> log, TemplateGroups groups) : log_(std::move(log)), groups_(std::move(groups)) {}
   const columns::Schema& schema() const override { return store::log_schema(); }
   size_t n_chunks() const override { return log_->n_chunks(); }
-  std::shared_ptr<const columns::Chunk> chunk(size_t index) const override { return log_->chunk(index); }
+  std::shared_ptr<const columns::Chunk> chunk(size_t index) const override {
+    if (groups_.empty()) return log_->chunk(index);
+    auto changed = std::make_shared<columns::Chunk>(*log_->chunk(index));
+    Column& ids = changed->columns[static_cast<size_t>(LogColumn::template_id)];
+    ids = led(ids);
+    return changed;
+  }
   std::shared_ptr<const Column> column(size_t index, size_t column) const override {
-    return log_->column(index, static_cast<LogColumn>(column));
+    auto stored = log_->column(index, static_cast<LogColumn>(column));
+    if (groups_.empty() || column != static_cast<size_t>(LogColumn::template_id)) return stored;
+    return std::make_shared<const Column>(led(*stored));
   }
   bool may_hold(size_t index, size_t column, int64_t min, int64_t max) const override {
     if (column != static_cast<size_t>(LogColumn::timestamp)) return true;
@@ -60,12 +68,24 @@ class LogTable : public kql::Table {
 
  protected:
   std::shared_ptr<const store::LogSnapshot> log_;
+
+ private:
+  // Template ids with those of merged ones replaced by their leader's.
+  Column led(const Column& ids) const {
+    Column out(ids.type());
+    for (size_t row = 0; row < ids.n_rows(); ++row)
+      ids.is_null(row) ? out.push_null() : out.push_i64(groups_.leader_of(static_cast<uint32_t>(ids.i64(row))));
+    return out;
+  }
+
+  TemplateGroups groups_;
 };
 
 // The records of one source.
 class SourceTable final : public LogTable {
  public:
-  SourceTable(std::shared_ptr<const store::LogSnapshot> log, uint32_t source) : LogTable(std::move(log)), source_(source) {}
+  SourceTable(std::shared_ptr<const store::LogSnapshot> log, const TemplateGroups& groups, uint32_t source)
+      : LogTable(std::move(log), groups), source_(source) {}
   std::shared_ptr<const std::vector<uint32_t>> rows_of(size_t index) const override {
     const auto source = log_->column(index, LogColumn::source_id);
     const std::vector<int64_t>& ids = source->i64s();
@@ -95,6 +115,23 @@ std::shared_ptr<const kql::Table> one_chunk_table(columns::Schema schema, std::v
   chunk->n_rows = values.empty() ? 0 : values.front().n_rows();
   chunk->columns = std::move(values);
   return kql::make_memory_table(std::move(schema), {chunk});
+}
+
+// One for each group: counts added up, the whole span of time.
+std::vector<Template> merged_templates(const std::vector<Template>& templates, const TemplateGroups& groups) {
+  std::vector<Template> merged;
+  for (const Template& t : templates) {
+    if (groups.leader_of(t.id) != t.id) continue;
+    Template& sum = merged.emplace_back(t);
+    for (const uint32_t id : groups.members_of(t.id)) {
+      if (id == t.id || id >= templates.size()) continue;
+      const Template& member = templates[id];
+      sum.count += member.count;
+      if (member.first_time != no_time && (sum.first_time == no_time || member.first_time < sum.first_time)) sum.first_time = member.first_time;
+      sum.last_time = std::max(sum.last_time, member.last_time);
+    }
+  }
+  return merged;
 }
 
 std::shared_ptr<const kql::Table> template_table(const std::vector<Template>& templates) {
@@ -246,16 +283,16 @@ class ResultsTable final : public kql::Table {
 
 }  // namespace
 
-kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log) {
+kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log, const TemplateGroups& groups) {
   kql::Tables tables;
   std::set<std::string> taken = {"Logs", "Templates", "Findings", "Configs"};
-  tables.add("Logs", std::make_shared<LogTable>(log), "every record of this session");
-  tables.add("Templates", template_table(log->templates()), "mined message shapes");
+  tables.add("Logs", std::make_shared<LogTable>(log, groups), "every record of this session");
+  tables.add("Templates", template_table(groups.empty() ? log->templates() : merged_templates(log->templates(), groups)), "mined message shapes");
   for (const Source& source : log->sources()) {
     const std::string base = identifier(source.name);
     std::string name = base;
     for (int n = 2; !taken.insert(name).second; ++n) name = base + "_" + std::to_string(n);
-    tables.add(name, std::make_shared<SourceTable>(log, source.id), "records of " + (source.path.empty() ? source.name : source.path), "Logs");
+    tables.add(name, std::make_shared<SourceTable>(log, groups, source.id), "records of " + (source.path.empty() ? source.name : source.path), "Logs");
   }
   return tables;
 }

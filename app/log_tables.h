@@ -17,6 +17,7 @@
 
 #include "app/kql/query.h"
 #include "app/store/log_store.h"
+#include "app/template_groups.h"
 #include "app/types.h"
 
 namespace app {
@@ -25,8 +26,9 @@ namespace store {
 class Database;
 }
 
-// Logs, Templates and the sources. Time ranges skip chunks; rows keep their row ids.
-kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log);
+// Logs, Templates and the sources. Time ranges skip chunks; rows keep their row ids. Merged templates are
+// one: a row of Templates with the leader's pattern, and its id wherever one of them stands in a record.
+kql::Tables make_log_tables(std::shared_ptr<const store::LogSnapshot> log, const TemplateGroups& groups = {});
 
 // Adds Findings and Configs.
 void add_finding_tables(kql::Tables& tables, std::span<const Finding> findings,

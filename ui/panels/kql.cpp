@@ -495,6 +495,23 @@ void draw_zero_rows(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui
   run(panel, app, ui);
 }
 
+void take_wanted(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& ui) {
+  if (panel.wanted_query.empty() || view.running) return;
+  const bool failed = !view.error.empty() || (view.result && view.result->failed());
+  if (panel.wanted_run && failed) {
+    panel.wanted_query.clear();   // it does not run any more: what is wrong is said
+  } else if (view.result && view.text == panel.wanted_query && (panel.wanted_run || !view.log_changed)) {
+    panel.grid.wanted_row = panel.wanted_row;
+    panel.chart_kind = ChartKind::table;
+    panel.wanted_query.clear();
+    const int64_t id = view.history.empty() ? 0 : view.history.front().id;
+    ui.flash(Link{Link::Kind::query_row, id, panel.wanted_row + 1});
+  } else if (!panel.wanted_run) {
+    panel.wanted_run = true;
+    app.run_query(panel.wanted_query);
+  }
+}
+
 void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& ui) {
   if (view.running) {
     if (draw_running(ui, "running", "Running the query", "", -1)) app.stop_query();

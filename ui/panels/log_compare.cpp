@@ -68,14 +68,14 @@ bool part_combo(Ui& ui, const char* id, FilterChip& part, const std::vector<Filt
   return changed;
 }
 
-void draw_row(Ui& ui, const app::CompareView& compare, const app::CompareView::Row& row, const std::string& pattern, const app::LogsView& view, app::App& app) {
+void draw_row(const LogsPanel& panel, Ui& ui, const app::CompareView& compare, const app::CompareView::Row& row, const std::string& pattern, const app::LogsView& view, app::App& app) {
   const float width = ImGui::GetContentRegionAvail().x, line = ImGui::GetTextLineHeight(), height = line * 2 + ui.theme.px(10);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   ImGui::PushID(int(row.template_id));
   const auto filter = [&](bool exclude) {
     FilterChip chip;
     chip.kind = FilterChip::Kind::template_id;
-    chip.value = std::to_string(row.template_id);
+    chip.value = ids_text(panel, row.template_id);
     chip.exclude = exclude;
     add_chip(view, chip, app);
   };
@@ -87,7 +87,8 @@ void draw_row(Ui& ui, const app::CompareView& compare, const app::CompareView::R
   const float x = at.x + ui.theme.px(6);
   draw_text(ui, list, {x, at.y + ui.theme.px(3)}, ui.theme.text, fit_text(ui, pattern, width - ui.theme.px(12), Face::mono), Face::mono);
   const double share_a = compare.n_a == 0 ? 0 : 100.0 * double(row.n_a) / double(compare.n_a), share_b = compare.n_b == 0 ? 0 : 100.0 * double(row.n_b) / double(compare.n_b);
-  std::string tag, facts = "T" + std::to_string(row.template_id) + "  ·  " + with_commas(row.n_a) + " → " + with_commas(row.n_b);
+  const std::vector<uint32_t>* group = panel.edits.group_of(row.template_id);
+  std::string tag, facts = "T" + std::to_string(row.template_id) + (group != nullptr ? engine::format(" +%zu", group->size() - 1) : "") + "  ·  " + with_commas(row.n_a) + " → " + with_commas(row.n_b);
   ImU32 color = ui.theme.dim;
   if (row.n_a == 0) tag = "New in B", color = ui.theme.warning;
   else if (row.n_b == 0) tag = "Gone in B", color = ui.theme.series[3];
@@ -139,7 +140,7 @@ void draw_compare(LogsPanel& panel, const app::LogsView& view, app::App& app, Ui
       const auto& row = compare.rows[size_t(i)];
       // Templates stand at the place of their id.
       const std::string pattern = row.template_id < templates.size() ? template_name(panel, templates[row.template_id]) : "template " + std::to_string(row.template_id);
-      draw_row(ui, compare, row, pattern, view, app);
+      draw_row(panel, ui, compare, row, pattern, view, app);
     }
   ImGui::EndChild();
 }

@@ -4,6 +4,7 @@
 
 #include "app/logs/parameters.h"
 #include "engine/base/error.h"
+#include "ui/panels/log_side.h"
 #include "ui/panels/log_values.h"
 #include "ui/widgets/basics.h"
 #include "ui/widgets/text.h"
@@ -89,7 +90,13 @@ std::string kql_verbatim(const std::string& text) {
   return out;
 }
 
-std::vector<Field> fields_of(const RowText& row, const LogsView& view) {
+// Queries know merged templates by their leader.
+uint32_t id_in_queries(const LogsPanel& panel, uint32_t id) {
+  const std::vector<uint32_t>* group = panel.edits.group_of(id);
+  return group != nullptr ? group->front() : id;
+}
+
+std::vector<Field> fields_of(const LogsPanel& panel, const RowText& row, const LogsView& view) {
   std::vector<Field> fields;
   const auto add = [&](const char* name, std::string_view value, FilterChip::Kind kind, const char* column) {
     if (value.empty()) return;
@@ -114,7 +121,8 @@ std::vector<Field> fields_of(const RowText& row, const LogsView& view) {
   const auto& templates = view.log->templates();
   if (row.template_id >= templates.size()) return fields;
   const std::string& pattern = templates[row.template_id].pattern;
-  Field shape{"template", pattern, template_chip(std::to_string(row.template_id), false), engine::format("TemplateId == %u", row.template_id)};
+  const uint32_t queried = id_in_queries(panel, row.template_id);
+  Field shape{"template", pattern, template_chip(ids_text(panel, row.template_id), false), engine::format("TemplateId == %u", queried)};
   fields.push_back(std::move(shape));
   const app::logs::ParameterReader reader(pattern);
   std::vector<std::string_view> values;
@@ -122,7 +130,7 @@ std::vector<Field> fields_of(const RowText& row, const LogsView& view) {
   for (size_t p = 0; p < values.size(); ++p) {
     if (values[p].empty()) continue;
     fields.push_back({reader.context(p), std::string(values[p]), parameter_chip(row.template_id, uint32_t(p), std::string(values[p]), false),
-                      engine::format("TemplateId == %u and extract(@\"", row.template_id) + kql_verbatim(app::logs::parameter_regex(pattern, p)) + "\", 1, Message) == " + kql_text(values[p])});
+                      engine::format("TemplateId == %u and extract(@\"", queried) + kql_verbatim(app::logs::parameter_regex(pattern, p)) + "\", 1, Message) == " + kql_text(values[p])});
   }
   return fields;
 }
@@ -151,7 +159,7 @@ void draw_actions(LogsPanel& panel, const RowText& row, const LogsView& view, ap
   flow("To KQL");
   if (button(ui, "To KQL", ButtonKind::normal, "A query for lines of this template"))
     ui.ask({Request::Kind::query, row.template_id == app::no_template ? engine::format("Logs\n| where Line == %llu", static_cast<unsigned long long>(row.line))
-                                                                      : engine::format("Logs\n| where TemplateId == %u\n| project Timestamp, Level, Process, Message\n| take 200", row.template_id)});
+                                                                      : engine::format("Logs\n| where TemplateId == %u\n| project Timestamp, Level, Process, Message\n| take 200", id_in_queries(panel, row.template_id))});
   flow("Teach");
   if (button(ui, "Teach", ButtonKind::quiet, "Teach the format of this log by marking this line", Command::teach_format)) ui.give(Command::teach_format);
 }
@@ -216,7 +224,7 @@ void draw_details(LogsPanel& panel, const LogsView& view, app::RowId current, ap
   text(ui, "raw", row->raw.substr(0, 256 * 1024), ui.theme.text, Face::mono, {.row = current, .probe = "details"});
   ImGui::Dummy({1, ui.theme.px(2)});
   int id = 0;
-  for (const Field& field : fields_of(*row, view)) draw_field(field, id++, current, view, app, ui);
+  for (const Field& field : fields_of(panel, *row, view)) draw_field(field, id++, current, view, app, ui);
   draw_neighbours(panel, view, current, ui);
   ImGui::EndChild();
 }

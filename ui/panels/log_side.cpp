@@ -1,6 +1,7 @@
 #include "ui/panels/log_side.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "engine/base/error.h"
 #include "ui/panels/log_values.h"
@@ -22,7 +23,17 @@ bool tab(Ui& ui, const char* name, bool chosen) {
   return clicked;
 }
 
-void draw_facet(const app::Facet& facet, const LogsView& view, app::App& app, Ui& ui) {
+// The name of a value: that of the template where it is one.
+std::string value_name(const LogsPanel& panel, const app::Facet& facet, const std::string& value, const LogsView& view) {
+  if (value.empty()) return "(none)";
+  if (facet.kind != FilterChip::Kind::template_id) return value;
+  const size_t id = std::strtoul(value.c_str(), nullptr, 10);
+  const auto n_more = std::count(value.begin(), value.end(), ',');
+  const std::string number = "T" + std::to_string(id) + (n_more > 0 ? engine::format(" +%td", n_more) : "");
+  return id < view.log->templates().size() ? number + "  " + template_name(panel, view.log->templates()[id]) : number;
+}
+
+void draw_facet(const LogsPanel& panel, const app::Facet& facet, const LogsView& view, app::App& app, Ui& ui) {
   ImGui::PushID(facet.name.c_str());
   const bool is_field = facet.kind == FilterChip::Kind::field;
   const size_t n_values = facet.values.size();
@@ -34,7 +45,7 @@ void draw_facet(const app::Facet& facet, const LogsView& view, app::App& app, Ui
   const size_t shown = is_field ? 8 : 12;
   for (size_t i = 0; i < std::min(n_values, shown); ++i) {
     const app::FacetValue& v = facet.values[i];
-    ValueRow row{int(i), v.value.empty() ? "(none)" : v.value, v.count, most, -1, is_field ? "field_value" : "facet_value"};
+    ValueRow row{int(i), value_name(panel, facet, v.value, view), v.count, most, -1, is_field ? "field_value" : "facet_value"};
     if (facet.kind == FilterChip::Kind::level)
       for (int level = 0; level < app::n_levels; ++level)
         if (v.value == app::level_names[level]) row.level = level;
@@ -56,10 +67,10 @@ void draw_facet(const app::Facet& facet, const LogsView& view, app::App& app, Ui
   ImGui::PopID();
 }
 
-void draw_facets(const LogsView& view, app::App& app, Ui& ui) {
+void draw_facets(const LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) {
   ImGui::BeginChild("facets", {0, 0}, false);
   if (view.facets.empty()) draw_empty(ui, "none", {"No facets yet", "They are counted with the filter.", {}});
-  for (const app::Facet& facet : view.facets) draw_facet(facet, view, app, ui);
+  for (const app::Facet& facet : view.facets) draw_facet(panel, facet, view, app, ui);
   if (view.counting_fields) draw_running(ui, "fields", "Counting parsed fields", "", -1, false);
   ImGui::EndChild();
 }
@@ -146,7 +157,7 @@ void draw_log_side(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui
   }
   ImGui::Dummy({1, 1});
   if (panel.side_tab == 0) draw_templates(panel, view, app, ui);
-  if (panel.side_tab == 1) draw_facets(view, app, ui);
+  if (panel.side_tab == 1) draw_facets(panel, view, app, ui);
   if (panel.side_tab == 2) draw_anomalies(view, ui);
   if (panel.side_tab == 3) draw_compare(panel, view, app, ui);
 }

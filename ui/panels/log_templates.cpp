@@ -48,14 +48,6 @@ Template sum_of(const std::vector<Template>& templates, const std::vector<uint32
   return sum;
 }
 
-std::string ids_text(const LogsPanel& panel, uint32_t id) {
-  const std::vector<uint32_t>* group = panel.edits.group_of(id);
-  if (group == nullptr) return std::to_string(id);
-  std::string out;
-  for (const uint32_t one : *group) out += (out.empty() ? "" : ",") + std::to_string(one);
-  return out;
-}
-
 // Which templates are listed and in what order; made again only when something changed.
 void sort_templates(LogsPanel& panel, const LogsView& view) {
   const auto& templates = view.log->templates();
@@ -127,7 +119,8 @@ void template_menu(LogsPanel& panel, const Template& t, const LogsView& view, ap
     panel.renaming = t.id;
     panel.focus_rename = true;
   }
-  if (menu_item(ui, "To KQL")) ui.ask({Request::Kind::query, "Logs\n| where TemplateId in (" + ids_text(panel, t.id) + ")\n| take 200"});
+  if (menu_item(ui, "To KQL")) ui.ask({Request::Kind::query, engine::format("Logs\n| where TemplateId == %u\n| take 200", t.id)});
+  if (menu_item(ui, "Copy the reference")) ui.copy(reference_text({Link::Kind::template_, t.id, 0}));
   if (menu_item(ui, "Copy")) ui.copy(t.pattern);
   if (menu_item(ui, "Copy as Markdown")) ui.copy("`" + t.pattern + "`");
   if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, t.pattern});
@@ -322,6 +315,14 @@ FilterChip parameter_chip(uint32_t template_id, uint32_t parameter, const std::s
   made.kind = FilterChip::Kind::parameter;
   made.name = engine::format("%u.%u", template_id, parameter);
   made.value = value;
+std::string ids_text(const LogsPanel& panel, uint32_t id) {
+  const std::vector<uint32_t>* group = panel.edits.group_of(id);
+  if (group == nullptr) return std::to_string(id);
+  std::string out;
+  for (const uint32_t one : *group) out += (out.empty() ? "" : ",") + std::to_string(one);
+  return out;
+}
+
   made.exclude = exclude;
   return made;
 }

@@ -290,7 +290,7 @@ void take_list_commands(LogsPanel& panel, const LogsView& view, const LineListIn
     if (row && row->template_id != app::no_template) {
       FilterChip by_template;
       by_template.kind = FilterChip::Kind::template_id;
-      by_template.value = std::to_string(row->template_id);
+      by_template.value = ids_text(panel, row->template_id);
       by_template.exclude = !in;
       add_chip(view, by_template, app);
     } else {
