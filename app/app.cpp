@@ -215,6 +215,8 @@ void App::State::publish_incident(OpenSession& session) {
     view.title = session.title;
     view.findings = session.findings;
     view.checks = session.checks;
+    for (const size_t place : shown)
+      if (const auto found = session.attached.find(place); found != session.attached.end()) view.attachments[session.messages[place].id] = found->second;
     view.anomalies = session.anomalies;
     view.unusual = session.unusual;
     view.evidence = session.evidence;

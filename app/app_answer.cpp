@@ -39,12 +39,18 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
   message.time = store::now_ticks();
   message.id = sessions->save_message(session->id, message);
   size_t asked = 0;
+  const size_t n_sources = session->log->snapshot()->sources().size();
+  std::string attached;
   bool branched = false;
   {
     const std::lock_guard lock(session->mutex);
     if (parent == no_message && !as_first) {
       const std::vector<size_t> shown = shown_messages(*session);
       parent = shown.empty() ? no_message : shown.back();
+    }
+    if (std::vector<uint32_t> came = new_attachments(*session, parent, n_sources); !came.empty()) {
+      session->attached[asked] = std::move(came);
+      attached = attached_to_text(*session);
     }
     asked = session->messages.size();
     session->messages.push_back(message);
@@ -55,6 +61,7 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
     session->streaming_text.clear();
     session->streaming_stage = "waiting for the model";
   }
+  if (!attached.empty()) keep_state(session->id, "attached", attached);
   if (branched) save_branches(*session);
   set_error(*session, {});
   publish_incident(*session);

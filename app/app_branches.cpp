@@ -3,6 +3,7 @@
 // came, so that copies and exports of a session keep their branches.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "app/app_state.h"
@@ -98,6 +99,50 @@ void branches_from_text(OpenSession& session, const std::string& text) {
     }
     at = end + 1;
   }
+}
+
+// --- what came with a question
+
+std::string attached_to_text(const OpenSession& session) {
+  std::string text;
+  for (const auto& [place, sources] : session.attached) {
+    text += engine::format("%zu:", place);
+    for (size_t i = 0; i < sources.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(sources[i]);
+    text += ' ';
+  }
+  return text;
+}
+
+void attached_from_text(OpenSession& session, const std::string& text) {
+  session.attached.clear();
+  const char* at = text.c_str();
+  while (*at != 0) {
+    char* end = nullptr;
+    const size_t place = std::strtoull(at, &end, 10);
+    if (end == at || *end != ':') return;
+    std::vector<uint32_t> sources;
+    do {
+      at = end + 1;
+      sources.push_back(static_cast<uint32_t>(std::strtoul(at, &end, 10)));
+      if (end == at) return;
+    } while (*end == ',');
+    // A copy may end before the question.
+    if (place < session.messages.size()) session.attached[place] = std::move(sources);
+    at = *end == ' ' ? end + 1 : end;
+  }
+}
+
+std::vector<uint32_t> new_attachments(const OpenSession& session, size_t parent, size_t n_sources) {
+  // Ids count up, so what came last is beyond those that came with a question.
+  uint32_t first = 0;
+  for (const auto& [place, sources] : session.attached)
+    for (const uint32_t id : sources) first = std::max(first, id + 1);
+  std::vector<uint32_t> fresh;
+  for (uint32_t id = first; id < n_sources; ++id) fresh.push_back(id);
+  if (!fresh.empty()) return fresh;
+  for (const auto& [place, sources] : session.attached)
+    if (parent_of(session, place) == parent) return sources;
+  return {};
 }
 
 void App::State::save_branches(OpenSession& session) {

@@ -92,6 +92,15 @@ std::string branches_to_text(const OpenSession& session);
 void branches_from_text(OpenSession& session, const std::string& text);
 
 // --- app_answer.cpp
+// Sources by the question that they came with, by its place: "0:0,1 4:2".
+std::string attached_to_text(const OpenSession& session);
+void attached_from_text(OpenSession& session, const std::string& text);
+// What came since the last question, or with the one of which the new one is another wording.
+std::vector<uint32_t> new_attachments(const OpenSession& session, size_t parent, size_t n_sources);
+
+// --- app_tools.cpp
+void mask_secrets(ConfigReview& review);   // once for each review
+
 std::string packing_to_text(const Packing& packing);
 Packing packing_from_text(const std::string& text);
 

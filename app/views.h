@@ -94,6 +94,7 @@ struct IncidentView {
   std::map<int64_t, BranchView> branches;         // of messages that have alternatives
   int64_t pinned_answer = 0;                      // the message that reports show; 0: the last answer
   std::string notice;                             // one line: "stored sample, not generated now"
+  std::map<int64_t, std::vector<uint32_t>> attachments;  // sources that came with a question, by message
   std::string error;                              // why the last question failed, with the next step
   std::vector<std::string> notes;                 // what reading and checks left out, a sentence each
   bool lines_only = false;                        // a source was too large for the checks that read lines together

@@ -83,6 +83,46 @@ TEST_CASE("ui/incident: a log being read is a chip with its progress, and a clic
   CHECK(desk.h.find("attachment_reading") == nullptr);
 }
 
+TEST_CASE("ui/incident: the logs that came with a question are chips below it, and open in Logs") {
+  Desk desk(Screen::incident);
+  ui_test::fill(fake());
+  fake().incident.attachments = {{fake().incident.messages[0].id, {fake().incident.log->sources()[0].id}}};
+  desk.show();
+  CHECK(desk.shows("1 log of earlier questions"));   // above the question it has become a count
+  REQUIRE(desk.h.click("attached", "db-2.log, 2,400 lines"));
+  desk.show();
+  CHECK(desk.shell->screen == Screen::logs);
+}
+
+TEST_CASE("ui/shell: a session that takes its time to open stands above the screen and can be cancelled") {
+  Desk desk(Screen::logs);
+  ui_test::fill(fake());
+  fake().sessions.opening = 2;
+  fake().status.jobs = {running_job("open", 2)};
+  fake().status.jobs[0].title = "Opening \"Login failures\"";
+  desk.show();
+  CHECK(desk.h.find("button", "Cancel") == nullptr);   // most are there before anyone sees it
+  fake().status.jobs[0].seconds = 0.5;
+  desk.show();
+  CHECK(desk.shows("Opening \"Login failures\""));
+  REQUIRE(desk.h.click("button", "Cancel"));
+  CHECK(fake().called("cancel_job 17"));
+}
+
+TEST_CASE("ui/shell: where no session is open the screens of sessions say what to do") {
+  Desk desk(Screen::incident);
+  ui_test::fill(fake());
+  fake().sessions.current = fake().incident.session = 0;
+  desk.show();
+  CHECK(desk.shows("No session is open"));
+  CHECK_FALSE(desk.shows("What it sees"));
+  REQUIRE(desk.h.click("button", "Open the sample"));
+  CHECK(fake().called("open_sample"));
+  desk.shell->screen = Screen::tasks;
+  desk.show();
+  CHECK_FALSE(desk.shows("No session is open"));
+}
+
 // --- what the model will see
 
 TEST_CASE("ui/incident: too big for the model: packed by template, and the other two ways are a click away") {

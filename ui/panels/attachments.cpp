@@ -42,10 +42,10 @@ void next_chip(Ui& ui, std::string_view shown, float right) {
   if (next + width <= right) ImGui::SameLine(0, ui.theme.px(6));
 }
 
-void draw_source(IncidentPanel& panel, const app::Source& source, float width, Ui& ui) {
+void draw_source(IncidentPanel& panel, const app::Source& source, float width, const char* probe, Ui& ui) {
   const std::string shown = fit_text(ui, attachment_text(source), width - ui.theme.px(14));
   ImGui::PushID(int(source.id));
-  if (chip(ui, "source", shown, ui.theme.link, "attachment")) ui.ask({Request::Kind::show_source, std::to_string(source.id)});
+  if (chip(ui, "source", shown, ui.theme.link, probe)) ui.ask({Request::Kind::show_source, std::to_string(source.id)});
   source_tooltip(source, ui);
   if (ImGui::BeginPopupContextItem("menu")) {
     if (menu_item(ui, "Open in Logs")) ui.ask({Request::Kind::show_source, std::to_string(source.id)});
@@ -55,6 +55,11 @@ void draw_source(IncidentPanel& panel, const app::Source& source, float width, U
     ImGui::EndPopup();
   }
   ImGui::PopID();
+}
+
+bool was_sent(const app::IncidentView& view, uint32_t source) {
+  return std::any_of(view.attachments.begin(), view.attachments.end(),
+                     [&](const auto& one) { return std::find(one.second.begin(), one.second.end(), source) != one.second.end(); });
 }
 
 }  // namespace
@@ -67,6 +72,24 @@ std::string attachment_text(const app::Source& source) {
   constexpr std::string_view assumed = "assumed ";
   if (source.time_zone.starts_with(assumed)) return shown + ", " + source.time_zone.substr(assumed.size()) + "?";
   return source.time_zone.empty() ? shown : shown + ", " + source.time_zone;
+}
+
+void draw_attached(IncidentPanel& panel, const app::IncidentView& view, const std::vector<uint32_t>& sources, float width, Ui& ui) {
+  ImGui::PushID("attached");
+  const float right = ImGui::GetCursorScreenPos().x + width;
+  size_t shown = 0;
+  for (const app::Source& source : view.log->sources()) {
+    if (std::find(sources.begin(), sources.end(), source.id) == sources.end()) continue;
+    if (shown == most_chips) {
+      const std::string more = engine::format("and %zu more", sources.size() - shown);
+      next_chip(ui, more, right);
+      if (chip(ui, "more", more, ui.theme.dim, "attached")) ui.give(Command::show_logs);
+      break;
+    }
+    if (shown++ > 0) next_chip(ui, fit_text(ui, attachment_text(source), width - ui.theme.px(14)), right);
+    draw_source(panel, source, width, "attached", ui);
+  }
+  ImGui::PopID();
 }
 
 void draw_attachments(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status, app::App& app, Ui& ui) {
@@ -83,18 +106,25 @@ void draw_attachments(IncidentPanel& panel, const app::IncidentView& view, const
   const bool reading = std::any_of(status.jobs.begin(), status.jobs.end(), [&](const app::JobView& job) {
     return job.running && job.kind == "ingest" && job.session == view.session && job.stage != "checks";
   });
-  size_t shown = 0;
-  for (size_t i = sources.size(); i-- > 0 && shown < most_chips;) {
-    // One that is still being read stands below, with its progress.
-    if (reading && sources[i].n_lines == 0) continue;
+  size_t shown = 0, n_sent = 0, n_new = 0;
+  for (size_t i = sources.size(); i-- > 0;) {
+    // Those of earlier questions stand with them. One that is still being read stands below, with its progress.
+    if (was_sent(view, sources[i].id)) {
+      ++n_sent;
+      continue;
+    }
+    if ((reading && sources[i].n_lines == 0) || ++n_new > most_chips) continue;
     place(fit_text(ui, attachment_text(sources[i]), width - ui.theme.px(14)));
-    draw_source(panel, sources[i], width, ui);
+    draw_source(panel, sources[i], width, "attachment", ui);
     ++shown;
   }
-  if (sources.size() > shown && shown == most_chips) {
-    const std::string more = engine::format("and %zu more", sources.size() - shown);
-    place(more);
-    if (chip(ui, "more", more, ui.theme.dim, "attachment")) ui.give(Command::show_logs);
+  const std::string more = n_new > shown ? engine::format("and %zu more", n_new - shown) : std::string();
+  const std::string sent = n_sent == 0 ? std::string() : engine::format("%s%zu %s of earlier questions", shown > 0 ? "and " : "", n_sent, n_sent == 1 ? "log" : "logs");
+  for (const std::string& rest : {more, sent}) {
+    if (rest.empty()) continue;
+    place(rest);
+    if (chip(ui, rest.c_str(), rest, ui.theme.dim, "attachment")) ui.give(Command::show_logs);
+    tooltip(ui, "Click: all logs of the session; a question is about all of them");
   }
   for (const app::JobView& job : status.jobs) {
     if (!job.running || job.kind != "ingest" || job.session != view.session || job.stage == "checks") continue;

@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "ui/panels/answer.h"
 #include "ui/panels/findings.h"
+#include "ui/panels/attachments.h"
 #include "ui/panels/models.h"
 #include "ui/panels/prompt_preview.h"
 #include "ui/panels/question.h"
@@ -25,7 +26,9 @@ void draw_message(IncidentPanel& panel, const app::IncidentView& view, const app
                        {"   "},
                        {time, ui.theme.faint}};
   rich_text(ui, "head", head, {.width = card.inner_width(), .menu = false});
-  text(ui, "text", message.text, ui.theme.text, Face::regular, {.width = card.inner_width()});
+  linked_text(ui, "text", message.text, ui.theme.text, {.width = card.inner_width()});
+  if (const auto came = view.attachments.find(message.id); came != view.attachments.end())
+    draw_attached(panel, view, came->second, card.inner_width(), ui);
   if (mine) {
     if (button(ui, "Edit and ask again", ButtonKind::quiet)) {
       panel.input = message.text;
