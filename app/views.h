@@ -50,7 +50,8 @@ struct Recovered {
 
 struct SessionsView {
   std::vector<SessionInfo> sessions;   // newest first, pinned on top; those the search found
-  int64_t current = 0;
+  int64_t current = 0;                 // 0: none, only while the first one is being opened
+  int64_t opening = 0;                 // being read by a job, shown when it is there; 0: none
   std::string search;
   std::map<int64_t, std::string> hits;    // where the search found its words: "question: why did db-2 …"
   std::map<int64_t, std::string> errors;  // of sessions whose last work failed: why
@@ -85,6 +86,7 @@ struct IncidentView {
   std::vector<Anomaly> anomalies;
   std::vector<Unusual> unusual;                   // the first of the anomalies, a dozen
   std::vector<Evidence> evidence;                 // of the last answer, else of the findings
+  std::vector<uint32_t> evidence_templates;       // of each piece's lines; no_template where it is not known
   std::vector<Message> messages;                  // oldest first
   std::string streaming_text;                     // of the answer being written
   std::string streaming_stage;                    // "loading model", "reading evidence 40 %", "writing"
@@ -92,9 +94,9 @@ struct IncidentView {
   bool checks_running = false;
   std::string draft;                              // the question being typed, as last saved
   std::map<int64_t, BranchView> branches;         // of messages that have alternatives
+  std::map<int64_t, std::vector<uint32_t>> attachments;  // sources that came with a question, by message
   int64_t pinned_answer = 0;                      // the message that reports show; 0: the last answer
   std::string notice;                             // one line: "stored sample, not generated now"
-  std::map<int64_t, std::vector<uint32_t>> attachments;  // sources that came with a question, by message
   std::string error;                              // why the last question failed, with the next step
   std::vector<std::string> notes;                 // what reading and checks left out, a sentence each
   bool lines_only = false;                        // a source was too large for the checks that read lines together

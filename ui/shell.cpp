@@ -59,6 +59,7 @@ Shell::Shell(app::App& shared_app, Fonts& fonts, ShellOptions options)
     : app(shared_app), ui(fonts), logs(options.wake), options_(std::move(options)), preview_rows_(options_.wake) {
   if (!options_.clock) options_.clock = system_now;
   ui.line_preview = [this](app::RowId row) { draw_line_preview(row); };
+  ui.about_link = [this](const Link& link) { return about_link(link); };
   sidebar_width_ = app.settings().sidebar_width;
   logs.list.wrap = app.settings().wrap_lines;
 }
@@ -129,6 +130,7 @@ void Shell::go(Place place, bool remember) {
   place_ = place;
   screen = place.screen;
   if (place.row != app::no_row) show_row(logs, place.row, app, ui);
+  if (place.link) show_link(*place.link);
 }
 
 // The first row of a log, which may not be its first line.
@@ -330,6 +332,10 @@ void Shell::take_requests() {
         ui.toast("Added to the query (" + keys_text(Command::show_kql) + ")", [this, before] { set_text(kql.editor(), before); });
         break;
       }
+      case Request::Kind::follow:
+        if (request.link.kind != Link::Kind::line) go({screen_of(request.link), app::no_row, request.link}, true);
+        else if (const auto row = row_of_line(request.link.id)) go({Screen::logs, *row, {}}, true);
+        break;
       case Request::Kind::show_source: show_source(uint32_t(std::atoll(request.text.c_str()))); break;
       case Request::Kind::open_files: ui.give(Command::open_files); break;
       case Request::Kind::ask:
@@ -421,7 +427,36 @@ void Shell::draw_tabs() {
   }
 }
 
+// A session that takes its time to open stands above the screen, with how far it is.
+void Shell::draw_opening() {
+  const int64_t opening = app.sessions()->opening;
+  if (opening == 0) return;
+  constexpr double soon = 0.15;   // seconds; most are there before, and nothing should flicker
+  const auto status = app.status();
+  for (const app::JobView& job : status->jobs) {
+    if (!job.running || job.kind != "open" || job.session != opening) continue;
+    ui.animate(0.1);
+    if (job.seconds > soon && draw_running(ui, "opening", job.title + (job.stage.empty() ? "" : ": " + job.stage), job.count, job.fraction)) app.cancel_job(job.id);
+  }
+}
+
+// Nothing is open: the first session is still being read, or that was stopped. True where that is shown.
+bool Shell::draw_none() {
+  const bool of_session = screen == Screen::incident || screen == Screen::logs || screen == Screen::kql || screen == Screen::configs;
+  const auto sessions = app.sessions();
+  if (!of_session || sessions->current != 0 || app.incident()->session != 0) return false;
+  if (sessions->opening != 0) return true;   // its progress stands above
+  if (sessions->sessions.empty()) return false;
+  const int clicked = draw_empty(ui, "no_session", {"No session is open", "Choose one in the list, or begin a new one: paste a log, open files.", {"New session", "Open files", "Open the sample"}});
+  if (clicked == 0) ui.give(Command::new_session);
+  if (clicked == 1) ui.give(Command::open_files);
+  if (clicked == 2) app.open_sample();
+  return true;
+}
+
 void Shell::draw_screen() {
+  draw_opening();
+  if (draw_none()) return;
   for (const PanelEntry& panel : panels) {
     if (panel.screen != screen) continue;
     ImGui::PushID(panel.name);

@@ -2,6 +2,7 @@
 // links and requests. One object for the life of the window.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct ShellOptions {
   std::string theme;                      // instead of the settings' theme, until it is changed
   float ui_scale = 0;                     // likewise; 0: the settings'
 };
+
+// Where what a link leads to stands.
+Screen screen_of(const Link& link);
 
 class Shell {
  public:
@@ -68,12 +72,17 @@ class Shell {
   void take_requests();
   void draw_tabs();
   void draw_screen();
+  void draw_opening();
+  bool draw_none();
   void draw_toasts();
   void go(Place place, bool remember);
   void change_scale(float factor);
   void change_theme(const char* name);
   void ask_report_path();
   void show_source(uint32_t source);
+  void show_link(const Link& link);                               // shell_links.cpp
+  std::optional<std::string> about_link(const Link& link) const;  // shell_links.cpp
+  std::optional<app::RowId> row_of_line(int64_t line) const;           // shell_links.cpp
   void draw_line_preview(app::RowId row);
   void ask_session_path(int64_t id);
   void take_own_keys();

@@ -15,7 +15,7 @@ void Ui::begin_frame() {
   if (command_ == Command::none) command_age_ = 0;
   std::erase_if(toasts, [&](const Toast& t) { return t.until <= now; });
   for (const Toast& t : toasts) animate(t.until - now + 0.01);
-  if (flash_share(flashed_row) > 0) animate(reduce_motion ? 0.25 : 0.03);
+  if (flash_share(flashed_row) > 0 || flash_share(flashed_link) > 0) animate(reduce_motion ? 0.25 : 0.03);
 }
 
 bool Ui::take(Command command) {
@@ -34,6 +34,18 @@ float Ui::flash_share(app::RowId row) const {
   if (row == app::no_row || row != flashed_row) return 0;
   const double age = now - flashed_at;
   if (age >= 1) return 0;
+  return reduce_motion ? 1.f : float(1 - age * age);
+}
+
+void Ui::flash(const Link& link) {
+  flashed_link = link;
+  link_flashed_at = now;
+  animate(0);
+}
+
+float Ui::flash_share(const Link& link) const {
+  const double age = now - link_flashed_at;
+  if (!(link == flashed_link) || age >= 1) return 0;
   return reduce_motion ? 1.f : float(1 - age * age);
 }
 

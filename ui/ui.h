@@ -11,6 +11,7 @@
 #include "imgui.h"
 #include "ui/fonts.h"
 #include "ui/keys.h"
+#include "ui/references.h"
 #include "ui/theme.h"
 
 namespace ui {
@@ -22,6 +23,7 @@ constexpr int n_screens = 7;
 struct Place {
   Screen screen = Screen::incident;
   app::RowId row = app::no_row;
+  std::optional<Link> link = {};   // what else a link led to
   friend bool operator==(const Place&, const Place&) = default;
 };
 
@@ -35,12 +37,13 @@ struct Probe {
 // What a right-click menu or a chip asked for; the shell carries it out.
 struct Request {
   enum class Kind { ask, filter_in, filter_out, jump, open_files, add_evidence, show_screen, save, query,
-                    add_to_query, show_source } kind;
+                    add_to_query, show_source, follow } kind;
   std::string text;             // save: the file's name to begin with; query: KQL for the editor;
                                 // add_to_query: a condition; show_source: its id
   app::RowId row = app::no_row;
   Screen screen = Screen::incident;
   std::function<std::string()> make = {};   // save: the text, made on another thread
+  Link link = {};                      // follow: where it leads
 };
 
 struct Toast {
@@ -78,9 +81,12 @@ class Ui {
 
   // --- links
   void jump_to(app::RowId row) { ask({Request::Kind::jump, {}, row, Screen::logs}); }
+  void follow(const Link& link) { ask({.kind = Request::Kind::follow, .text = {}, .link = link}); }
   void ask(Request request) { requests.push_back(std::move(request)); }
   void flash(app::RowId row);
   float flash_share(app::RowId row) const;   // 1 just now .. 0 after one second
+  void flash(const Link& link);
+  float flash_share(const Link& link) const;
 
   // With undo: a step of undo() as well, that lasts longer than the toast.
   void toast(std::string text, std::function<void()> undo = {}, std::function<void()> redo = {});
@@ -98,6 +104,8 @@ class Ui {
 
   // Lines of the log around a row, for tooltips: set by the shell, which has the log at hand.
   std::function<void(app::RowId)> line_preview = {};
+  // What a link leads to, in a few lines; none where nothing is there. Set by the shell.
+  std::function<std::optional<std::string>(const Link&)> about_link = {};
 
   Theme theme;
   Fonts& fonts;
@@ -109,6 +117,8 @@ class Ui {
   TextSelection selection;
   app::RowId flashed_row = app::no_row;
   double flashed_at = -10;
+  Link flashed_link;
+  double link_flashed_at = -10;
   double redraw_within = 1e9;   // reset each frame
   bool recording = false;       // the two below are kept only then, for the current frame
   std::vector<Probe> probes;

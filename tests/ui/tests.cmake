@@ -6,7 +6,7 @@ if(TARGET ui)
             ${CMAKE_CURRENT_LIST_DIR}/support/sample_views.cpp
     LIBS ui)
   sigma_test(test_ui
-    SOURCES ${CMAKE_CURRENT_LIST_DIR}/chart_test.cpp ${CMAKE_CURRENT_LIST_DIR}/incident_panel_test.cpp ${CMAKE_CURRENT_LIST_DIR}/keys_test.cpp
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/chart_test.cpp ${CMAKE_CURRENT_LIST_DIR}/incident_panel_test.cpp ${CMAKE_CURRENT_LIST_DIR}/keys_test.cpp ${CMAKE_CURRENT_LIST_DIR}/links_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/kql_panel_test.cpp ${CMAKE_CURRENT_LIST_DIR}/log_work_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/logs_panel_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/panels_test.cpp ${CMAKE_CURRENT_LIST_DIR}/widgets_test.cpp

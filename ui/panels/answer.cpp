@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "ui/panels/findings.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -150,6 +151,78 @@ void draw_faults(const app::IncidentView& view, const app::Message& message, app
   }
 }
 
+// What the chips within an answer do, by their numbers: citations first, then commands, then references.
+struct AnswerChips {
+  std::vector<Mark> marks;
+  std::vector<ProposedCommand> commands;
+  std::vector<Link> links;
+};
+
+AnswerChips chips_of(const app::Answer& answer, const Ui& ui) {
+  AnswerChips chips;
+  chips.commands = commands_of(answer.text);
+  const auto& citations = answer.citations;
+  for (size_t i = 0; i < citations.size(); ++i)
+    chips.marks.push_back({citations[i].end, citation_label(citations[i]), citation_color(ui, citations[i].state), int(i)});
+  for (const ProposedCommand& command : chips.commands) chips.marks.push_back({command.end, "Copy", ui.theme.dim, int(chips.marks.size())});
+  for (const Reference& reference : find_references(answer.text)) {
+    if (!ui.about_link || !ui.about_link(reference.link)) continue;
+    chips.marks.push_back({reference.begin, answer.text.substr(reference.begin, reference.end - reference.begin), ui.theme.link,
+                           int(chips.marks.size()), reference.end - reference.begin});
+    chips.links.push_back(reference.link);
+  }
+  std::stable_sort(chips.marks.begin(), chips.marks.end(), [](const Mark& a, const Mark& b) { return a.at < b.at; });
+  return chips;
+}
+
+void take_chip(const app::Answer& answer, const AnswerChips& chips, const TextResult& result, Ui& ui) {
+  const size_t n_citations = answer.citations.size(), n_before_links = n_citations + chips.commands.size();
+  if (result.hovered_chip >= 0) {
+    const auto hovered = size_t(result.hovered_chip);
+    if (hovered >= n_before_links) link_tooltip(ui, chips.links[hovered - n_before_links]);
+    else if (hovered >= n_citations) ImGui::SetTooltip("Copy the command; this program never runs it");
+    else citation_tooltip(ui, answer.citations[hovered]);
+  }
+  if (result.clicked_chip < 0) return;
+  const auto clicked = size_t(result.clicked_chip);
+  if (clicked >= n_before_links) return ui.follow(chips.links[clicked - n_before_links]);
+  if (clicked >= n_citations) {
+    const ProposedCommand& command = chips.commands[clicked - n_citations];
+    ui.copy(command.text);
+    return ui.toast(command.changes_state ? "Copied; this command changes state" : "Copied the command");
+  }
+  const app::Citation& c = answer.citations[clicked];
+  if (c.state != app::CitationState::not_found) ui.jump_to(c.line.row);
+  else ui.toast("No line of the log supports this sentence");
+}
+
+// The text with its chips. The menu of a claim copies how to refer to it.
+void draw_answer_text(IncidentPanel& panel, const app::Message& message, float width, Ui& ui) {
+  const app::Answer& answer = *message.answer;
+  const AnswerChips chips = chips_of(answer, ui);
+  std::vector<std::pair<size_t, size_t>> faint;
+  for (const app::Citation& c : answer.citations)
+    if (c.state == app::CitationState::not_found) faint.emplace_back(c.begin, c.end);
+  const MarkdownStyle style{.color = ui.theme.text, .code_color = ui.theme.link,
+                            .dim_color = ui.theme.faint, .faint = faint};
+  const auto spans = markdown_spans(answer.text, chips.marks, style);
+  const bool claim_menu = panel.hovered_message == message.id && panel.hovered_claim >= 0;
+  const std::string reference = claim_menu ? reference_text({Link::Kind::claim, message.id, panel.hovered_claim + 1}) : std::string();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const TextResult result = rich_text(ui, "text", spans, {.width = width, .chip_probe = "citation", .reference = reference});
+  // While a menu is open the claim that it is about stays.
+  if (result.hovered) {
+    panel.hovered_message = message.id;
+    panel.hovered_claim = result.hovered_chip < int(answer.citations.size()) ? result.hovered_chip : -1;
+  }
+  for (size_t i = 0; i < answer.citations.size(); ++i) {
+    const Link link{Link::Kind::claim, message.id, int64_t(i) + 1};
+    if (ui.flash_share(link) <= 0) continue;
+    draw_link_flash(ui, link, {at.x, at.y + result.chip_y(int(i))}, {at.x + width, at.y + result.chip_y(int(i)) + ImGui::GetTextLineHeight() * 1.25f});
+  }
+  take_chip(answer, chips, result, ui);
+}
+
 }  // namespace
 
 void draw_branch(const app::IncidentView& view, int64_t message, app::App& app, Ui& ui) {
@@ -189,35 +262,7 @@ void draw_answer(IncidentPanel& panel, const app::IncidentView& view, const app:
   rich_text(ui, "head", head, {.width = card.inner_width(), .probe = "claims"});
   draw_faults(view, message, app, ui);
 
-  std::vector<Mark> marks;
-  std::vector<std::pair<size_t, size_t>> faint;
-  for (size_t i = 0; i < answer.citations.size(); ++i) {
-    const app::Citation& c = answer.citations[i];
-    marks.push_back({c.end, citation_label(c), citation_color(ui, c.state), int(i)});
-    if (c.state == app::CitationState::not_found) faint.emplace_back(c.begin, c.end);
-  }
-  const std::vector<ProposedCommand> commands = commands_of(answer.text);
-  for (size_t i = 0; i < commands.size(); ++i) marks.push_back({commands[i].end, "Copy", ui.theme.dim, int(answer.citations.size() + i)});
-  std::stable_sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.at < b.at; });
-  const MarkdownStyle style{.color = ui.theme.text, .code_color = ui.theme.link,
-                            .dim_color = ui.theme.faint, .faint = faint};
-  const auto spans = markdown_spans(answer.text, marks, style);
-  const TextResult result = rich_text(ui, "text", spans, {.width = card.inner_width(), .chip_probe = "citation"});
-  const auto n_citations = int(answer.citations.size());
-  if (result.hovered_chip >= n_citations) {
-    ImGui::SetTooltip("Copy the command; this program never runs it");
-  } else if (result.hovered_chip >= 0) {
-    citation_tooltip(ui, answer.citations[size_t(result.hovered_chip)]);
-  }
-  if (result.clicked_chip >= n_citations) {
-    const ProposedCommand& command = commands[size_t(result.clicked_chip - n_citations)];
-    ui.copy(command.text);
-    ui.toast(command.changes_state ? "Copied; this command changes state" : "Copied the command");
-  } else if (result.clicked_chip >= 0) {
-    const app::Citation& c = answer.citations[size_t(result.clicked_chip)];
-    if (c.state != app::CitationState::not_found) ui.jump_to(c.line.row);
-    else ui.toast("No line of the log supports this sentence");
-  }
+  draw_answer_text(panel, message, card.inner_width(), ui);
   for (const std::string& sentence : answer.left_out)
     text(ui, sentence.c_str(), "Left out: " + sentence, ui.theme.warning, Face::regular, {.width = card.inner_width()});
   text(ui, "meta", meta_text(answer), ui.theme.faint, Face::regular, {.width = card.inner_width()});

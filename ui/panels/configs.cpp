@@ -252,7 +252,7 @@ void draw_source(ConfigsPanel& panel, const app::ConfigReview& review, Ui& ui) {
       const float dy = std::round((line_height - ImGui::GetFontSize()) / 2);
       draw_text(ui, list, {at.x + gutter - ui.theme.px(10) - text_width(ui, number, Face::mono), at.y + dy}, ui.theme.faint, number, Face::mono);
       draw_text(ui, list, {at.x + gutter, at.y + dy}, ui.theme.text, line.substr(0, 4000), Face::mono);
-      item_menu(ui, "menu", line);
+      item_menu(ui, "menu", line, app::no_row, reference_text({Link::Kind::config_line, review.id, i + 1}));
       ImGui::PopID();
     }
   }

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "ui/panels/incident.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -41,8 +42,13 @@ std::string_view algorithm_of(const app::IncidentView& view, const std::string& 
   return {};
 }
 
-void draw_finding(Ui& ui, const app::IncidentView& view, const app::Finding& finding, int index) {
+void draw_finding(IncidentPanel& panel, const app::IncidentView& view, const app::Finding& finding, int index, Ui& ui) {
   ImGui::PushID(index);
+  const Link link{Link::Kind::finding, finding.id, 0};
+  if (take_wanted(panel, link)) ImGui::SetScrollFromPosY(ImGui::GetCursorPosY() - ImGui::GetScrollY(), 0.2f);
+  const ImVec2 start = ImGui::GetCursorScreenPos();
+  const float whole = ImGui::GetContentRegionAvail().x;
+  const std::string reference = finding.id > 0 ? reference_text(link) : std::string();
   {
     const ImU32 color = severity_color(finding.severity, ui.theme);
     const Card card(ui, "finding", color);
@@ -53,7 +59,7 @@ void draw_finding(Ui& ui, const app::IncidentView& view, const app::Finding& fin
                     {at.x + ui.theme.px(5), at.y + ImGui::GetTextLineHeight() * 0.625f}, ui.theme.px(5),
                     severity_level(finding.severity), ui.theme);
     ImGui::SetCursorPosX(ImGui::GetCursorPosX() + mark);
-    text(ui, "title", finding.title, ui.theme.text, Face::bold, {.width = width - mark, .probe = "finding"});
+    text(ui, "title", finding.title, ui.theme.text, Face::bold, {.width = width - mark, .probe = "finding", .reference = reference});
     std::string facts = with_commas(finding.n_matches) + (finding.n_matches == 1 ? " line" : " lines");
     if (finding.first_time != app::no_time) facts += "  ·  " + range_text(finding.first_time, finding.last_time);
     facts += "  ·  " + std::string(app::severity_names[int(finding.severity)]);
@@ -70,6 +76,7 @@ void draw_finding(Ui& ui, const app::IncidentView& view, const app::Finding& fin
     }
     draw_steps(ui, finding, width);
   }
+  draw_link_flash(ui, link, start, {start.x + whole, ImGui::GetItemRectMax().y});
   ImGui::PopID();
   ImGui::Dummy({1, ui.theme.px(1)});
 }
@@ -143,6 +150,7 @@ void draw_unusual(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) {
         if (one.anomaly.kind != kind.kind) continue;
         ImGui::PushID(int(i));
         text(ui, "text", one.anomaly.text, ui.theme.text, Face::regular, {.width = inner});
+        if (one.anomaly.template_id != app::no_template) link_chip(ui, "template", {Link::Kind::template_, one.anomaly.template_id, 0});
         for (size_t l = 0; l < one.lines.size(); ++l) draw_line_ref(ui, int(l), one.lines[l], inner, "unusual_line");
         ImGui::PopID();
         ++shown;
@@ -189,7 +197,7 @@ void draw_line_ref(Ui& ui, int index, const app::LineRef& line, float width, con
   const Span spans[] = {{number, ui.theme.link, Face::regular, 0}, {"  "},
                         {std::string_view(line.text).substr(0, 400), ui.theme.dim, Face::mono}};
   const TextResult result =
-      rich_text(ui, "line", spans, {.width = width, .row = line.row, .chip_probe = probe});
+      rich_text(ui, "line", spans, {.width = width, .row = line.row, .chip_probe = probe, .reference = number});
   if (result.clicked_chip == 0) ui.jump_to(line.row);
   if (result.hovered_chip == 0) {
     ImGui::BeginTooltip();
@@ -238,7 +246,7 @@ void draw_findings(IncidentPanel& panel, const app::IncidentView& view, const ap
            ui.theme.dim, Face::regular, {.width = card.inner_width()});
     }
   }
-  for (size_t i = 0; i < view.findings.size(); ++i) draw_finding(ui, view, view.findings[i], int(i));
+  for (size_t i = 0; i < view.findings.size(); ++i) draw_finding(panel, view, view.findings[i], int(i), ui);
   if (!view.checks.empty()) draw_unusual(panel, view, ui);
   ImGui::EndChild();
 }

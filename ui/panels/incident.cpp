@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "engine/base/error.h"
 #include "ui/panels/answer.h"
-#include "ui/panels/findings.h"
 #include "ui/panels/attachments.h"
+#include "ui/panels/findings.h"
 #include "ui/panels/models.h"
 #include "ui/panels/prompt_preview.h"
 #include "ui/panels/question.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -60,6 +62,13 @@ void draw_messages(IncidentPanel& panel, const app::IncidentView& view, app::App
   const float top = ImGui::GetScrollY(), bottom = top + ImGui::GetWindowHeight();
   for (const app::Message& message : view.messages) {
     const float y = ImGui::GetCursorPosY();
+    if (panel.wanted.kind == Link::Kind::claim && panel.wanted.id == message.id) {
+      panel.wanted = {};
+      panel.follow = false;
+      panel.settle_frames = 0;
+      ImGui::SetScrollFromPosY(y - top + ImGui::GetWindowHeight() * 0.2f, 0.2f);
+      ui.animate(0);
+    }
     const auto known = panel.heights.find(message.id);
     // One that was never in sight is taken for a few lines high.
     const float height = known != panel.heights.end() ? known->second : ImGui::GetTextLineHeight() * 8;
@@ -246,20 +255,48 @@ void draw_conversation(IncidentPanel& panel, const app::IncidentView& view,
   draw_question(panel, view, status, app, ui);
 }
 
-void draw_evidence(const app::IncidentView& view, Ui& ui) {
+// "finding disk_full": the finding of that check.
+const app::Finding* finding_of(const app::IncidentView& view, const std::string& reason) {
+  for (const app::Finding& finding : view.findings)
+    if (finding.id > 0 && reason == "finding " + finding.check) return &finding;
+  return nullptr;
+}
+
+// What a piece of evidence belongs to, as chips beside its head.
+void draw_evidence_links(const app::IncidentView& view, size_t index, Ui& ui) {
+  const app::Evidence& item = view.evidence[index];
+  bool first = true;
+  const auto add = [&](const char* id, const Link& link) {
+    if (!ui.about_link || !ui.about_link(link)) return;
+    if (!first) ImGui::SameLine(0, ui.theme.px(6));
+    first = false;
+    link_chip(ui, id, link);
+  };
+  if (const app::Finding* finding = finding_of(view, item.reason)) add("finding", {Link::Kind::finding, finding->id, 0});
+  const uint32_t shape = index < view.evidence_templates.size() ? view.evidence_templates[index] : app::no_template;
+  if (shape != app::no_template) add("template", {Link::Kind::template_, shape, 0});
+}
+
+void draw_evidence(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) {
   heading(ui, "Evidence", with_commas(view.evidence.size()));
   ImGui::BeginChild("evidence_list", {0, 0}, false);
   if (view.evidence.empty())
     draw_empty(ui, "none", {"No evidence yet", "The lines that prove a finding or an answer stand here.", {}});
   for (const app::Evidence& item : view.evidence) {
     ImGui::PushID(item.id.c_str());
+    const Link link{Link::Kind::evidence, std::atoll(item.id.c_str() + 1), 0};
+    if (take_wanted(panel, link)) ImGui::SetScrollFromPosY(ImGui::GetCursorPosY() - ImGui::GetScrollY(), 0.2f);
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float width = ImGui::GetContentRegionAvail().x;
     {
       const Card card(ui, "card");
       const Span head[] = {{item.id, ui.theme.link, Face::bold}, {"   "}, {item.reason, ui.theme.dim}};
-      rich_text(ui, "head", head, {.width = card.inner_width()});
+      rich_text(ui, "head", head, {.width = card.inner_width(), .reference = item.id});
+      draw_evidence_links(view, size_t(&item - view.evidence.data()), ui);
       for (size_t i = 0; i < item.lines.size(); ++i)
         draw_line_ref(ui, int(i), item.lines[i], card.inner_width(), "evidence_line");
     }
+    draw_link_flash(ui, link, at, {at.x + width, ImGui::GetItemRectMax().y});
     ImGui::PopID();
     ImGui::Dummy({1, ui.theme.px(1)});
   }
@@ -267,6 +304,12 @@ void draw_evidence(const app::IncidentView& view, Ui& ui) {
 }
 
 }  // namespace
+
+bool take_wanted(IncidentPanel& panel, const Link& link) {
+  if (panel.wanted.id == 0 || !(panel.wanted == link)) return false;
+  panel.wanted = {};
+  return true;
+}
 
 void draw(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,
           const app::ModelsView& models, app::App& app, Ui& ui) {
@@ -313,7 +356,7 @@ void draw(IncidentPanel& panel, const app::IncidentView& view, const app::Status
     ImGui::SameLine();
     const Pane pane(ui, "evidence", {evidence, 0});
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {ui.theme.px(8), ui.theme.px(6)});
-    draw_evidence(view, ui);
+    draw_evidence(panel, view, ui);
     ImGui::PopStyleVar();
   }
   if (with_checks) {

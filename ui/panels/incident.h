@@ -30,10 +30,16 @@ struct IncidentPanel {
   float question_height = 0;      // of the part below the conversation, as last drawn; 0: not yet
   app::Packing range;             // lines being chosen for the prompt
   bool all_notes = false;         // of what reading and checks left out
+  Link wanted;               // a claim, finding or piece of evidence to be brought into sight; id 0: none
+  int64_t hovered_message = 0;    // the answer whose claim below was under the pointer when its menu opened
+  int hovered_claim = -1;
   std::string pasted;             // more than 20 lines pasted into the question: becomes a log
 };
 void draw(IncidentPanel& panel, const app::IncidentView& view, const app::StatusView& status,
           const app::ModelsView& models, app::App& app, Ui& ui);
+
+// True once for the place that a link wants in sight.
+bool take_wanted(IncidentPanel& panel, const Link& link);
 
 // Puts text into the question, behind what is there (question.cpp).
 void add_to_question(IncidentPanel& panel, const std::string& text);

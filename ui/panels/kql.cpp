@@ -513,6 +513,7 @@ void take_wanted(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
 }
 
 void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& ui) {
+  take_wanted(panel, view, app, ui);
   if (view.running) {
     if (draw_running(ui, "running", "Running the query", "", -1)) app.stop_query();
   }
@@ -579,6 +580,7 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
     }
   }
   if (!as_table) return draw_chart(panel, table, app, ui);
+  panel.grid.query = view.history.empty() || view.history.front().text != view.text ? 0 : view.history.front().id;
   const GridResult asked = grid(ui, "result", panel.grid, table, {0, 0});
   if (!asked.add_to_query.empty()) {
     // Behind the query that gave this result, if it still stands in the editor.
@@ -592,6 +594,20 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
 }
 
 }  // namespace
+
+void show_query_row(KqlPanel& panel, const std::string& query, int64_t row, app::App& app) {
+  panel.wanted_query = query;
+  panel.wanted_row = row;
+  panel.wanted_run = false;
+  if (panel.editor().text.find(query) != std::string::npos) return;
+  // What is being written stays in its tab.
+  if (panel.editor().text.find_first_not_of(" \n\t") != std::string::npos) {
+    panel.tabs.emplace_back();
+    panel.tab = panel.tabs.size() - 1;
+  }
+  set_text(panel.editor(), query);
+  app.set_view_state("kql.tabs", tabs_text(panel));
+}
 
 std::string tabs_text(const KqlPanel& panel) {
   std::string out = std::to_string(panel.tab);

@@ -21,6 +21,9 @@ struct KqlPanel {
   EditorState& editor() { return tabs[tab].editor; }
 
   GridState grid;
+  std::string wanted_query;      // text of the query whose row a link leads to; empty: none does
+  int64_t wanted_row = -1;       // of its result
+  bool wanted_run = false;       // it was run for that
   int64_t session = -1;
   float editor_height = 170, side_width = 270;   // design pixels
   size_t run_begin = 0;          // where the text last run or checked begins in the editor
@@ -50,6 +53,9 @@ struct KqlPanel {
   ChartKind chart_kind = ChartKind::table, chart_made = ChartKind::table;
 };
 void draw(KqlPanel& panel, const app::KqlView& view, const app::QueryHelpView& help, app::App& app, Ui& ui);
+
+// Shows a row of a query's result; the query is run again where another result stands there.
+void show_query_row(KqlPanel& panel, const std::string& query, int64_t row, app::App& app);
 
 // Tabs as one text and back, as they are kept with the session.
 std::string tabs_text(const KqlPanel& panel);

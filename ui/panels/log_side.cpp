@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "ui/panels/log_values.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -90,6 +91,10 @@ void draw_anomalies(const LogsView& view, Ui& ui) {
       const std::string when = anomaly.begin == app::no_time ? "" : range_text(anomaly.begin, anomaly.end);
       const Span spans[] = {{kind, ui.theme.warning, Face::bold}, {"   "}, {when, ui.theme.faint}, {"\n"}, {anomaly.text, ui.theme.text}};
       rich_text(ui, "text", spans, {.width = card.inner_width()});
+      if (anomaly.template_id != app::no_template) {
+        link_chip(ui, "template", {Link::Kind::template_, anomaly.template_id, 0});
+        if (!anomaly.rows.empty()) ImGui::SameLine();
+      }
       for (size_t r = 0; r < std::min<size_t>(anomaly.rows.size(), 4); ++r) {
         if (r > 0) ImGui::SameLine();
         if (chip(ui, std::to_string(r).c_str(), "row " + with_commas(anomaly.rows[r] + 1), ui.theme.link, "anomaly_row", anomaly.rows[r]))

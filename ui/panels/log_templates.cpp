@@ -7,6 +7,7 @@
 #include "ui/panels/log_side.h"
 #include "ui/panels/log_values.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -235,6 +236,7 @@ void draw_template(LogsPanel& panel, const Template& t, size_t n_merged, uint64_
     if (chip(ui, "values", panel.values_of == t.id ? "×" : "…", ui.theme.link, "template_values")) show_values(panel, t.id);
     tooltip(ui, "Values of its parameters");
   }
+  draw_link_flash(ui, {Link::Kind::template_, t.id, 0}, at, {at.x + width, at.y + height});
   ImGui::SetCursorScreenPos(at);
   ImGui::Dummy({width, height});  // the row again: current Dear ImGui wants an item behind a moved cursor
   if (hovered && !ImGui::IsAnyItemActive() && ImGui::GetIO().MousePos.x < at.x + width - values - pad) template_tooltip(panel, t, view);
@@ -300,7 +302,26 @@ void draw_values(LogsPanel& panel, const LogsView& view, app::App& app, Ui& ui) 
   ImGui::EndChild();
 }
 
+// The list scrolls to the template that a link leads to; a merged one stands with its leader.
+void bring_into_sight(LogsPanel& panel, float row_height, Ui& ui) {
+  if (panel.wanted_template == app::no_template) return;
+  const std::vector<uint32_t>* group = panel.edits.group_of(panel.wanted_template);
+  const uint32_t shown = group != nullptr ? group->front() : panel.wanted_template;
+  if (group != nullptr) ui.flash(Link{Link::Kind::template_, shown, 0});
+  const auto entry = std::find_if(panel.entries.begin(), panel.entries.end(), [&](const TemplateEntry& e) { return e.id == shown; });
+  if (entry != panel.entries.end()) ImGui::SetScrollY(std::max(0.f, float(entry - panel.entries.begin()) * row_height - ImGui::GetWindowHeight() * 0.3f));
+  panel.wanted_template = app::no_template;
+}
+
 }  // namespace
+
+std::string ids_text(const LogsPanel& panel, uint32_t id) {
+  const std::vector<uint32_t>* group = panel.edits.group_of(id);
+  if (group == nullptr) return std::to_string(id);
+  std::string out;
+  for (const uint32_t one : *group) out += (out.empty() ? "" : ",") + std::to_string(one);
+  return out;
+}
 
 FilterChip template_chip(const std::string& ids, bool exclude) {
   FilterChip made;
@@ -315,14 +336,6 @@ FilterChip parameter_chip(uint32_t template_id, uint32_t parameter, const std::s
   made.kind = FilterChip::Kind::parameter;
   made.name = engine::format("%u.%u", template_id, parameter);
   made.value = value;
-std::string ids_text(const LogsPanel& panel, uint32_t id) {
-  const std::vector<uint32_t>* group = panel.edits.group_of(id);
-  if (group == nullptr) return std::to_string(id);
-  std::string out;
-  for (const uint32_t one : *group) out += (out.empty() ? "" : ",") + std::to_string(one);
-  return out;
-}
-
   made.exclude = exclude;
   return made;
 }
@@ -349,6 +362,7 @@ void draw_templates(LogsPanel& panel, const LogsView& view, app::App& app, Ui& u
     draw_empty(ui, "none", {"No template found", "None holds \"" + panel.template_search + "\".", {}});
   const float width = ImGui::GetContentRegionAvail().x;
   const float height = ImGui::GetTextLineHeight() * 2 + ui.theme.px(12) + ImGui::GetStyle().ItemSpacing.y;
+  bring_into_sight(panel, height, ui);
   ImGuiListClipper clipper;
   clipper.Begin(int(panel.entries.size()), height);
   while (clipper.Step())

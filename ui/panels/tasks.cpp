@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -116,6 +117,23 @@ void cell(Ui& ui, const char* id, const std::string& value, ImU32 color, Face fa
   label(ui, id, line, color, ImGui::GetContentRegionAvail().x, face);
 }
 
+// The sample's number: a click copies how to refer to it.
+void draw_number(Ui& ui, const TaskRun& run, const TaskSample& sample) {
+  const Link link{Link::Kind::run_sample, run.id, int64_t(sample.number)};
+  ImGui::TableNextColumn();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const std::string number = std::to_string(sample.number);
+  if (ImGui::InvisibleButton("number", {std::max(ImGui::GetContentRegionAvail().x, 1.f), ImGui::GetTextLineHeight()})) {
+    ui.copy(reference_text(link));
+    ui.toast("Copied " + reference_text(link));
+  }
+  const ImVec2 end = ImGui::GetItemRectMax();
+  tooltip(ui, "Click: copy a reference to the sample, for a question");
+  draw_text(ui, *ImGui::GetWindowDrawList(), at, ui.theme.link, number, Face::mono);
+  ui.probe("sample", number, at, end);
+  draw_link_flash(ui, link, at, {at.x + ImGui::GetWindowWidth(), end.y});
+}
+
 void draw_samples(TasksPanel& panel, const app::TasksView& view, Ui& ui) {
   if (!view.shown) {
     draw_empty(ui, "none", {"No run chosen", "Choose a run to see each sample: input, expected, output and score.", {}});
@@ -148,6 +166,12 @@ void draw_samples(TasksPanel& panel, const app::TasksView& view, Ui& ui) {
   ImGui::TableSetupColumn("output");
   ImGui::TableSetupColumn("failure", ImGuiTableColumnFlags_WidthFixed, ui.theme.px(110));
   ImGui::TableHeadersRow();
+  if (panel.wanted_sample >= 0) {
+    const auto wanted = std::find_if(shown.begin(), shown.end(), [&](const TaskSample* s) { return int64_t(s->number) == panel.wanted_sample; });
+    const float row_height = ImGui::GetTextLineHeight() + ImGui::GetStyle().CellPadding.y * 2;
+    if (wanted != shown.end()) ImGui::SetScrollY(std::max(0.f, row_height * float(wanted - shown.begin()) - ImGui::GetWindowHeight() * 0.4f));
+    panel.wanted_sample = -1;
+  }
   ImGuiListClipper clipper;
   clipper.Begin(int(shown.size()));
   while (clipper.Step())
@@ -155,7 +179,7 @@ void draw_samples(TasksPanel& panel, const app::TasksView& view, Ui& ui) {
       const TaskSample& sample = *shown[size_t(i)];
       ImGui::TableNextRow();
       ImGui::PushID(i);
-      cell(ui, "number", std::to_string(sample.number), ui.theme.faint);
+      draw_number(ui, run, sample);
       cell(ui, "score", engine::format("%.2f", sample.score), sample.score >= 1 ? ui.theme.good : ui.theme.bad);
       cell(ui, "input", sample.input, ui.theme.text, Face::regular);
       cell(ui, "expected", sample.expected, ui.theme.text);

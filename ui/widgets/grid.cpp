@@ -4,10 +4,12 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "ui/widgets/basics.h"
+#include "ui/widgets/links.h"
 #include "ui/widgets/text.h"
 
 namespace ui {
@@ -80,6 +82,24 @@ void prepare(GridState& state, const ResultTable& table) {
       if (!table.text(row, c).empty()) state.empty_columns[c] = false;
 }
 
+// Selects the row that a link leads to; a filter that hides it is taken off.
+void take_wanted(GridState& state, const ResultTable& table, Ui& ui) {
+  if (state.wanted_row < 0) return;
+  const auto wanted = uint32_t(std::exchange(state.wanted_row, -1));
+  auto found = std::find(state.order.begin(), state.order.end(), wanted);
+  if (found == state.order.end() && !state.filter.empty()) {
+    state.filter.clear();
+    sort_rows(state, table);
+    found = std::find(state.order.begin(), state.order.end(), wanted);
+  }
+  if (found == state.order.end()) return ui.toast("The result has no row " + with_commas(wanted + 1) + " any more");
+  state.at = state.anchor = found - state.order.begin();
+  state.at_column = state.anchor_column = 0;
+  state.selected_row = wanted;
+  state.selected_column = 0;
+  state.focus_row = true;
+}
+
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";
@@ -129,8 +149,9 @@ void copy_menu(Ui& ui, GridState& state, const ResultTable& table) {
     entries(all);
     ImGui::EndMenu();
   }
+  if (state.query > 0 && menu_item(ui, "Copy the reference to the row")) ui.copy(reference_text({Link::Kind::query_row, state.query, int64_t(row) + 1}));
   ImGui::Separator();
-  if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, rows_as(table, CopyFormat::markdown, {row})});
+  if (menu_item(ui, "Ask about this")) ui.ask({Request::Kind::ask, (state.query > 0 ? "In " + reference_text({Link::Kind::query_row, state.query, int64_t(row) + 1}) + ":\n" : "") + rows_as(table, CopyFormat::markdown, {row})});
   if (menu_item(ui, "Keep rows with this")) state.filter = cell;
   if (menu_item(ui, "Expand the row", "Enter")) state.expanded = true;
   if (menu_item(ui, "Filter the log by this")) ui.ask({Request::Kind::filter_in, cell});
@@ -307,6 +328,7 @@ std::string rows_as(const ResultTable& table, CopyFormat format, const std::vect
 GridResult grid(Ui& ui, const char* id, GridState& state, const ResultTable& table, ImVec2 size) {
   GridResult result;
   prepare(state, table);
+  take_wanted(state, table, ui);
   const bool links = !table.row_ids.empty();
   std::vector<size_t> shown;
   for (size_t c = 0; c < table.columns.size() && shown.size() < max_grid_columns; ++c)
@@ -408,6 +430,7 @@ GridResult grid(Ui& ui, const char* id, GridState& state, const ResultTable& tab
             if (clicked && ImGui::IsMouseDoubleClicked(0)) state.expanded = true;
           }
           ui.probe("cell", line, at, ImGui::GetItemRectMax());
+          draw_link_flash(ui, {Link::Kind::query_row, state.query, int64_t(row) + 1}, at, ImGui::GetItemRectMax());
           copy_menu(ui, state, table);
           if (cell.size() > 80 && ImGui::IsItemHovered()) {
             ui.fonts.note_text(cell);

@@ -32,6 +32,8 @@ struct GridState {
   CellStatistics statistics;
   bool hide_empty = false, expanded = false;      // expanded: the row's cells in full below
   std::vector<size_t> hidden;       // columns taken out of sight
+  int64_t wanted_row = -1;          // of the table: a link leads to it; -1: none does
+  int64_t query = 0;                // that gave the table, for references to its rows; 0: not known
   bool focus_row = false;           // bring it into sight
   std::vector<bool> empty_columns;
 };

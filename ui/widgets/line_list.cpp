@@ -586,7 +586,7 @@ LineListResult line_list(Ui& ui, const char* id, LineListState& state, const Lin
   LineListResult result = list.run(hovered, active);
   if (state.has_selection && result.current != app::no_row) {
     if (const auto row = input.cache.row(result.current))
-      item_menu(ui, "menu", row->raw.substr(0, 64 * 1024), result.current);
+      item_menu(ui, "menu", row->raw.substr(0, 64 * 1024), result.current, "L" + std::to_string(row->line));
   }
   ImGui::PopID();
   return result;

@@ -251,6 +251,7 @@ TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
   const ImVec2 point{mouse.x - origin.x, mouse.y - origin.y};
   for (const Piece& piece : layout.pieces) {
     const float y = float(piece.line) * line_height;
+    if (spans[size_t(piece.span)].chip >= 0) result.chip_places.emplace_back(spans[size_t(piece.span)].chip, y);
     if (result.hovered && spans[size_t(piece.span)].chip >= 0 && point.x >= piece.x &&
         point.x < piece.x + piece.width && point.y >= y && point.y < y + line_height)
       result.hovered_chip = spans[size_t(piece.span)].chip;
@@ -294,10 +295,16 @@ TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
   if (options.menu) {
     const bool selected = ui.selection.owner == own_id && !ui.selection.text.empty();
     item_menu(ui, "menu", selected ? std::string_view(ui.selection.text) : layout.whole,
-              options.row);
+              options.row, options.reference);
   }
   ImGui::PopID();
   return result;
+}
+
+float TextResult::chip_y(int chip) const {
+  for (const auto& [number, y] : chip_places)
+    if (number == chip) return y;
+  return 0;
 }
 
 TextResult text(Ui& ui, const char* id, std::string_view content, ImU32 color, Face face,
@@ -327,7 +334,7 @@ bool menu_item(Ui& ui, const char* shown, const char* keys) {
   return clicked;
 }
 
-void item_menu(Ui& ui, const char* id, std::string_view content, app::RowId row) {
+void item_menu(Ui& ui, const char* id, std::string_view content, app::RowId row, std::string_view reference) {
   if (!ImGui::BeginPopupContextItem(id)) return;
   if (menu_item(ui, "Copy", "Ctrl+C")) ui.copy(content);
   if (menu_item(ui, "Copy as Markdown")) {
@@ -339,6 +346,7 @@ void item_menu(Ui& ui, const char* id, std::string_view content, app::RowId row)
     }
     ui.copy(quoted);
   }
+  if (!reference.empty() && menu_item(ui, ("Copy the reference " + std::string(reference)).c_str())) ui.copy(reference);
   ImGui::Separator();
   const auto request = [&](const char* label_text, Request::Kind kind) {
     if (menu_item(ui, label_text)) ui.ask({kind, std::string(content), row});
@@ -389,8 +397,9 @@ std::vector<Span> markdown_spans(std::string_view source, std::span<const Mark> 
       flush(i);
       begin = i;
       const Mark& mark = marks[next_mark++];
-      spans.push_back({" ", style.color});
+      if (mark.length == 0) spans.push_back({" ", style.color});
       spans.push_back({mark.label, mark.color, Face::regular, mark.chip});
+      begin = i = i + std::min(mark.length, source.size() - i);
     }
     if (i == source.size()) break;
     const std::string_view rest = source.substr(i);

@@ -25,12 +25,15 @@ struct TextOptions {
   app::RowId row = app::no_row;   // the log row it shows, for the menu's filter and evidence lines
   const char* probe = nullptr;    // kind of the block's probe; null: none
   const char* chip_probe = "chip";
+  std::string_view reference = {};  // "F31": what the menu copies as a reference to the block; empty: nothing
 };
 
 struct TextResult {
   int clicked_chip = -1, hovered_chip = -1;
   bool hovered = false;
   float height = 0;
+  std::vector<std::pair<int, float>> chip_places = {};   // chips with where their lines begin, below the block's top
+  float chip_y(int chip) const;                          // 0 where there is no such chip
 };
 
 TextResult rich_text(Ui& ui, const char* id, std::span<const Span> spans,
@@ -44,7 +47,8 @@ void label(Ui& ui, const char* id, std::string_view text, ImU32 color, float wid
 
 // The right-click menu of the item just drawn.
 // Copy, Copy as Markdown, Ask about this, Filter in, Filter out, Add to evidence.
-void item_menu(Ui& ui, const char* id, std::string_view text, app::RowId row = app::no_row);
+// reference: "C2:18", how to refer to it in a question; empty: there is no way.
+void item_menu(Ui& ui, const char* id, std::string_view text, app::RowId row = app::no_row, std::string_view reference = {});
 
 // A line of any right-click menu.
 bool menu_item(Ui& ui, const char* shown, const char* keys = nullptr);
@@ -59,6 +63,7 @@ struct Mark {
   std::string label;
   ImU32 color = 0;
   int chip = 0;
+  size_t length = 0;          // bytes of the text that the chip stands for instead; 0: none
 };
 struct MarkdownStyle {
   ImU32 color = 0, code_color = 0, dim_color = 0;
