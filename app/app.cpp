@@ -45,16 +45,6 @@ std::string free_name(const std::string& folder, std::string title) {
   return path;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    if (end > at) lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
 }  // namespace
 
 App::State::State(AppOptions chosen) : options(std::move(chosen)) {
@@ -104,15 +94,16 @@ App::App(AppOptions options) : state_(std::make_unique<State>(std::move(options)
   if (all.empty() && s.options.open_sample) {
     s.open_sample();
   } else if (last != 0 && s.sessions->info(last)) {
-    s.show_session(last);
+    s.open_session(last);
   } else if (!all.empty()) {
-    s.show_session(all.front().id);
+    s.open_session(all.front().id);
   } else {
     s.new_session(untitled);
   }
-  for (const std::string& note : s.database->notes())
-    if (s.current) s.set_notice(*s.current, note);
-  if (s.current) s.publish_all(*s.current);
+  s.publish_sessions();
+  s.with_session([&s] {
+    for (const std::string& note : s.database->notes()) s.set_notice(*s.current, note);
+  });
   s.publish_tasks();
   if (s.options.load_model) {
     refresh_models();
@@ -191,6 +182,7 @@ void App::State::publish_sessions() {
     const std::lock_guard lock(view_mutex);
     view.search = session_search;
     view.current = current_id;
+    view.opening = opening;
     view.last_deleted = last_deleted;
     view.errors = session_errors;
     view.recovered = recovered;
@@ -215,14 +207,16 @@ void App::State::publish_incident(OpenSession& session) {
     view.title = session.title;
     view.findings = session.findings;
     view.checks = session.checks;
-    for (const size_t place : shown)
-      if (const auto found = session.attached.find(place); found != session.attached.end()) view.attachments[session.messages[place].id] = found->second;
     view.anomalies = session.anomalies;
     view.unusual = session.unusual;
     view.evidence = session.evidence;
+    view.evidence_templates = session.evidence_templates;
+    view.evidence_templates.resize(view.evidence.size(), no_template);
     const std::vector<size_t> shown = shown_messages(session);
     for (const size_t place : shown) view.messages.push_back(session.messages[place]);
     view.branches = branches_of(session, shown);
+    for (const size_t place : shown)
+      if (const auto found = session.attached.find(place); found != session.attached.end()) view.attachments[session.messages[place].id] = found->second;
     view.pinned_answer = session.pinned_answer;
     view.streaming_text = session.streaming_text;
     view.streaming_stage = session.streaming_stage;
@@ -247,15 +241,15 @@ void App::State::publish_logs(OpenSession& session) {
     const std::lock_guard lock(session.mutex);
     view.filter = session.filter;
     view.rows = session.filtered.rows;
+    view.histogram = session.filtered.histogram;
+    view.whole = session.whole;
+    view.zoomed = session.zoomed;
+    view.facets = session.filtered.facets;
     // Behind those of columns, before the parsed fields.
     if (Facet templates = template_facet(session.filtered.template_counts, session.groups); !templates.values.empty()) {
       const auto fields = std::find_if(view.facets.begin(), view.facets.end(), [](const Facet& f) { return f.kind == FilterChip::Kind::field; });
       view.facets.insert(fields, std::move(templates));
     }
-    view.histogram = session.filtered.histogram;
-    view.whole = session.whole;
-    view.zoomed = session.zoomed;
-    view.facets = session.filtered.facets;
     view.counting_fields = session.counting_fields;
     for (size_t c = 0; c < view.filter.chips.size() && c < session.filtered.chip_hits.size(); ++c) {
       view.filter.chips[c].n_hits = session.filtered.chip_hits[c];
@@ -277,86 +271,10 @@ void App::State::publish_all(OpenSession& session) {
 
 // --- sessions
 
-SessionPtr App::State::open_session(int64_t id) {
-  if (SessionPtr known = open[id].lock()) return known;
-  store::Session stored = sessions->load(id);
-  auto session = std::make_shared<OpenSession>();
-  session->id = id;
-  session->log = store::open_log_store(*database, id);
-  session->title = stored.info.title;
-  session->findings = std::move(stored.findings);
-  session->checks = std::move(stored.checks);
-  session->anomalies = std::move(stored.anomalies);
-  session->messages = std::move(stored.messages);
-  session->draft = stored.state["draft"];
-  session->notice = stored.state["notice"];
-  session->error = stored.state["error"];
-  session->reading_notes = lines_of(stored.state["notes.reading"]);
-  session->check_notes = lines_of(stored.state["notes.checks"]);
-  session->lines_only = !stored.state["lines_only"].empty();
-  session->packing = packing_from_text(stored.state["packing"]);
-  if (const std::string& cut_off = stored.state["reading"]; !cut_off.empty()) {
-    session->cut_off = true;
-    session->notice = cut_off + " was not read to its end, as the program ended before: " +
-                      std::to_string(session->log->snapshot()->n_rows()) + " records are here.";
-  }
-  branches_from_text(*session, stored.state["branches"]);
-  if (const std::string& pinned = stored.state["report.answer"]; !pinned.empty()) {
-    const size_t place = static_cast<size_t>(std::atoll(pinned.c_str()));
-    if (place < session->messages.size()) session->pinned_answer = session->messages[place].id;
-  }
-  session->view_state = std::move(stored.state);
-  for (auto message = session->messages.rbegin(); message != session->messages.rend(); ++message) {
-    if (!message->answer) continue;
-    session->evidence = sessions->evidence(message->id);
-    break;
-  }
-  for (const store::StoredQuery& query : stored.queries) {
-    session->kql.history.push_back({query.id, query.text, query.time, query.n_rows, query.ms / 1000, query.error, query.data_version});
-  }
-  for (const store::ConfigReview& review : stored.reviews) {
-    for (const store::ConfigFile& file : review.files) {
-      ConfigReview shown;
-      shown.id = review.id;
-      shown.file = file.name;
-      shown.kind = file.kind;
-      shown.text = file.text;
-      for (const ConfigFinding& finding : review.findings) {
-        if (finding.file == file.name) shown.findings.push_back(finding);
-      }
-      shown.time = review.time;
-      add_older_review(*session, std::move(shown));
-    }
-  }
-  open[id] = session;
-  return session;
+void App::State::new_session(const std::string& title) {
+  stop_opening();
+  show_session(read_session(sessions->create(title), nullptr));
 }
-
-SessionPtr App::State::show_session(int64_t id) {
-  SessionPtr session = open_session(id);
-  current = session;
-  {
-    const std::lock_guard lock(view_mutex);
-    current_id = id;
-  }
-  // What was asked of the session before belongs to that one.
-  set(compare_view, CompareView());
-  set(format_view, FormatView());
-  set(query_help_view, QueryHelpView());
-  set(preview_view, PromptPreview());
-  set(report_view, ReportPreview());
-  sessions->set_setting(last_session_key, std::to_string(id));
-  publish_all(*session);
-  start_filter(session);
-  if (std::exchange(session->cut_off, false)) {
-    sessions->set_state(id, "reading", "");
-    set_notice(*session, session->notice);
-    start_checks(session, false);
-  }
-  return session;
-}
-
-void App::State::new_session(const std::string& title) { show_session(sessions->create(title)); }
 
 void App::new_session() {
   state_->guard("New session", [&] { state_->new_session(untitled); });
@@ -367,7 +285,7 @@ void App::open_sample() {
 }
 
 void App::open_session(int64_t id) {
-  state_->guard("Opening the session", [&] { state_->show_session(id); });
+  state_->guard("Opening the session", [&] { state_->open_session(id); });
 }
 
 void App::rename_session(int64_t id, const std::string& title) {
@@ -414,7 +332,7 @@ void App::State::copy_session(int64_t id, const std::string& ending, std::option
     if (known) known->log->flush();
     const int64_t copy = sessions->duplicate(id, title, up_to_message);
     for (const char* key : {"sample", "error", "reading"}) keep_state(copy, key, "");  // these are the original's
-    later([this, copy] { guard("Opening the copy", [&] { show_session(copy); }); });
+    later([this, copy] { guard("Opening the copy", [&] { open_session(copy); }); });
   }, {}, id);
 }
 
@@ -432,7 +350,8 @@ void App::delete_session(int64_t id) {
     }
     if (s.current && s.current->id == id) {
       const std::vector<SessionInfo> left = s.sessions->list();
-      left.empty() ? s.new_session(untitled) : (void)s.show_session(left.front().id);
+      s.show_none();
+      left.empty() ? s.new_session(untitled) : s.open_session(left.front().id);
     }
     s.publish_sessions();
   });
@@ -448,7 +367,7 @@ void App::undo_delete_session() {
     }
     if (id == 0) return;
     s.sessions->restore(id);
-    s.show_session(id);
+    s.open_session(id);
   });
 }
 
@@ -521,7 +440,7 @@ void App::import_session(const std::string& path) {
   State& s = *state_;
   s.jobs->start("copy", "import", "Importing " + path, [&s, path](Job&) {
     const int64_t id = store::import_session(*s.database, path);
-    s.later([&s, id] { s.guard("Opening the session", [&] { s.show_session(id); }); });
+    s.later([&s, id] { s.guard("Opening the session", [&] { s.open_session(id); }); });
   });
 }
 
@@ -538,7 +457,10 @@ void App::set_draft(const std::string& text) {
   });
 }
 
-void App::cancel_job(int64_t id) { state_->jobs->cancel(id); }
+void App::cancel_job(int64_t id) {
+  if (id == state_->opening_job) state_->guard("Cancelling", [&] { state_->stop_opening(); });
+  else state_->jobs->cancel(id);
+}
 
 void App::change_settings(const Settings& settings) {
   state_->guard("Saving the settings", [&] {

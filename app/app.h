@@ -81,6 +81,8 @@ class App {
   // --- sessions
   void new_session();
   void open_sample();
+  // Read by a job and shown by finish_jobs() when it is there; until then the one before is. cancel_job()
+  // ends it. What is asked of the session meanwhile (logs, configs, questions) is done when it is there.
   void open_session(int64_t id);
   void rename_session(int64_t id, const std::string& title);
   void pin_session(int64_t id, bool pinned);

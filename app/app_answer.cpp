@@ -27,9 +27,8 @@ constexpr auto measure_interval = std::chrono::seconds(2);
 // --- questions
 
 void App::ask(const std::string& question) {
-  State& s = *state_;
-  if (!s.current || question.empty()) return;
-  s.guard("Asking", [&] { s.ask(s.current, question, true); });
+  if (question.empty()) return;
+  state_->with_session([s = state_.get(), question] { s->guard("Asking", [&] { s->ask(s->current, question, true); }); });
 }
 
 void App::State::ask(const SessionPtr& session, const std::string& question, bool use_model, size_t parent, uint64_t seed_offset, bool as_first) {
@@ -39,20 +38,20 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
   message.time = store::now_ticks();
   message.id = sessions->save_message(session->id, message);
   size_t asked = 0;
+  bool branched = false;
   const size_t n_sources = session->log->snapshot()->sources().size();
   std::string attached;
-  bool branched = false;
   {
     const std::lock_guard lock(session->mutex);
     if (parent == no_message && !as_first) {
       const std::vector<size_t> shown = shown_messages(*session);
       parent = shown.empty() ? no_message : shown.back();
     }
+    asked = session->messages.size();
     if (std::vector<uint32_t> came = new_attachments(*session, parent, n_sources); !came.empty()) {
       session->attached[asked] = std::move(came);
       attached = attached_to_text(*session);
     }
-    asked = session->messages.size();
     session->messages.push_back(message);
     if (parent_of(*session, asked) != parent) session->branch_parents[asked] = parent;
     session->branch_leaf = SIZE_MAX;
@@ -61,8 +60,8 @@ void App::State::ask(const SessionPtr& session, const std::string& question, boo
     session->streaming_text.clear();
     session->streaming_stage = "waiting for the model";
   }
-  if (!attached.empty()) keep_state(session->id, "attached", attached);
   if (branched) save_branches(*session);
+  if (!attached.empty()) keep_state(session->id, "attached", attached);
   set_error(*session, {});
   publish_incident(*session);
   // The model lane also where no model is loaded: one that is being loaded now will answer.
@@ -201,6 +200,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   reply.time = store::now_ticks();
   reply.answer = std::move(answer);
   reply.id = sessions->save_message(session->id, reply, &diagnosis.evidence);
+  std::vector<uint32_t> evidence_templates = templates_of(diagnosis.evidence, *log, {});
   bool branched = false;
   {
     const std::lock_guard lock(session->mutex);
@@ -209,6 +209,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     if (parent_of(*session, place) != asked) session->branch_parents[place] = asked;
     branched = !session->branch_parents.empty();
     session->evidence = std::move(diagnosis.evidence);
+    session->evidence_templates = std::move(evidence_templates);
     session->answering = false;
     session->streaming_text.clear();
     session->streaming_stage.clear();

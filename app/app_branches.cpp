@@ -220,9 +220,6 @@ void App::set_view_state(const std::string& key, const std::string& value) {
   if (value.empty()) s.current->view_state.erase(key);
   else s.current->view_state[key] = value;
   s.guard("Saving the view", [&] { s.sessions->set_state(s.current->id, key, value); });
-}
-
-}  // namespace app
   if (key == template_edits_key) s.take_groups(value);
 }
 
@@ -237,3 +234,6 @@ void App::State::take_groups(const std::string& edits) {
   publish_logs(*current);
   publish_kql(*current);
   if (const auto compared = get(compare_view); !compared->rows.empty()) compare(compared->a, compared->b);
+}
+
+}  // namespace app

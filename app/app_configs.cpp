@@ -25,7 +25,7 @@ struct Masked {
 
 // Line by line, so that line numbers hold; a private key's inner lines are masked by what stands
 // around them, which only the whole text shows.
-Masked mask_secrets(std::string_view text) {
+Masked masked_text(std::string_view text) {
   diagnosis::Redactor redactor;
   std::string masked;
   bool in_key = false;
@@ -43,15 +43,6 @@ Masked mask_secrets(std::string_view text) {
   return {n_secrets > 0 ? std::move(masked) : std::string(), n_secrets};
 }
 
-// Once for each review.
-void mask_secrets(ConfigReview& review) {
-  if (review.checked_for_secrets) return;
-  review.checked_for_secrets = true;
-  Masked masked = mask_secrets(review.text);
-  review.masked = std::move(masked.text);
-  review.n_secrets = masked.n_secrets;
-}
-
 // What the newer reviews of the same file leave of one: a version of its own, where the text is another.
 void keep_earlier(OpenSession& session, ConfigReview old, bool is_newest) {
   const auto same = [&](const ConfigReview& r) { return r.file == old.file && r.text == old.text; };
@@ -62,6 +53,14 @@ void keep_earlier(OpenSession& session, ConfigReview old, bool is_newest) {
 }
 
 }  // namespace
+
+void mask_secrets(ConfigReview& review) {
+  if (review.checked_for_secrets) return;
+  review.checked_for_secrets = true;
+  Masked masked = masked_text(review.text);
+  review.masked = std::move(masked.text);
+  review.n_secrets = masked.n_secrets;
+}
 
 void add_older_review(OpenSession& session, ConfigReview review) {
   const bool known = std::any_of(session.reviews.begin(), session.reviews.end(), [&](const ConfigReview& r) { return r.file == review.file; });
@@ -104,9 +103,12 @@ ConfigReview review_one(const std::string& name, const std::string& text, const 
 }  // namespace
 
 void App::review_config_paths(const std::vector<std::string>& paths) {
-  State& s = *state_;
-  const SessionPtr session = s.current;
-  if (!session || paths.empty()) return;
+  if (!paths.empty()) state_->with_session([s = state_.get(), paths] { s->review_paths(paths); });
+}
+
+void App::State::review_paths(const std::vector<std::string>& paths) {
+  State& s = *this;
+  const SessionPtr session = current;
   {
     const std::lock_guard lock(session->mutex);
     session->reviewing = true;
@@ -133,9 +135,12 @@ void App::review_config_paths(const std::vector<std::string>& paths) {
 }
 
 void App::review_config_text(const std::string& name, const std::string& text, const std::string& kind) {
-  State& s = *state_;
-  const SessionPtr session = s.current;
-  if (!session) return;
+  state_->with_session([s = state_.get(), name, text, kind] { s->review_text(name, text, kind); });
+}
+
+void App::State::review_text(const std::string& name, const std::string& text, const std::string& kind) {
+  State& s = *this;
+  const SessionPtr session = current;
   s.jobs->start("work", "config", "Reviewing " + name, [&s, session, name, text, kind](Job&) {
     s.keep_review(*session, review_one(name, text, kind));
   });
@@ -143,6 +148,7 @@ void App::review_config_text(const std::string& name, const std::string& text, c
 
 void App::State::keep_review(OpenSession& session, ConfigReview review) {
   review.time = store::now_ticks();
+  mask_secrets(review);
   if (review.error.empty()) {
     store::ConfigReview stored;
     stored.time = review.time;
@@ -181,7 +187,7 @@ void App::make_fix(int64_t review_id, const std::string& file, size_t finding) {
     }
     ConfigFix fix;
     fix.text = configs::fixed_text({review.file, review.text, review.kind}, review.findings[finding]).value_or("");
-    fix.masked = mask_secrets(fix.text).text;
+    fix.masked = masked_text(fix.text).text;
     {
       const std::lock_guard lock(session->mutex);
       const auto at = std::find_if(session->reviews.begin(), session->reviews.end(), asked);

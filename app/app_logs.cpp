@@ -38,14 +38,18 @@ std::string file_name(const std::string& path) {
 
 void App::ingest_paths(const std::vector<std::string>& paths) {
   if (paths.empty()) return;
-  state_->leave_sample();
-  state_->ingest(paths, {}, {});
+  state_->with_session([s = state_.get(), paths] {
+    s->leave_sample();
+    s->ingest(paths, {}, {});
+  });
 }
 
 void App::ingest_text(const std::string& name, std::string text) {
   if (text.empty()) return;
-  state_->leave_sample();
-  state_->ingest({}, name, std::move(text));
+  state_->with_session([s = state_.get(), name, text = std::move(text)]() mutable {
+    s->leave_sample();
+    s->ingest({}, name, std::move(text));
+  });
 }
 
 // A log of one's own does not mix with the bundled one: it begins a session.
@@ -156,12 +160,14 @@ void App::State::run_checks(const SessionPtr& session, Job& job, bool every_sour
   if (keeps_earlier) return publish_incident(*session);
   sessions->save_findings(session->id, result.findings, result.checks, anomalies);
   const std::vector<Evidence> evidence = diagnosis::gather_evidence(result.findings, *log, {}, anomalies);
+  std::vector<uint32_t> evidence_templates = templates_of(evidence, *log, job.stop());
   std::string notes;
   {
     const std::lock_guard lock(session->mutex);
     session->findings = std::move(result.findings);
     session->checks = std::move(result.checks);
     session->evidence = evidence;
+    session->evidence_templates = std::move(evidence_templates);
     session->checks_running = false;
     session->lines_only = result.n_in_lines_only > 0;
     session->check_notes = std::move(result.notes);
@@ -198,24 +204,43 @@ void App::State::read_unusual(OpenSession& session, std::stop_token stop) {
 }
 
 // What is not stored with a session but made from what is: lines of anomalies, evidence of findings.
+// Each lies in a chunk that may have to be decoded: for jobs.
+std::vector<uint32_t> App::State::templates_of(const std::vector<Evidence>& evidence, const store::LogSnapshot& log, std::stop_token stop) {
+  std::vector<uint32_t> templates;
+  for (const Evidence& piece : evidence) {
+    const bool readable = !stop.stop_requested() && !piece.lines.empty() && piece.lines[0].row < log.n_rows();
+    templates.push_back(readable ? log.row(piece.lines[0].row).template_id : no_template);
+  }
+  return templates;
+}
+
 void App::State::complete_reopened(OpenSession& session, std::stop_token stop) {
-  bool no_lines = false, no_evidence = false;
+  bool no_lines = false, no_evidence = false, no_templates = false;
   std::vector<Finding> findings;
   std::vector<Anomaly> anomalies;
+  std::vector<Evidence> evidence;
   {
     const std::lock_guard lock(session.mutex);
     if (session.checks_running) return;
     no_lines = session.unusual.empty() && !session.anomalies.empty();
     no_evidence = session.evidence.empty() && !session.findings.empty();
+    no_templates = session.evidence_templates.size() != session.evidence.size();
     findings = session.findings;
     anomalies = session.anomalies;
+    evidence = session.evidence;
   }
-  if (!no_lines && !no_evidence) return;
+  if (!no_lines && !no_evidence && !no_templates) return;
   if (no_lines) read_unusual(session, stop);
-  if (no_evidence) {
-    std::vector<Evidence> evidence = diagnosis::gather_evidence(findings, *session.log->snapshot(), {}, anomalies, {.stop = stop});
+  if (no_evidence || no_templates) {
+    const auto log = session.log->snapshot();
+    const size_t n_known = evidence.size();
+    if (no_evidence) evidence = diagnosis::gather_evidence(findings, *log, {}, anomalies, {.stop = stop});
+    std::vector<uint32_t> templates = templates_of(evidence, *log, stop);
     const std::lock_guard lock(session.mutex);
-    if (session.evidence.empty()) session.evidence = std::move(evidence);
+    if (session.evidence.size() == n_known) {
+      session.evidence = std::move(evidence);
+      session.evidence_templates = std::move(templates);
+    }
   }
   publish_incident(session);
 }
@@ -360,7 +385,7 @@ void App::State::open_sample() {
   const SampleIncident sample = load_sample(assets_folder);
   for (const SessionInfo& session : sessions->list()) {
     if (session.title == sample.title) {
-      show_session(session.id);
+      open_session(session.id);
       return;
     }
   }

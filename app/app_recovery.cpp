@@ -107,21 +107,26 @@ void App::open_recovered() {
       const std::lock_guard lock(s.view_mutex);
       std::swap(recovered, s.recovered);
     }
-    if (!recovered.sessions.empty()) s.show_session(recovered.sessions.front());
+    if (!recovered.sessions.empty()) s.open_session(recovered.sessions.front());
     s.publish_sessions();
   });
 }
 
+// A session that is being read has its draft already: it is taken away when it is there.
 void App::discard_recovered() {
-  State& s = *state_;
-  s.guard("Discarding", [&] {
-    Recovered recovered;
+  state_->with_session([s = state_.get()] { s->discard_recovered(); });
+}
+
+void App::State::discard_recovered() {
+  State& s = *this;
+  guard("Discarding", [&] {
+    Recovered dropped;
     {
       const std::lock_guard lock(s.view_mutex);
-      std::swap(recovered, s.recovered);
+      std::swap(dropped, recovered);
     }
     s.discarded_drafts.clear();
-    for (const int64_t id : recovered.sessions) {
+    for (const int64_t id : dropped.sessions) {
       const std::map<std::string, std::string> state = s.sessions->state(id);
       const auto draft = state.find("draft");
       if (draft == state.end()) continue;

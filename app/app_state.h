@@ -46,11 +46,12 @@ struct OpenSession {
   std::vector<Anomaly> anomalies;
   std::vector<Unusual> unusual;
   std::vector<Evidence> evidence;
+  std::vector<uint32_t> evidence_templates;   // of each piece
   std::vector<Message> messages;         // of all branches, in the order they came
   std::map<size_t, size_t> branch_parents;  // message -> the one it follows, where that is not the one before; by place
-  size_t branch_leaf = SIZE_MAX;         // last message of the branch shown; SIZE_MAX: the last of all
   std::map<size_t, std::vector<uint32_t>> attached;  // sources that came with a question, by its place
   TemplateGroups groups;                 // of view_state, for jobs
+  size_t branch_leaf = SIZE_MAX;         // last message of the branch shown; SIZE_MAX: the last of all
   std::map<std::string, std::string> view_state;  // by the UI's thread alone
   int64_t pinned_answer = 0;
   std::string draft, notice, error;
@@ -78,6 +79,7 @@ using SessionPtr = std::shared_ptr<OpenSession>;
 // --- app_configs.cpp
 // A review from before those that the session holds. Called with the mutex held, or before others see it.
 void add_older_review(OpenSession& session, ConfigReview review);
+void mask_secrets(ConfigReview& review);   // once for each review
 
 // --- app_formats.cpp
 std::string taught_formats_folder(const std::string& data_folder);
@@ -91,16 +93,13 @@ std::map<int64_t, BranchView> branches_of(const OpenSession& session, const std:
 std::string branches_to_text(const OpenSession& session);
 void branches_from_text(OpenSession& session, const std::string& text);
 
-// --- app_answer.cpp
 // Sources by the question that they came with, by its place: "0:0,1 4:2".
 std::string attached_to_text(const OpenSession& session);
 void attached_from_text(OpenSession& session, const std::string& text);
 // What came since the last question, or with the one of which the new one is another wording.
 std::vector<uint32_t> new_attachments(const OpenSession& session, size_t parent, size_t n_sources);
 
-// --- app_tools.cpp
-void mask_secrets(ConfigReview& review);   // once for each review
-
+// --- app_answer.cpp
 std::string packing_to_text(const Packing& packing);
 Packing packing_from_text(const std::string& text);
 
@@ -123,7 +122,9 @@ struct App::State {
   Settings settings;              // written by the UI thread under view_mutex; jobs take settings_now()
 
   // --- UI thread only
-  SessionPtr current;
+  SessionPtr current;                              // null only while the first one is being opened
+  int64_t opening_job = 0;                         // reads the session that is to be shown; 0: none does
+  std::vector<std::function<void()>> after_opening;  // asked for meanwhile, of the session that is to come
   std::map<int64_t, std::weak_ptr<OpenSession>> open;
   std::chrono::steady_clock::time_point measured;  // when the next two were
   uint64_t free_memory_bytes = 0;
@@ -159,6 +160,8 @@ struct App::State {
   std::shared_ptr<const TasksView> tasks_view = std::make_shared<TasksView>();
   std::shared_ptr<const ModelsView> models_view = std::make_shared<ModelsView>();
   int64_t current_id = 0;  // of the session whose views are shown
+  int64_t opening = 0;     // of the one that is being read
+  std::weak_ptr<OpenSession> last_read;  // by the job that reads sessions, perhaps not yet taken over
   std::string session_search;
   std::map<int64_t, std::string> search_hits;
   std::set<int64_t> search_found;
@@ -195,8 +198,6 @@ struct App::State {
   void publish_incident(OpenSession& session);
   void publish_logs(OpenSession& session);
   void publish_all(OpenSession& session);
-  SessionPtr open_session(int64_t id);
-  SessionPtr show_session(int64_t id);
   void new_session(const std::string& title);
   void later(std::function<void()> work);        // by finish_jobs()
   void copy_session(int64_t id, const std::string& ending, std::optional<int64_t> up_to_message);
@@ -204,11 +205,23 @@ struct App::State {
   void keep_state(int64_t session, const char* key, const std::string& value);  // any thread; what fails is logged
   void set_error(OpenSession& session, const std::string& error);
   void set_notice(OpenSession& session, const std::string& notice);
+  void discard_recovered();
   void find_recovered(Ticks since, int64_t last_shown);
   // What goes wrong in a call from the UI is logged and shown as the session's error.
   void guard(const char* what, const std::function<void()>& work);
 
+  // --- app_open.cpp
+  SessionPtr read_session(int64_t id, Job* job);   // any thread; throws Error{cancelled} between its steps
+  void open_session(int64_t id);                   // at once where it is open already, else by a job
+  void show_session(const SessionPtr& session);
+  void show_none();
+  void stop_opening();                             // what was shown stays; where nothing was, a new session is
+  void opened(int64_t job, const SessionPtr& session);
+  // At once, or of the session that is being opened when it is there.
+  void with_session(std::function<void()> work);
+
   // --- app_logs.cpp
+  std::vector<uint32_t> templates_of(const std::vector<Evidence>& evidence, const store::LogSnapshot& log, std::stop_token stop);
   // Where a question is given, it is asked once the checks are done, and answered without a model.
   // encoding: one of iconv's names; empty: guessed.
   void ingest(std::vector<std::string> paths, std::string name, std::string text, std::string question = {}, std::string encoding = {});
@@ -241,12 +254,18 @@ struct App::State {
   void ask_language(LanguageService::Question question);
   nl2kql::AskResult answer_in_words(OpenSession& session, const std::string& question, bool with_model, const std::stop_token& stop);
 
+  // --- app_compare.cpp
+  void compare(const FilterChip& a, const FilterChip& b);
+
   // --- app_branches.cpp
+  void take_groups(const std::string& edits);
   void save_branches(OpenSession& session);
 
   // --- app_tools.cpp
   void publish_kql(OpenSession& session);
   void publish_configs(OpenSession& session);
+  void review_paths(const std::vector<std::string>& paths);
+  void review_text(const std::string& name, const std::string& text, const std::string& kind);
   void keep_review(OpenSession& session, ConfigReview review);
   void publish_tasks(const std::string& error = {});
   bool scoring = false;           // UI thread and work lane, under view_mutex
@@ -254,7 +273,3 @@ struct App::State {
 };
 
 }  // namespace app
-  // --- app_compare.cpp
-  void compare(const FilterChip& a, const FilterChip& b);
-
-  void take_groups(const std::string& edits);

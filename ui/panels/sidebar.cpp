@@ -32,9 +32,9 @@ std::string counts_text(const app::SessionInfo& session) {
 // What a session's jobs do now, or empty.
 std::string activity_of(const app::StatusView& status, int64_t session) {
   for (const app::JobView& job : status.jobs) {
-    const bool shown = job.kind == "ingest" || job.kind == "checks" || job.kind == "answer" || job.kind == "copy";
+    const bool shown = job.kind == "ingest" || job.kind == "checks" || job.kind == "answer" || job.kind == "copy" || job.kind == "open";
     if (!job.running || job.session != session || !shown) continue;
-    std::string what = job.kind == "answer" ? "answering" : job.kind == "copy" ? "copying" : job.kind == "checks" || job.stage == "checks" ? "checking" : "reading";
+    std::string what = job.kind == "answer" ? "answering" : job.kind == "copy" ? "copying" : job.kind == "open" ? "opening" : job.kind == "checks" || job.stage == "checks" ? "checking" : "reading";
     if (job.fraction >= 0) what += engine::format(" %.0f %%", job.fraction * 100);
     if (!job.count.empty()) what += "  ·  " + job.count;
     return what + "…";
@@ -183,7 +183,8 @@ void draw_session(SidebarPanel& panel, const app::SessionInfo& session, const ap
   session_menu(panel, session, app, ui);
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 end{at.x + width, at.y + height};
-  const bool current = session.id == view.current;
+  // The one that is being opened is marked at once.
+  const bool current = session.id == (view.opening != 0 ? view.opening : view.current);
   if (current || hovered) list.AddRectFilled(at, end, current ? ui.theme.selected : ui.theme.hovered, ui.theme.px(5));
   if (panel.chosen.contains(session.id)) list.AddRect(at, end, ui.theme.accent, ui.theme.px(5), 0, ui.theme.px(2));
 

@@ -51,6 +51,14 @@ bool idle(const App& app) {
   return status->jobs.empty() || !status->jobs.front().running;
 }
 
+// Until the session that is being opened is shown.
+void wait_for_opening(App& app) {
+  REQUIRE(wait_until([&] {
+    app.finish_jobs();
+    return app.sessions()->opening == 0 && app.incident()->session != 0;
+  }));
+}
+
 const char* const oom_log =
     "2026-03-01T10:00:00Z web-1 systemd[1]: Started shop.service\n"
     "2026-03-01T10:00:05Z web-1 kernel: Out of memory: Killed process 4242 (java) total-vm:8123456kB, "
@@ -83,6 +91,7 @@ TEST_CASE("app: a pasted log gives findings, a question an answer with verified 
     answer = reply.text;
   }
   App again(options(folder));
+  wait_for_opening(again);
   const auto incident = again.incident();
   CHECK(incident->session == session);
   CHECK(incident->log->n_rows() == 3);
@@ -133,6 +142,7 @@ TEST_CASE("app: a deleted session comes back with undo") {
   app.delete_session(id);
   CHECK(app.incident()->session != id);
   app.undo_delete_session();
+  wait_for_opening(app);
   CHECK(app.incident()->session == id);
 }
 
@@ -161,7 +171,8 @@ TEST_CASE("app: reviewed configs stay with the session") {
     REQUIRE(wait_until([&] { return !app.configs()->reviews.empty(); }));
     CHECK(!app.configs()->reviews[0].findings.empty());
   }
-  const App again(options(folder));
+  App again(options(folder));
+  wait_for_opening(again);
   REQUIRE(again.configs()->reviews.size() == 1);
   CHECK(again.configs()->reviews[0].kind == "kubernetes");
   CHECK(!again.configs()->reviews[0].findings.empty());

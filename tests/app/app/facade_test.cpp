@@ -51,6 +51,14 @@ bool idle(const App& app) {
   return !app.incident()->answering;
 }
 
+// Until the session that is being opened is shown.
+void wait_for_opening(App& app) {
+  REQUIRE(wait_until([&] {
+    app.finish_jobs();
+    return app.sessions()->opening == 0 && app.incident()->session != 0;
+  }));
+}
+
 AppOptions options_for(const std::string& folder) {
   AppOptions options;
   options.data_folder = folder;
@@ -88,6 +96,7 @@ TEST_CASE("app/facade: a question asked in other words stands beside the first, 
     CHECK(app.incident()->messages[2].text == "and why?");
   }
   App again(options_for(folder.path()));
+  wait_for_opening(again);
   REQUIRE(again.incident()->messages.size() == 4);
   CHECK(again.incident()->messages[0].text == "what broke?");
   CHECK(again.incident()->branches.at(again.incident()->messages[0].id).count == 2);
@@ -220,6 +229,7 @@ TEST_CASE("app/facade: view state comes back, and only for its session") {
   }
   App again(options_for(folder.path()));
   again.open_session(id);
+  wait_for_opening(again);
   CHECK(again.view_state("logs.bookmarks") == "1,5,9");
   again.set_view_state("logs.bookmarks", "");
   CHECK(again.view_state("logs.bookmarks").empty());
@@ -373,6 +383,7 @@ TEST_CASE("app/facade: versions of a config stay beside the newest, also when th
     CHECK(texts(app.configs()->earlier) == before);
   }
   App again(options_for(folder.path()));
+  wait_for_opening(again);
   CHECK(texts(again.configs()->reviews) == newest);
   CHECK(texts(again.configs()->earlier) == before);
 }

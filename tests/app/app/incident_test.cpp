@@ -64,6 +64,11 @@ std::string log_text(int n_lines) {
   return text + "2026-03-01T10:01:00Z web-1 kernel: Out of memory: Killed process 4242 (java) total-vm:8123456kB\n";
 }
 
+// Until the session that is being opened is shown.
+void wait_for_opening(App& app) {
+  REQUIRE(wait_until(app, [&] { return app.sessions()->opening == 0 && app.incident()->session != 0; }));
+}
+
 // Runs work in a process of its own that ends without closing anything.
 void crash_after(const std::function<void()>& work) {
   const pid_t child = ::fork();
@@ -89,6 +94,7 @@ TEST_CASE("app/incident: after a crash the draft and the session are counted, an
     app->set_draft("what ate the memory");
   });
   App app(options_for(folder));
+  wait_for_opening(app);
   const auto sessions = app.sessions();
   REQUIRE(sessions->recovered.sessions.size() == 1);
   REQUIRE(sessions->recovered.edits.size() == 1);
@@ -131,7 +137,8 @@ TEST_CASE("app/incident: closed properly, nothing is recovered") {
     REQUIRE(wait_until(app, [&] { return idle(app) && app.incident()->log->n_rows() == 11; }));
     app.set_draft("typed");
   }
-  const App again(options_for(folder));
+  App again(options_for(folder));
+  wait_for_opening(again);
   CHECK(again.sessions()->recovered.sessions.empty());
   CHECK(again.incident()->draft == "typed");
 }
@@ -152,6 +159,7 @@ TEST_CASE("app/incident: a reading cut off by a crash is said, and the checks ru
     if (!wait_until(*app, [&] { return written() || idle(*app); })) ::_exit(1);
   });
   App app(options_for(folder));
+  wait_for_opening(app);
   const auto view = app.incident();
   if (view->notice.empty()) {
     MESSAGE("SKIPPED: the machine read the whole log before it could be stopped");
@@ -181,6 +189,7 @@ TEST_CASE("app/incident: reading and checking go on while another session is sho
   for (const SessionInfo& info : sessions->sessions)
     if (info.id == first) CHECK(info.n_findings > 0);
   app.open_session(first);
+  wait_for_opening(app);
   CHECK_FALSE(app.incident()->findings.empty());
   CHECK(app.incident()->log->n_rows() == 60'001);
 }
@@ -199,6 +208,7 @@ TEST_CASE("app/incident: why a session's work failed stays with it until it is d
   App again(options_for(folder));
   REQUIRE(again.sessions()->errors.contains(failed));
   again.open_session(failed);
+  wait_for_opening(again);
   CHECK(again.incident()->error.find("none.log") != std::string::npos);
   again.dismiss_notice();
   CHECK(again.incident()->error.empty());
@@ -227,6 +237,7 @@ TEST_CASE("app/incident: a log pasted while the sample is shown begins a session
   CHECK(app.incident()->session != sample);
   REQUIRE(wait_until(app, [&] { return idle(app) && app.incident()->log->n_rows() == 6; }));
   app.open_session(sample);
+  wait_for_opening(app);
   CHECK(app.incident()->log->n_rows() == n_rows);
 }
 
@@ -239,7 +250,8 @@ TEST_CASE("app/incident: what was cut while reading is said, and still said afte
     REQUIRE_FALSE(app.incident()->notes.empty());
     CHECK(app.incident()->notes.back().find("longer than 64 KiB") != std::string::npos);
   }
-  const App again(options_for(folder));
+  App again(options_for(folder));
+  wait_for_opening(again);
   REQUIRE_FALSE(again.incident()->notes.empty());
   CHECK(again.incident()->notes.back().find("longer than 64 KiB") != std::string::npos);
 }
@@ -261,7 +273,8 @@ TEST_CASE("app/incident: a chosen range is all that the prompt shows of the log,
     CHECK(lines.find("Out of memory") == std::string::npos);
     CHECK(lines.find("request 22 ") == std::string::npos);
   }
-  const App again(options_for(folder));
+  App again(options_for(folder));
+  wait_for_opening(again);
   CHECK(again.incident()->packing.mode == Packing::Mode::range);
   CHECK(again.incident()->packing.last_line == 22);
 }

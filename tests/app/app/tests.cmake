@@ -4,5 +4,6 @@ sigma_test(test_app SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/incident_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jobs_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/log_filter_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/open_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/settings_test.cpp
   LIBS app)
