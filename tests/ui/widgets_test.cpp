@@ -142,6 +142,25 @@ TEST_CASE("ui/text: markdown becomes spans without its marks, chips stand behind
   CHECK(face_of("full") == Face::mono);
 }
 
+TEST_CASE("ui/text: the text of a heading stands right below it, other empty lines stay") {
+  const std::string source = "## Cause\n\nfull\n\ndisk\n## Next\n- df [E1]\n";
+  const Mark mark{.at = source.find("\n\nfull"), .label = "L1", .color = 1, .chip = 0};
+  std::string all;
+  for (const Span& span : markdown_spans(source, {&mark, 1}, {})) all += span.text;
+  CHECK(all == "Cause L1\nfull\n\ndisk\nNext\n•  df [E1]\n");
+}
+
+TEST_CASE("ui/text: a chip can stand in the place of words") {
+  const std::string source = "see T17, then";
+  const Mark mark{.at = 4, .label = "T17", .color = 1, .chip = 3, .length = 3};
+  std::string all;
+  for (const Span& span : markdown_spans(source, {&mark, 1}, {})) {
+    all += span.text;
+    if (span.chip == 3) CHECK(span.text == "T17");
+  }
+  CHECK(all == source);
+}
+
 TEST_CASE("ui/text: markdown that never ends its marks is drawn, not lost") {
   for (const char* source : {"**", "`", "```", "- ", "# ", "**a `b\n```", "\n\n", ""}) {
     CAPTURE(source);

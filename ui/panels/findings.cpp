@@ -60,9 +60,8 @@ void draw_finding(IncidentPanel& panel, const app::IncidentView& view, const app
                     severity_level(finding.severity), ui.theme);
     ImGui::SetCursorPosX(ImGui::GetCursorPosX() + mark);
     text(ui, "title", finding.title, ui.theme.text, Face::bold, {.width = width - mark, .probe = "finding", .reference = reference});
-    std::string facts = with_commas(finding.n_matches) + (finding.n_matches == 1 ? " line" : " lines");
+    std::string facts = std::string(app::severity_names[int(finding.severity)]) + "  ·  " + with_commas(finding.n_matches) + (finding.n_matches == 1 ? " line" : " lines");
     if (finding.first_time != app::no_time) facts += "  ·  " + range_text(finding.first_time, finding.last_time);
-    facts += "  ·  " + std::string(app::severity_names[int(finding.severity)]);
     text(ui, "facts", facts, ui.theme.dim, Face::regular, {.width = width});
     if (!finding.cause.empty()) text(ui, "cause", finding.cause, ui.theme.text, Face::regular, {.width = width});
     for (size_t i = 0; i < std::min(finding.evidence.size(), shown_lines); ++i)

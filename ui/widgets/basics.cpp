@@ -396,7 +396,15 @@ std::string range_text(app::Ticks begin, app::Ticks end) {
 bool input_text(const char* id, const char* hint, std::string* content, float width,
                 ImGuiInputTextFlags flags) {
   ImGui::SetNextItemWidth(width);
-  return ImGui::InputTextWithHint(id, hint, content, flags);
+  const float room = (width > 0 ? width : ImGui::GetContentRegionAvail().x + width) - ImGui::GetStyle().FramePadding.x * 2;
+  if (!content->empty() || ImGui::CalcTextSize(hint).x <= room) return ImGui::InputTextWithHint(id, hint, content, flags);
+  // A hint that does not fit ends in "…", not in the middle of a letter.
+  std::string cut = hint;
+  while (!cut.empty() && ImGui::CalcTextSize((cut + "…").c_str()).x > room) {
+    while (cut.size() > 1 && (cut.back() & 0xC0) == 0x80) cut.pop_back();
+    cut.pop_back();
+  }
+  return ImGui::InputTextWithHint(id, (cut + "…").c_str(), content, flags);
 }
 
 bool input_multiline(const char* id, std::string* content, ImVec2 size,

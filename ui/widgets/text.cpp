@@ -449,6 +449,8 @@ std::vector<Span> markdown_spans(std::string_view source, std::span<const Mark> 
     }
     if (rest[0] == '\n') {
       flush(i + 1);
+      // The line below a heading stands right below it.
+      if (heading && rest.size() > 1 && rest[1] == '\n') ++i;
       begin = i + 1;
       heading = bold = code = false;
       line_start = true;
