@@ -122,6 +122,61 @@ std::optional<std::set<std::string>> labels_left(const Expr& expr) {
   return std::nullopt;
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// A label that an aggregation took away can be neither grouped nor joined by.
+void check_lost_labels(const Expr& expr, const Node& at, const std::string& subject,
+                       Report& report) {
+  for (const auto& arg : expr.args) check_lost_labels(*arg, at, subject, report);
+  const bool groups = expr.kind == Expr::Kind::aggregation && expr.by;
+  const bool joins = expr.kind == Expr::Kind::binary && expr.has_matching && expr.on;
+  if (groups || joins) {
+    for (const auto& arg : expr.args) {
+      const auto left = labels_left(*arg);
+      for (const std::string& label : expr.grouping) {
+        if (left && !left->contains(label) && arg->kind != Expr::Kind::number)
+          return report.add("prometheus/impossible-match", at, subject,
+                            "the label " + label + " is gone after the inner aggregation");
+      }
+    }
+  }
+  if (expr.kind != Expr::Kind::binary || expr.has_matching || expr.name == "or") return;
+  const auto left = labels_left(*expr.args[0]), right = labels_left(*expr.args[1]);
+  if (!left || !right || *left == *right) return;
+  report.add("prometheus/impossible-match", at, subject,
+             "the sides of " + expr.name + " have different labels (" +
+                 listed({left->begin(), left->end()}) + " and " +
+                 listed({right->begin(), right->end()}) + "), so that nothing matches");
+}
+
+// errors_total > 10: a counter only grows, so that the alert once firing fires for ever.
+bool is_raw_counter(const Expr& expr) {
+  if (expr.kind == Expr::Kind::selector) return !expr.has_range && expr.name.ends_with("_total");
+  if (expr.kind == Expr::Kind::paren ||
+      (expr.kind == Expr::Kind::aggregation && expr.name != "count"))
+    return is_raw_counter(*expr.args.back());
+  return false;
+}
+
+bool compares_counter(const Expr& expr) {
+  if (expr.kind == Expr::Kind::binary && (expr.name == ">" || expr.name == ">=") &&
+      is_raw_counter(*expr.args[0]) && expr.args[1]->kind == Expr::Kind::number &&
+      expr.args[1]->name != "0")
+    return true;
+  return std::any_of(expr.args.begin(), expr.args.end(),
+                     [](const auto& arg) { return compares_counter(*arg); });
+}
+
+bool calls_absent(const Expr& expr) {
+  if (expr.kind == Expr::Kind::call && expr.name == "absent") return true;
+  return std::any_of(expr.args.begin(), expr.args.end(),
+                     [](const auto& arg) { return calls_absent(*arg); });
+}
+
 // --- templates in labels and annotations ---------------------------------------------------------
 
 std::string template_fault(std::string_view text) {
@@ -267,7 +322,11 @@ void check_expression(const Node& rule, const std::string& subject, Report& repo
         "prometheus/promql-syntax", text, subject,
         parsed.fault->message + " (at character " + std::to_string(parsed.fault->offset + 1) + ")");
   check_selectors(*parsed.expr, text, subject, report);
+  check_lost_labels(*parsed.expr, text, subject, report);
   if (!rule.has("alert")) return;
+  if (calls_absent(*parsed.expr) && (rule["for"].empty() || rule["for"].text.starts_with("0")))
+    report.add("prometheus/absent-without-for", text, subject);
+  if (compares_counter(*parsed.expr)) report.add("prometheus/raw-counter", text, subject);
   if (!can_be_empty(*parsed.expr)) report.add("prometheus/always-firing", text, subject);
   if (samples(*parsed.expr)) report.add("prometheus/sampled-alert", text, subject);
   const auto left = labels_left(*parsed.expr);
