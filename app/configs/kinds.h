@@ -18,6 +18,7 @@ struct TextFile {
 void review_kubernetes(std::vector<YamlFile>& files);
 void review_docker_compose(std::vector<YamlFile>& files);
 void review_prometheus_rules(std::vector<YamlFile>& files);
+void check_prometheus_groups(const Node& root, Report& report);  // a map with groups
 void review_nginx(std::string_view text, Report& report);
 void review_dockerfile(std::string_view text, Report& report);
 void review_terraform_files(std::vector<TextFile>& files);  // those of a folder are a module

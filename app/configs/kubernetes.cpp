@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/configs/kinds.h"
 #include "engine/base/text.h"
 
 namespace app::configs::kubernetes {
@@ -187,7 +188,11 @@ void review_kubernetes(std::vector<YamlFile>& files) {
       files[object.file].report->note("A document without a kind was not reviewed.");
       continue;
     }
-    kubernetes::check_all(object, cluster, *files[object.file].report);
+    Report& report = *files[object.file].report;
+    kubernetes::check_all(object, cluster, report);
+    // The Prometheus operator's object holds what a rule file holds.
+    if (object.kind == "PrometheusRule" && object["spec"].is_map())
+      check_prometheus_groups(object["spec"], report);
   }
 }
 

@@ -189,3 +189,16 @@ TEST_CASE("configs/terraform: what a resource lacks may stand in another file of
       lacks(configs::review_together({{"m/a.tf", bucket, ""}, {"m/b.tf", versioning, ""}})[0]));
   CHECK(lacks(configs::review_together({{"m/a.tf", bucket, ""}, {"n/b.tf", versioning, ""}})[0]));
 }
+
+TEST_CASE(
+    "configs/kubernetes: the rules of a PrometheusRule are reviewed as those of a rule file") {
+  const auto result = configs::review(
+      "r.yaml",
+      "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\n"
+      "spec:\n  groups:\n  - name: g\n    rules:\n    - alert: A\n      expr: sum(up\n");
+  const auto fault =
+      std::find_if(result.findings.begin(), result.findings.end(),
+                   [](const auto& f) { return f.rule == "prometheus/promql-syntax"; });
+  REQUIRE(fault != result.findings.end());
+  CHECK(fault->line == 9);
+}
