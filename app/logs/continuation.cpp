@@ -34,6 +34,19 @@ bool is_frame(std::string_view line) {
          line.find('/') != std::string_view::npos;
 }
 
+// #0 /srv/app/Kernel.php(120): handle()   #3  0x00007f1c in raise () from libc.so.6; not the steps
+// of a build: #5 [2/4] RUN make
+bool is_numbered_frame(std::string_view line) {
+  size_t at = 1;
+  while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
+  if (!line.starts_with('#') || at == 1) return false;
+  const std::string_view place = engine::trim(line.substr(at));
+  for (const std::string_view head : {"/", "0x", "{main}", "[internal function]"}) {
+    if (place.starts_with(head)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool begins_trace(std::string_view line) {
@@ -44,11 +57,12 @@ bool begins_trace(std::string_view line) {
 
 bool inside_trace(std::string_view line) {
   const std::string_view text = engine::trim(line);
-  if (is_frame(text)) return true;
+  if (is_frame(text) || is_numbered_frame(text)) return true;
   for (const std::string_view head :
        {"Caused by:", "Suppressed:", "During handling of the above exception",
         "The above exception was the direct cause", "goroutine ", "created by ", "File \"",
-        "Traceback (most recent call last)", "stack backtrace:", "[signal "}) {
+        "Traceback (most recent call last)", "stack backtrace:", "[signal ",
+        "[stacktrace]", "[previous exception]", "Stack trace:", "---> ", "--- End of"}) {
     if (text.starts_with(head)) return true;
   }
   return text.starts_with("... ") && (text.ends_with(" more") || text.ends_with("omitted"));

@@ -331,7 +331,7 @@ class Scanner {
     if (flags & slash || (at_ < t_.size() && t_[at_] == ':')) {
       if (take_path(begin, w)) return;
     }
-    if (end == at_ && (flags & dot) && !(flags & slash)) {
+    if ((flags & dot) && !(flags & slash) && peek(0) == ':' && end == at_) {
       const size_t n = number_behind_colon();
       if (n > 0 && is_numbered_name(w, flags, t_.substr(at_ + 1, n - 1))) {
         at_ += n;
@@ -359,7 +359,6 @@ class Scanner {
 
   // ":8080" that a blank or a delimiter ends; 0: none there.
   size_t number_behind_colon() const {
-    if (peek(0) != ':') return 0;
     size_t n = 1;
     while (is_digit(peek(n))) ++n;
     const bool ends = class_of(peek(n)) != Class::word || peek(n) == '.';

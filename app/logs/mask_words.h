@@ -107,8 +107,8 @@ inline bool is_numbered_name(std::string_view w, uint8_t flags, std::string_view
 
 // Names whose digits are not a number: IPv4, SHA256, x86.
 inline bool is_name_with_digits(std::string_view w) {
-  if (w.size() > 8) return false;
-  char lower[8];
+  if (w.size() < 3 || w.size() > 6 || !(flags_of(w[0]) & letter)) return false;
+  char lower[6];
   for (size_t i = 0; i < w.size(); ++i) lower[i] = char(w[i] | 32);
   const std::string_view name(lower, w.size());
   for (const char* known : {"ipv4", "ipv6", "sha1", "sha256", "sha512", "md5", "x86", "base64", "http2"}) {

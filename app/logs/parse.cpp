@@ -122,8 +122,8 @@ class Parser {
     std::vector<std::string_view> heads;
     for (const std::string_view line : sample) {
       const bool dmesg = line.starts_with("[") || line.starts_with("<");
-      if (dmesg || (!line.starts_with("  ") && !line.starts_with("\t") && !inside_trace(line)))
-        heads.push_back(line);
+      const bool indented = line.starts_with("  ") || line.starts_with("\t");
+      if ((dmesg || !indented) && !inside_trace(line)) heads.push_back(line);
     }
     return heads.empty() ? sample : heads;
   }

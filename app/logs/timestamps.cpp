@@ -167,6 +167,8 @@ bool read_iso(Cursor& c, WrittenTime& out) {
     return read_clock(c, ':', ".,", out.ticks_of_day);
   } else if (!c.skip_blanks()) {
     return false;
+  } else if (c.peek() == '-' && c.peek(1) == ' ') {  // 2026/01/31 - 10:20:30
+    c.at += 2;
   }
   if (!read_clock(c, ':', ".,:", out.ticks_of_day)) return false;
   read_zone(c, out);

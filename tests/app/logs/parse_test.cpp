@@ -101,6 +101,23 @@ TEST_CASE("logs/parse: a Python traceback without any header is one record") {
   CHECK(got.records[2].raw == "next line");
 }
 
+TEST_CASE("logs/parse: a PHP trace goes on its error, though its frames outnumber the errors") {
+  const std::string error =
+      "[2026-01-31 10:20:30] live.ERROR: No such queue\n[stacktrace]\n"
+      "#0 /srv/app/Queue.php(12): pop()\n#1 /srv/app/Worker.php(40): run()\n"
+      "#2 [internal function]: handle()\n#3 {main}\n";
+  const Parsed got = read(error + error + error);
+  CHECK(got.source.format == "monolog");
+  REQUIRE(got.records.size() == 3);
+  CHECK(got.records[0].n_lines == 6);
+  CHECK(got.records[2].level == Level::error);
+}
+
+TEST_CASE("logs/parse: the numbered steps of a build are lines of their own") {
+  const Parsed got = read("#4 [internal] load metadata\n#5 [2/4] RUN make\n#5 0.312 cc -c a.c\n");
+  CHECK(got.records.size() == 3);
+}
+
 TEST_CASE("logs/parse: indented plain text stays line by line") {
   const Parsed got = read("Name: web\n  Image: nginx\n  Port: 80\n");
   CHECK(got.records.size() == 3);
