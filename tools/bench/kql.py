@@ -3,7 +3,8 @@
     kql.py SIGMACTL DATA_FOLDER SESSION                          our own times
     kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER --prepare gives the others the session's rows, once
     kql.py SIGMACTL DATA_FOLDER SESSION --peers FOLDER [--log FILE] [--only ...] [--runs N]
-    kql.py SIGMACTL DATA_FOLDER SESSION,SESSION,... --linear     time a row at each size, smallest session first
+    kql.py SIGMACTL DATA_FOLDER SESSION,SESSION,... --linear     time a row at each size, smallest session first;
+                                                                 several folders may be given too, with commas between
 The session is one of a single file that SIGMACTL has stored: `sigmactl diagnose --no-model FILE` keeps one. Ours is
 one process, `sigmactl query --session SESSION --batch`, asked over its pipe; DuckDB and adxlite are one process each,
 with a database of their own in FOLDER (table Logs: Timestamp, Level, Host, Process, Pid, TemplateId, Message). Every
@@ -278,10 +279,11 @@ class Runner:
             self.seconds.append(took)
 
 
-def linear(sigmactl, data_folder, sessions, runs, names):
+def linear(sigmactl, data_folders, sessions, runs, names):
     """Nanoseconds a row of each query over sessions of different sizes."""
     sizes, times = [], {}
-    for session in sessions:
+    for k in range(max(len(data_folders), len(sessions))):
+        data_folder, session = data_folders[min(k, len(data_folders) - 1)], sessions[min(k, len(sessions) - 1)]
         process = Process([sigmactl, "--data-folder", data_folder, "query", "--session", str(session), "--batch"])
         rows = process.ask("Logs | count")[0][0]
         sizes.append(rows)
@@ -325,7 +327,7 @@ def main():
     p.add_argument("--queries", default=f"1-{len(QUERIES)}", metavar="FIRST-LAST", help="only these, counted from 1")
     a = p.parse_args()
     if a.linear:
-        return linear(a.sigmactl, a.data_folder, [int(s) for s in a.session.split(",")], a.runs, list(filter(None, a.names.split(","))))
+        return linear(a.sigmactl, a.data_folder.split(","), [int(s) for s in a.session.split(",")], a.runs, list(filter(None, a.names.split(","))))
     only = set(filter(None, a.only.split(",")))
     first, _, last = a.queries.partition("-")
     queries = QUERIES[int(first) - 1:int(last or first)]
