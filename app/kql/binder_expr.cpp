@@ -796,7 +796,7 @@ std::string Binder::natural_name(const Expr& e) const {
       return base.empty() ? index : base + "_" + index;
     }
     case ExprKind::call: {
-      const NameRule rule = name_rule(e.name);
+      const NameRule rule = name_rule(e.name, e.args.size());
       const std::string first = e.args.empty() || rule.kind == NameRule::Kind::none ? "" : natural_name(*e.args[0]);
       if (rule.kind == NameRule::Kind::only) return e.args.size() == 1 ? first : "";
       if (rule.kind == NameRule::Kind::first) return first;
@@ -839,7 +839,8 @@ std::vector<Binder::Named> Binder::named(const Expr& e, Scope& scope, size_t& n_
   if (const Results* results = results_of(e)) {
     const BoundPtr value = expr(e, scope);
     const std::string base = e.args.empty() ? "" : natural_name(*e.args[0]);
-    const size_t n = e.names.empty() ? results->parts.size() : std::min(e.names.size(), results->parts.size());
+    // Those without a given name keep their own; print gives only the named ones.
+    const size_t n = e.names.empty() || !print ? results->parts.size() : std::min(e.names.size(), results->parts.size());
     for (size_t k = 0; k < n; ++k) {
       const std::string own = std::string(e.name) + "_" + base + "_" + results->parts[k].first;
       const std::string given = k < e.names.size() ? e.names[k] : own;
@@ -854,7 +855,7 @@ std::vector<Binder::Named> Binder::named(const Expr& e, Scope& scope, size_t& n_
   }
   BoundPtr value = expr(e, scope);
   if (sorts && (n_arrays > 1 || (e.names.empty() && !print))) {
-    for (size_t k = 0; k < n_arrays && (e.names.empty() || k < e.names.size()); ++k) {
+    for (size_t k = 0; k < n_arrays && (e.names.empty() || !print || k < e.names.size()); ++k) {
       std::string own = natural_name(*e.args[k]);
       own = (own.empty() ? "array" + std::to_string(k) : own) + "_sorted";
       BoundPtr one = n_arrays == 1 ? value : make_call("member", {value, bound_constant(Value::int64(static_cast<int64_t>(k)))}, e.span);

@@ -424,7 +424,11 @@ NodePtr Binder::op_join(const Operator& o, NodePtr left, const EnvPtr& env) {
     for (size_t k = 0; k < right->schema.size(); ++k) {
       if (lookup && std::find(same_name_keys.begin(), same_name_keys.end(), k) != same_name_keys.end()) continue;
       right_columns.push_back(k);
-      schema.push_back({unique_name(right->schema[k].name, schema), right->schema[k].type});
+      // A new name is none that either side has: a joined with a, a1 gives a, a2, a1.
+      const std::string& own = right->schema[k].name;
+      std::string name = own;
+      for (int n = 1; find_column(schema, name) || (name != own && find_column(right->schema, name)); ++n) name = own + std::to_string(n);
+      schema.push_back({name, right->schema[k].type});
     }
   }
   return make_join(std::move(left), std::move(right), kind, std::move(left_keys), std::move(right_keys), std::move(schema), std::move(right_columns));

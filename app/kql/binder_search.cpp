@@ -229,6 +229,9 @@ NodePtr Binder::op_reduce(const Operator& o, NodePtr input, const EnvPtr& env) {
     else if (name == "characters") separators = to_text(plain.value);
     else fail(e->span, "reduce has no option '" + name + "'", "its options are threshold and characters");
   }
+  if (const Expr* kind = o.param("kind"); kind && kind->name != "summary") {
+    fail(kind->span, "reduce kind=" + kind->name + " is not supported here", "reduce by gives the patterns with their counts");
+  }
   if (!(threshold >= 0 && threshold <= 1)) fail(o.keyword, "the threshold of reduce is a share between 0 and 1");
   BoundPtr text = to_type(expr(*o.by[0], scope), Type::string);
   AggregateCall call;

@@ -22,7 +22,7 @@ constexpr std::string_view list_operators[] = {"in", "in~", "!in", "!in~", "has_
 constexpr std::string_view reserved[] = {
     "and", "or", "by", "in", "in~", "between", "has", "has_cs", "has_any", "has_all", "hasprefix", "hasprefix_cs",
     "hassuffix", "hassuffix_cs", "contains", "contains_cs", "startswith", "startswith_cs", "endswith", "endswith_cs",
-    "matches", "asc", "desc", "of", "where", "as", "invoke", "datatable", "externaldata", "external_data"};
+    "matches", "asc", "desc", "of", "where", "as", "invoke", "datatable", "externaldata", "external_data", "print", "search", "find", "union"};
 
 template <size_t N>
 bool one_of(const std::string_view (&words)[N], std::string_view word) {

@@ -616,7 +616,7 @@ void Parser::op_search(Operator& op) {
 }
 
 void Parser::op_partition(Operator& op) {
-  take_word("by");
+  expect_word("by");
   ExprPtr key = make(ExprKind::name, peek().span.begin);
   key->name = any_name("a column name", &key->name_span, &key->escaped_name);
   key->span = key->name_span;

@@ -50,11 +50,11 @@ NameRule aggregate_rule(const AggregateFunction& f) {
 
 }  // namespace
 
-NameRule name_rule(std::string_view function) {
+NameRule name_rule(std::string_view function, size_t n_args) {
   if (has(first_argument, function)) return {NameRule::Kind::first};
   if (function == "make_datetime" || function == "make_timespan") return {NameRule::Kind::only};
   if (const Prefixed* p = entry(with_first_argument, function)) return {NameRule::Kind::with_first, p->prefix};
-  if (const Prefixed* p = entry(fixed_names, function)) return {NameRule::Kind::fixed, p->prefix};
+  if (const Prefixed* p = entry(fixed_names, function); p && n_args > 1) return {NameRule::Kind::fixed, p->prefix};
   const AggregateFunction* f = find_aggregate(function);
   return f ? aggregate_rule(*f) : NameRule{};
 }

@@ -1,5 +1,6 @@
 // app/kql/result_names.h: what an unnamed result of a call is called: strlen(x) is strlen_x, round(x, 2) is x.
 #pragma once
+#include <cstddef>
 #include <string_view>
 
 namespace app::kql {
@@ -16,7 +17,8 @@ struct NameRule {
   std::string_view prefix = {};
 };
 
-// The rule of a scalar or aggregate function; none for one that has no rule or does not exist.
-NameRule name_rule(std::string_view function);
+// The rule of a scalar or aggregate function; none for one that has no rule or does not exist. The number
+// of arguments tells hll_merge of one row (two or more) from that of many rows.
+NameRule name_rule(std::string_view function, size_t n_args);
 
 }  // namespace app::kql

@@ -169,9 +169,8 @@ std::string real_text(double value) {
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   char text[64];
   const double magnitude = std::fabs(value);
-  const bool plain = magnitude == 0 || (magnitude >= 1e-5 && magnitude < 1e15);
-  const auto result = plain ? std::to_chars(text, text + sizeof text, value, std::chars_format::fixed)
-                            : std::to_chars(text, text + sizeof text, value);
+  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15);  // as .NET writes them
+  const auto result = std::to_chars(text, text + sizeof text, value, plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string out(text, result.ptr);
   if (plain && out.find('.') == std::string::npos) out += ".0";
   for (char& c : out) {
