@@ -116,9 +116,12 @@ class Parser {
     for (const Line& line : lines_) {
       const std::string_view trimmed = engine::trim(line.text);
       if (!trimmed.starts_with('#')) return;
-      const std::string_view body = engine::trim(trimmed.substr(1));
-      if (engine::to_lower_ascii(body).starts_with("escape=") && body.size() == 8)
-        escape_ = body.back();
+      const std::string_view body = trimmed.substr(1);
+      const size_t equals = std::min(body.find('='), body.size());
+      const std::string_view value = engine::trim(body.substr(std::min(equals + 1, body.size())));
+      if (engine::to_lower_ascii(engine::trim(body.substr(0, equals))) == "escape" &&
+          value.size() == 1)
+        escape_ = value.front();
     }
   }
 

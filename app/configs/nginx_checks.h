@@ -16,6 +16,9 @@ int number(const std::string& text);  // its leading digits; -1 where there are 
 std::set<std::string> headers_of(const Directive& block);  // of its own add_header, in lower case
 void check_origin_pattern(const Directive& at, std::string_view pattern, Report& report);
 
+// Whether a file that was not followed may hold what this block seems to lack.
+bool may_be_included(const Directive& start);
+
 // nginx_requests.cpp
 void check_add_header(const Directive& directive, Report& report);
 void check_more_set_headers(const Directive& directive, Report& report);

@@ -173,7 +173,7 @@ void check_static_name(const Directive& directive, Report& report) {
     }
   }
   const bool variable = host.find('$') != std::string::npos;
-  if (variable && !directive.parent->inherited("resolver")) {
+  if (variable && !directive.parent->inherited("resolver") && !may_be_included(directive)) {
     const auto parts = split_variables(host);
     const bool known = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
       return !part.name.empty() && variable_content(part.name, directive);

@@ -22,6 +22,23 @@ int number(const std::string& text) {
              : std::atoi(text.c_str());
 }
 
+// An include that is not followed may hold what seems to be missing. Lists of types and of server
+// blocks hold no settings of this server.
+bool may_be_included(const Directive& start) {
+  for (const Directive* block = &start; block; block = block->parent) {
+    for (const Directive* child : block->children) {
+      if (child->name != "include") continue;
+      const std::string& file = child->arg(0);
+      const bool other = file.find("mime.types") != std::string::npos ||
+                         file.ends_with("_params") || file.find("sites-") != std::string::npos ||
+                         file.find("conf.d/*") != std::string::npos ||
+                         file.find("modules") != std::string::npos;
+      if (!other) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace nginx
 
 namespace {
@@ -86,23 +103,6 @@ bool speaks_tls(const Directive& server) {
     return child->arg(0).ends_with("443") ||
            std::find(child->args.begin(), child->args.end(), "ssl") != child->args.end();
   });
-}
-
-// An include that is not followed may hold what seems to be missing. Lists of types and of server
-// blocks hold no settings of this server.
-bool may_be_included(const Directive& server) {
-  for (const Directive* block = &server; block; block = block->parent) {
-    for (const Directive* child : block->children) {
-      if (child->name != "include") continue;
-      const std::string& file = child->arg(0);
-      const bool other = file.find("mime.types") != std::string::npos ||
-                         file.ends_with("_params") || file.find("sites-") != std::string::npos ||
-                         file.find("conf.d/*") != std::string::npos ||
-                         file.find("modules") != std::string::npos;
-      if (!other) return true;
-    }
-  }
-  return false;
 }
 
 void check_hsts(const Directive& server, Report& report) {

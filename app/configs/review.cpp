@@ -72,8 +72,19 @@ struct Job {
   bool done = false;
 };
 
-void report_error(Report& report, const ParseError& error) {
-  report.add(report.kind() + "/cannot-parse", error.line, error.column, "", error.message);
+// Helm charts and Jinja templates turn into configuration only when they are rendered.
+bool is_template(std::string_view text) {
+  return text.find("{%") != text.npos || text.find("{{-") != text.npos ||
+         text.find("{{ .") != text.npos || text.find("{{ include") != text.npos ||
+         (text.find("{{ ") != text.npos && text.find(" }}") != text.npos);
+}
+
+void report_error(Report& report, const ParseError& error, std::string_view text) {
+  std::string message = error.message;
+  if (is_template(text))
+    message =
+        "this is a template; render it first, with helm template for example (" + message + ")";
+  report.add(report.kind() + "/cannot-parse", error.line, error.column, "", message);
 }
 
 void review_yaml_kind(std::vector<Job>& jobs, const KindReview& kind) {
@@ -83,7 +94,7 @@ void review_yaml_kind(std::vector<Job>& jobs, const KindReview& kind) {
     YamlFile file;
     file.yaml = read_yaml(job.text);
     file.report = &job.report;
-    if (file.yaml.error) report_error(job.report, *file.yaml.error);
+    if (file.yaml.error) report_error(job.report, *file.yaml.error, job.text);
     files.push_back(std::move(file));
   }
   if (!files.empty()) kind.yaml(files);
@@ -113,7 +124,7 @@ std::vector<ReviewResult> review_together(const std::vector<File>& files) {
     } else {
       job.kind = &find_kind(kind);
       if (const auto error = unreadable(job.text)) {
-        report_error(job.report, *error);
+        report_error(job.report, *error, "");
         job.done = true;
       }
     }

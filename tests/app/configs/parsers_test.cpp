@@ -11,7 +11,9 @@
 
 using namespace app::configs;
 
-TEST_CASE("configs/yaml: a text that begins with a separator is one error, not an endless row of empty documents") {
+TEST_CASE(
+    "configs/yaml: a text that begins with a separator is one error, not an endless row of empty "
+    "documents") {
   for (const char* text : {",7", "] a", "a: 1\n---\n, b"}) {
     CAPTURE(text);
     const YamlText yaml = read_yaml(text);
@@ -167,4 +169,12 @@ TEST_CASE("configs/promql: keywords are read in either case") {
     CAPTURE(text);
     CHECK(!promql::parse(text).fault);
   }
+}
+
+TEST_CASE("configs/dockerfile: the escape directive may have blanks around its sign") {
+  const dockerfile::File file =
+      dockerfile::parse("# syntax = docker/dockerfile\n# escape = `\nFROM `\n  image\n");
+  CHECK(!file.error);
+  REQUIRE(file.instructions.size() == 1);
+  CHECK(file.stages[0].image.name == "image");
 }

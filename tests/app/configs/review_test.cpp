@@ -202,3 +202,11 @@ TEST_CASE(
   REQUIRE(fault != result.findings.end());
   CHECK(fault->line == 9);
 }
+
+TEST_CASE("configs/review: a template that cannot be read says that it wants to be rendered") {
+  const auto result = configs::review(
+      "t.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  {{- include \"x\" . | nindent 2 }}\n");
+  REQUIRE(result.findings.size() == 1);
+  CHECK(result.findings[0].rule == "kubernetes/cannot-parse");
+  CHECK(result.findings[0].message.find("render it") != std::string::npos);
+}
