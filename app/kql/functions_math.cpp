@@ -59,14 +59,20 @@ void set_integral(CallState& s, double v, Value& out) {
 }
 void ceiling(CallState& s, Args a, Value& out) { set_integral(s, std::ceil(real_at(a, 0, NAN)), out); }
 void floor1(CallState& s, Args a, Value& out) { set_integral(s, std::floor(real_at(a, 0, NAN)), out); }
-void round_(CallState&, Args a, Value& out) {
+double rounded(Args a) {
   const double x = real_at(a, 0, NAN);
   const auto precision = static_cast<double>(integer_at(a, 1, 0));
   const double scale = std::pow(10.0, precision);
   const double scaled = x * scale;
-  out.d = std::isfinite(scaled) ? std::nearbyint(scaled) / scale : x;
   // Halves go away from zero, as decimal digits show them: 2.5 is 3.
-  if (std::fabs(scaled - std::trunc(scaled)) == 0.5) out.d = (scaled + (scaled > 0 ? 0.5 : -0.5)) / scale;
+  if (std::fabs(scaled - std::trunc(scaled)) == 0.5) return (scaled + (scaled > 0 ? 0.5 : -0.5)) / scale;
+  return std::isfinite(scaled) ? std::nearbyint(scaled) / scale : x;
+}
+// Of the argument's type: round(5) / 2 divides integers.
+void round_(CallState& s, Args a, Value& out) {
+  if (is_integer(s.type) && integer_at(a, 1, 0) >= 0) out.i = a[0].i;
+  else if (s.type == Type::real) out.d = rounded(a);
+  else out = convert(Value::real(rounded(a)), s.type);
 }
 void isnan_(CallState&, Args a, Value& out) { out.i = std::isnan(real_at(a, 0, 0)); }
 void isinf_(CallState&, Args a, Value& out) { out.i = std::isinf(real_at(a, 0, 0)); }
@@ -329,7 +335,7 @@ constexpr Function table[] = {
     {"loggamma", "n", Result::real, real_fn<d_lgamma>}, {"erf", "n", Result::real, real_fn<d_erf>}, {"erfc", "n", Result::real, real_fn<d_erfc>},
     {"radians", "n", Result::real, real_fn<d_radians>}, {"degrees", "n", Result::real, real_fn<d_degrees>}, {"atan2", "nn", Result::real, atan2_},
     {"pow", "nn", Result::real, pow_}, {"pi", "", Result::real, pi_}, {"abs", "m", Result::first, abs_}, {"sign", "n", Result::int32, sign},
-    {"ceiling", "n", Result::first, ceiling}, {"floor", "n", Result::first, floor1}, {"round", "n?i", Result::real, round_},
+    {"ceiling", "n", Result::first, ceiling}, {"floor", "n", Result::first, floor1}, {"round", "n?i", Result::first, round_},
     {"isnan", "*", Result::boolean, isnan_}, {"isinf", "*", Result::boolean, isinf_}, {"isfinite", "*", Result::boolean, isfinite_},
     {"not", "b", Result::boolean, not_}, {"bin", "**", Result::first, bin, no_flags, bin_vec}, {"bin_at", "***", Result::first, bin_at},
     {"max_of", "*+", Result::first, max_of, sees_nulls}, {"min_of", "*+", Result::first, min_of, sees_nulls},
