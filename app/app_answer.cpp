@@ -131,6 +131,10 @@ std::vector<Evidence> packed_evidence(const Packing& packing, std::span<const Fi
   return diagnosis::gather_evidence(findings, log, question, anomalies, options);
 }
 
+std::string with_own(const std::string& instructions, const ModelPreset& preset) {
+  return preset.instructions.empty() ? instructions : instructions + "\n\n" + preset.instructions;
+}
+
 diagnosis::PromptOptions prompt_options(const Packing& packing, const std::string& instructions) {
   diagnosis::PromptOptions options;
   options.instructions = instructions;
@@ -162,13 +166,14 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   if (use_model && model && generation) {
     Clock::time_point shown;
     diagnosis::AskOptions ask;
-    const Settings chosen = settings_now();
+    const ModelPreset chosen = preset_of(settings_now(), model_path);
     ask.max_tokens = chosen.max_answer_tokens;
+    ask.top_p = chosen.top_p;
     // Another try at temperature 0 would say the same again.
     ask.temperature = seed_offset == 0 ? chosen.temperature : std::max(chosen.temperature, retry_temperature);
     ask.seed = chosen.seed + seed_offset;
     ask.stop = job.stop();
-    ask.prompt = prompt_options(packing, instructions);
+    ask.prompt = prompt_options(packing, with_own(instructions, chosen));
     ask.on_text = [&](std::string_view piece) {
       {
         const std::lock_guard lock(session->mutex);
@@ -237,14 +242,16 @@ void App::prepare_preview(const std::string& question) {
 std::shared_ptr<const PromptPreview> App::preview() const { return state_->get(state_->preview_view); }
 
 PromptPreview App::State::make_preview(const SessionPtr& session, const std::string& question) {
-  const Settings chosen = settings_now();
+  ModelPreset chosen;
   PromptPreview preview;
   preview.question = question;
-  preview.n_answer_tokens = chosen.max_answer_tokens;
   std::shared_ptr<engine::LanguageModel> loaded;
   {
+    const Settings all = settings_now();
     const std::lock_guard lock(model_mutex);
     loaded = model;
+    chosen = preset_of(all, model_path);
+    preview.n_answer_tokens = chosen.max_answer_tokens;
     preview.n_ctx = n_ctx > 0 ? n_ctx : chosen.n_ctx;
   }
   std::vector<Finding> findings;
@@ -263,7 +270,7 @@ PromptPreview App::State::make_preview(const SessionPtr& session, const std::str
     const std::vector<Evidence> evidence = packed_evidence(preview.packing, findings, *log, question, anomalies);
     const int budget = preview.n_ctx - chosen.max_answer_tokens;
     const diagnosis::Prompt prompt =
-        diagnosis::build_prompt(question, findings, evidence, budget, count, prompt_options(preview.packing, instructions));
+        diagnosis::build_prompt(question, findings, evidence, budget, count, prompt_options(preview.packing, with_own(instructions, chosen)));
     for (const diagnosis::PromptPart& part : prompt.parts) {
       if (!part.left_out) preview.parts.push_back({part.name, part.text, part.n_tokens});
       else preview.dropped.push_back({part.name, part.text, part.n_tokens});
@@ -294,6 +301,7 @@ std::string App::State::model_name() const {
 void App::State::publish_models() {
   ModelsView view;
   view.models = models::list_models(model_folders(data_folder, assets_folder));
+  for (const ModelInfo& info : view.models) view.cache_bytes[info.path] = models::cache_bytes_per_token(info.path);
   view.folder = data_folder + "/models";
   const engine::GpuInfo gpu = engine::find_gpu();
   view.gpu = gpu.name;
@@ -333,12 +341,14 @@ void App::State::start_loading(const std::string& path) {
     model_error.clear();
   }
   publish_models();
-  const int wanted_ctx = settings.n_ctx;
+  const ModelPreset preset = preset_of(settings_now(), path);
+  const int wanted_ctx = preset.n_ctx;
+  const engine::SessionOptions cache = {preset.cache, preset.cache};
   const int n_threads = settings.n_threads;
   const engine::GpuMode gpu_mode = engine::gpu_mode(settings.gpu);
   jobs->start(
       "model", "model", "Loading " + std::filesystem::path(path).filename().string(),
-      [this, path, wanted_ctx, n_threads, gpu_mode](Job& job) {
+      [this, path, wanted_ctx, cache, n_threads, gpu_mode](Job& job) {
         engine::LoadOptions load;
         load.n_threads = n_threads;
         load.gpu = gpu_mode;
@@ -359,9 +369,10 @@ void App::State::start_loading(const std::string& path) {
         }
         try {
           load.n_ctx = wanted_ctx;
+          load.session = cache;
           std::shared_ptr<engine::LanguageModel> loaded = engine::LanguageModel::load(path, load, job.stop());
           const int ctx = std::min(wanted_ctx, loaded->n_ctx_trained() > 0 ? loaded->n_ctx_trained() : wanted_ctx);
-          std::unique_ptr<engine::GenerationSession> session = engine::GenerationSession::create(loaded, ctx);
+          std::unique_ptr<engine::GenerationSession> session = engine::GenerationSession::create(loaded, ctx, cache);
           const std::lock_guard lock(model_mutex);
           model = std::move(loaded);
           generation = std::move(session);

@@ -42,6 +42,34 @@ void visit_settings(S& s, const Visit& visit) {
   visit("keys", s.keys, 0.0, 0.0);
 }
 
+template <typename P, typename Visit>
+void visit_preset(P& p, const Visit& visit) {
+  visit("temperature", p.temperature, 0.0, 5.0);
+  visit("top_p", p.top_p, 0.01, 1.0);
+  visit("max_answer_tokens", p.max_answer_tokens, 1.0, 65536.0);
+  visit("seed", p.seed, 0.0, 1.8e19);
+  visit("n_ctx", p.n_ctx, 256.0, 1048576.0);
+  visit("cache", p.cache, 0.0, 0.0);
+  visit("instructions", p.instructions, 0.0, 0.0);
+}
+
+// Reads what is there and good; refuse() says what is not.
+template <typename T, typename Refuse>
+void read_value(const json& in, const char* name, T& value, double low, double high, const Refuse& refuse) {
+  const auto found = in.find(name);
+  if (found == in.end()) return;
+  if constexpr (std::is_same_v<T, std::string>) {
+    found->is_string() ? (void)(value = found->get<std::string>()) : refuse(name);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    found->is_boolean() ? (void)(value = found->get<bool>()) : refuse(name);
+  } else {
+    if (!found->is_number()) return refuse(name);
+    const double number = found->get<double>();
+    if (!std::isfinite(number) || number < low || number > high) return refuse(name);
+    value = found->get<T>();
+  }
+}
+
 bool is_folder(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::is_directory(path, ignored);
@@ -52,7 +80,11 @@ bool is_folder(const std::filesystem::path& path) {
 std::string to_json(const Settings& settings) {
   json out = json::object();
   visit_settings(settings, [&](const char* name, const auto& value, double, double) { out[name] = value; });
-  return out.dump(2);
+  for (const auto& [path, preset] : settings.model_presets) {
+    json& written = out["model_presets"][path];
+    visit_preset(preset, [&](const char* name, const auto& value, double, double) { written[name] = value; });
+  }
+  return out.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 Settings settings_from_json(const std::string& text, std::vector<std::string>* notes) {
@@ -65,22 +97,18 @@ Settings settings_from_json(const std::string& text, std::vector<std::string>* n
     note("the settings are not a JSON object; the defaults are used");
     return settings;
   }
-  visit_settings(settings, [&](const char* name, auto& value, double low, double high) {
-    using T = std::decay_t<decltype(value)>;
-    const auto found = in.find(name);
-    if (found == in.end()) return;
-    const auto refuse = [&] { note(engine::format("setting \"%s\" has a bad value; the default is used", name)); };
-    if constexpr (std::is_same_v<T, std::string>) {
-      found->is_string() ? (void)(value = found->get<std::string>()) : refuse();
-    } else if constexpr (std::is_same_v<T, bool>) {
-      found->is_boolean() ? (void)(value = found->get<bool>()) : refuse();
-    } else {
-      if (!found->is_number()) return refuse();
-      const double number = found->get<double>();
-      if (!std::isfinite(number) || number < low || number > high) return refuse();
-      value = found->get<T>();
+  const auto refuse = [&](const char* name) { note(engine::format("setting \"%s\" has a bad value; the default is used", name)); };
+  visit_settings(settings, [&](const char* name, auto& value, double low, double high) { read_value(in, name, value, low, high, refuse); });
+  if (const auto presets = in.find("model_presets"); presets != in.end() && presets->is_object()) {
+    for (const auto& entry : presets->items()) {
+      const json& written = entry.value();
+      if (!written.is_object()) {
+        refuse("model_presets");
+        continue;
+      }
+      visit_preset(settings.model_presets[entry.key()], [&](const char* name, auto& value, double low, double high) { read_value(written, name, value, low, high, refuse); });
     }
-  });
+  }
   if (settings.gpu != "auto" && settings.gpu != "off" && settings.gpu != "require") {
     note("setting \"gpu\" has a bad value; the default is used");
     settings.gpu = Settings{}.gpu;
@@ -88,6 +116,16 @@ Settings settings_from_json(const std::string& text, std::vector<std::string>* n
   // Written so before there were three choices.
   if (!in.contains("gpu") && in.value("use_gpu", json()) == json(false)) settings.gpu = "off";
   return settings;
+}
+
+ModelPreset preset_of(const Settings& settings, const std::string& model_path) {
+  if (const auto own = settings.model_presets.find(model_path); own != settings.model_presets.end()) return own->second;
+  ModelPreset preset;
+  preset.temperature = settings.temperature;
+  preset.max_answer_tokens = settings.max_answer_tokens;
+  preset.seed = settings.seed;
+  preset.n_ctx = settings.n_ctx;
+  return preset;
 }
 
 int utc_offset_minutes(const std::string& time_zone) {

@@ -1,10 +1,23 @@
 // app/settings.h: the user's choices and the places of files.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace app {
+
+// How a model answers, and what its context takes.
+struct ModelPreset {
+  float temperature = 0;             // 0: the most likely token each time
+  float top_p = 1;                   // 1: off
+  int max_answer_tokens = 256;
+  uint64_t seed = 0;
+  int n_ctx = 4096;
+  std::string cache;                 // number format of the context: f16, q8_0, q4_0; empty: the engine's choice
+  std::string instructions;          // put behind the program's own
+  friend bool operator==(const ModelPreset&, const ModelPreset&) = default;
+};
 
 struct Settings {
   std::string theme = "system";      // system, dark, light, high_contrast
@@ -27,7 +40,20 @@ struct Settings {
   bool sidebar_open = true;
   int window_width = 1400, window_height = 900;
   std::string keys;                  // changed keys: "find=Ctrl+F;stop=Esc"; empty: the usual ones
+  std::map<std::string, ModelPreset> model_presets;   // by path of the model file; others answer as said above
 };
+
+// What holds for a model: its own preset, or else what the settings say for all.
+ModelPreset preset_of(const Settings& settings, const std::string& model_path);
+
+// Ready-made ways to choose the next token; they leave the rest of a preset alone.
+struct SamplingChoice {
+  const char *name, *about;
+  float temperature, top_p;
+};
+constexpr SamplingChoice sampling_choices[] = {{"Precise", "The most likely word each time; the same question gives the same answer.", 0, 1},
+                                               {"Balanced", "Likely words, with some variety.", 0.4f, 0.9f},
+                                               {"Creative", "Also less likely words: more ideas, more of them wrong.", 0.9f, 0.95f}};
 
 // JSON text and back; unknown keys are kept out, bad values fall back to the default and are said.
 std::string to_json(const Settings& settings);

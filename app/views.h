@@ -293,6 +293,7 @@ struct ModelsView {
   int n_ctx = 0;
   std::map<std::string, ModelCheck> checks;             // by path
   std::map<std::string, ModelTest> tests;
+  std::map<std::string, std::map<std::string, uint64_t>> cache_bytes;   // of a token, by path and number format of the cache
   bool testing = false;
   std::string folder;                                   // where model files are looked for
   std::string gpu, no_gpu;                              // its name; else why there is none that can be used

@@ -59,6 +59,7 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   engine::GenerateOptions generate;
   generate.max_tokens = max_tokens;
   generate.sampling.temperature = options.temperature;
+  generate.sampling.top_p = options.top_p;
   generate.sampling.seed = options.seed;
   generate.sampling.repetition_penalty = 1.1f;  // without it models this small fall into loops
   generate.speculative = options.speculative;

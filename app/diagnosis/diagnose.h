@@ -37,6 +37,7 @@ Answer compose_answer(const std::string& question, std::span<const Finding> find
 struct AskOptions {
   int max_tokens = 320;
   float temperature = 0;           // 0: greedy
+  float top_p = 1;                 // 1: off
   uint64_t seed = 1;
   bool speculative = true;         // guess tokens ahead; the text is the same
   PromptOptions prompt{};

@@ -69,6 +69,17 @@ ModelInfo describe_model(const std::string& path) {
   return info;
 }
 
+std::map<std::string, uint64_t> cache_bytes_per_token(const std::string& path) {
+  std::map<std::string, uint64_t> bytes;
+  try {
+    const auto file = engine::ModelFile::open(path);
+    for (const char* cache : {"f16", "q8_0", "q4_0"}) bytes[cache] = estimate_memory(*file, cache, cache).kv_per_token();
+  } catch (const engine::Error&) {
+    // describe_model says why it cannot be loaded.
+  }
+  return bytes;
+}
+
 std::vector<ModelInfo> list_models(const std::vector<std::string>& folders) {
   std::vector<ModelInfo> models;
   for (const std::string& folder : folders) {

@@ -1,5 +1,6 @@
 // app/models/catalog.h: the model files there are, without loading any weights.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ std::vector<ModelInfo> list_models(const std::vector<std::string>& folders);
 
 // One model; never throws for what is wrong with the file: `error` says it.
 ModelInfo describe_model(const std::string& path);
+
+// Bytes that a token of context takes, by number format of the cache: f16, q8_0, q4_0. Empty for a
+// model that cannot be loaded.
+std::map<std::string, uint64_t> cache_bytes_per_token(const std::string& path);
 
 // The model that is fetched on set-up: assets/models.json. Throws Error{invalid_input}.
 struct DefaultModel {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/ui/support/desk.h"
+#include "ui/widgets/basics.h"
 #include "ui/automation_log.h"
 #include "ui/shell.h"
 
@@ -629,6 +630,41 @@ TEST_CASE("ui/models: the GPU's name and how full its memory is, or why there is
   fake().models.gpu_free_bytes = 100'000'000'000;
   desk.show();
   CHECK(desk.shows("NVIDIA H200, compute 9.0  ·  40.0 GB of 140 GB used"));
+}
+
+TEST_CASE("ui/models: a preset is chosen for one model, kept in the settings, undone and reset") {
+  Desk desk(Screen::models);
+  ui_test::fill(fake());
+  const std::string path = fake().models.models[0].path;
+  desk.show();
+  CHECK(desk.h.find("model_preset", "as in the settings: Precise") != nullptr);
+  REQUIRE(desk.h.click("preset_open", "change"));
+  desk.show();
+  REQUIRE(desk.h.click("button", "Creative"));
+  REQUIRE(fake().settings.model_presets.contains(path));
+  CHECK(fake().settings.model_presets[path].temperature == doctest::Approx(0.9));
+  CHECK(fake().settings.model_presets[path].top_p == doctest::Approx(0.95));
+  CHECK(fake().settings.temperature == 0);   // of all others
+  desk.show();
+  CHECK(desk.h.find("model_preset", "preset of its own: Creative") != nullptr);
+  desk.shell->ui.undo();
+  CHECK(fake().settings.model_presets.empty());
+  desk.shell->ui.redo();
+  desk.show();
+  REQUIRE(desk.h.click("button", "Reset"));
+  CHECK(fake().settings.model_presets.empty());
+}
+
+TEST_CASE("ui/models: the fit follows the preset's context and cache") {
+  Desk desk(Screen::models);
+  ui_test::fill(fake());
+  auto& model = fake().models.models[0];
+  fake().models.cache_bytes[model.path] = {{"f16", 1'000'000}, {"q4_0", 250'000}};
+  fake().settings.model_presets[model.path].n_ctx = 8192;
+  fake().settings.model_presets[model.path].cache = "q4_0";
+  desk.show();
+  CHECK(desk.h.find("fit", "cache " + ui::bytes_text(8192ull * 250'000)) != nullptr);
+  CHECK(desk.h.find("model_preset", "context 8,192 in q4_0") != nullptr);
 }
 
 TEST_CASE("ui/models: the fit counts weights, cache, work and headroom") {

@@ -55,6 +55,14 @@ void draw_test(const app::ModelInfo& model, const app::ModelsView& view, float w
   text(ui, "test", shown, ui.theme.dim, Face::regular, {.width = width, .probe = "model_test"});
 }
 
+// Of a token of context in this number format; 0: the engine's own choice, or not known.
+uint64_t cache_bytes(const app::ModelsView& view, const std::string& path, const std::string& cache) {
+  const auto model = view.cache_bytes.find(path);
+  if (cache.empty() || model == view.cache_bytes.end()) return 0;
+  const auto bytes = model->second.find(cache);
+  return bytes == model->second.end() ? 0 : bytes->second;
+}
+
 void draw_model(ModelsPanel& panel, const app::ModelInfo& model, const app::ModelsView& view, app::App& app, Ui& ui) {
   const bool loaded = !view.loaded_path.empty() && model.path == view.loaded_path;
   const bool loading = !view.loading_path.empty() && model.path == view.loading_path;
@@ -80,7 +88,10 @@ void draw_model(ModelsPanel& panel, const app::ModelInfo& model, const app::Mode
       uint64_t free = view.free_memory_bytes;
       for (const app::ModelInfo& other : view.models)
         if (other.path == view.loaded_path) free += other.weights_bytes + other.kv_bytes_per_token * uint64_t(view.n_ctx) + other.work_bytes;
-      draw_fit(model_fit(model, panel.n_ctx, free), width, ui);
+      const auto own = app.settings().model_presets.find(model.path);
+      const app::ModelPreset* preset = own == app.settings().model_presets.end() ? nullptr : panel.open_preset == model.path ? &panel.edited : &own->second;
+      draw_fit(model_fit(model, preset != nullptr ? preset->n_ctx : panel.n_ctx, free, preset != nullptr ? cache_bytes(view, model.path, preset->cache) : 0), width, ui);
+      draw_preset(panel, model, app, ui);
       draw_check(model, view, width, app, ui);
       draw_test(model, view, width, ui);
       if (loading) {
@@ -100,10 +111,10 @@ void draw_model(ModelsPanel& panel, const app::ModelInfo& model, const app::Mode
 
 }  // namespace
 
-Fit model_fit(const app::ModelInfo& model, int n_ctx, uint64_t free_memory_bytes) {
+Fit model_fit(const app::ModelInfo& model, int n_ctx, uint64_t free_memory_bytes, uint64_t kv_bytes_per_token) {
   Fit fit;
   fit.weights = model.weights_bytes != 0 ? model.weights_bytes : model.n_bytes;
-  fit.cache = model.kv_bytes_per_token * uint64_t(std::max(n_ctx, 0));
+  fit.cache = (kv_bytes_per_token != 0 ? kv_bytes_per_token : model.kv_bytes_per_token) * uint64_t(std::max(n_ctx, 0));
   fit.work = model.work_bytes;
   fit.headroom = headroom_bytes;
   fit.free = free_memory_bytes;

@@ -75,6 +75,9 @@ TEST_CASE("models/catalog: a model's shape, type and need are read without its w
   CHECK(info.n_parameters == 64 * 32);
   CHECK(info.n_ctx_trained == 128);
   CHECK(info.kv_bytes_per_token == 2 * (2 * 16) * 2);  // K and V, heads times width, f16
+  const auto cache = cache_bytes_per_token(folder / "m.gguf");
+  CHECK(cache.at("f16") == info.kv_bytes_per_token);
+  CHECK(cache.at("q4_0") < cache.at("q8_0"));   // q8_0 is larger than f16 here: heads of 16 are padded to blocks of 32
 }
 
 TEST_CASE("models/catalog: the default model is pinned") {
