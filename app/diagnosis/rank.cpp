@@ -14,6 +14,7 @@ constexpr double w_severity = 0.34, w_specific = 0.30, w_question = 0.20, w_name
 constexpr double consequence_factor = 0.6;
 constexpr double other_name_factor = 0.72;
 constexpr Ticks slack = 120 * ticks_per_second;  // clocks and buffers: a cause may be logged a little late
+constexpr Ticks least_range = 10 * ticks_per_second;  // below this the order of findings says little
 constexpr size_t max_findings_of_check = 4;
 
 std::string text_of(const RawFinding& raw) {
@@ -85,6 +86,7 @@ std::vector<double> name_fit(const std::vector<RawFinding>& found, const std::st
 }
 
 // 1 for the earliest timed finding of at least a warning, falling to 0 for the latest; 0.5 untimed.
+// What lies within seconds is as good as together: programs log in no strict order.
 std::vector<double> early_fit(const std::vector<RawFinding>& found) {
   Ticks first = no_time, last = no_time;
   for (const RawFinding& raw : found) {
@@ -97,7 +99,8 @@ std::vector<double> early_fit(const std::vector<RawFinding>& found) {
   for (const RawFinding& raw : found) {
     Ticks t = raw.finding.first_time;
     bool timed = t != no_time && last > first && t >= first;
-    fit.push_back(timed ? 1 - double(t - first) / double(last - first) : 0.5);
+    const Ticks range = std::max(last - first, least_range);
+    fit.push_back(timed ? 1 - double(t - first) / double(range) : 0.5);
   }
   return fit;
 }

@@ -199,9 +199,10 @@ bool Clusters::merge_pairs(std::vector<Group>& groups) {
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& g = groups[i];
     if (g.merged_into != i || g.template_id != none_id) continue;
-    std::vector<size_t> places;
+    std::vector<size_t> places;  // of words; names of states (from NEW to RUNNING) tell events apart
     for (size_t p = 0; p < g.tokens.size(); ++p) {
-      if (kinds_[g.tokens[p].id] % 2 == 1) places.push_back(p);
+      const uint32_t id = g.tokens[p].id;
+      if (kinds_[id] % 2 == 1 && !is_all_caps(words_[id])) places.push_back(p);
     }
     if (places.size() < 4 || places.size() > max_words) continue;
     const uint64_t whole = hash_of(g.tokens);

@@ -159,6 +159,14 @@ TEST_CASE("diagnosis/rank: what fails first below stands before what fails above
   }
 }
 
+TEST_CASE("diagnosis/rank: a second's start does not put the vaguer finding first") {
+  auto findings = findings_of({{"a.log",
+                                "ERROR Failed to obtain JDBC connection\n"
+                                "ERROR Connection to db:5432 refused. Check that the hostname and port are correct\n"}}, "", true);
+  REQUIRE_FALSE(findings.empty());
+  CHECK(findings[0].check == "connection_refused");
+}
+
 TEST_CASE("diagnosis/rank: the question's subject decides between two faults") {
   std::vector<File> files{{"a.log", "ERROR checkout-service: Environment variable PAY_URL is not set\nERROR mail-sender: Environment variable X is fine\n"
                                     "ERROR mail-sender: lookup smtp.example.org: no such host\n"}};

@@ -218,6 +218,14 @@ TEST_CASE("logs/templates: what is said of different subjects in few words stays
   CHECK(patterns_of(messages).size() == messages.size());
 }
 
+TEST_CASE("logs/templates: changes between named states stay apart") {
+  const char* states[] = {"NEW", "WAITING", "STARTING", "RUNNING", "STOPPING", "FAILED", "DONE"};
+  std::vector<std::string> messages;
+  for (int i = 0; i < 6; ++i)
+    messages.push_back(std::string("the job 17 went from state ") + states[i] + " to " + states[i + 1]);
+  CHECK(patterns_of(messages).size() == messages.size());
+}
+
 TEST_CASE("logs/templates: ids go by first sight and stay when the batches are cut differently") {
   std::vector<std::string> messages;
   for (int i = 0; i < 500; ++i) {
