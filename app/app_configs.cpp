@@ -23,6 +23,25 @@ struct Masked {
   size_t n_secrets = 0;
 };
 
+// "    - name: DB_PASSWORD" -> "DB_PASSWORD"; "  value: x" with key "value" -> "x". Empty: another key.
+std::string_view value_of(std::string_view line, std::string_view key) {
+  const size_t begin = line.find_first_not_of(" \t-");
+  if (begin == std::string_view::npos || line.substr(begin, key.size()) != key) return {};
+  line.remove_prefix(begin + key.size());
+  if (line.empty() || line[0] != ':') return {};
+  const size_t value = line.find_first_not_of(" \t", 1);
+  return value == std::string_view::npos ? std::string_view() : line.substr(value);
+}
+
+// An environment variable of Kubernetes stands on two lines: what its value is, is said by the name above.
+std::string redacted_value(std::string_view line, std::string_view name, diagnosis::Redactor& redactor) {
+  const std::string_view value = value_of(line, "value");
+  if (name.empty() || value.empty()) return redactor.redact(line);
+  const std::string joined = std::string(name) + "=" + std::string(value), masked = redactor.redact(joined);
+  if (masked == joined) return redactor.redact(line);
+  return std::string(line.substr(0, line.size() - value.size())) + masked.substr(std::min(masked.find('=') + 1, masked.size()));
+}
+
 // Line by line, so that line numbers hold; a private key's inner lines are masked by what stands
 // around them, which only the whole text shows.
 Masked masked_text(std::string_view text) {
@@ -30,11 +49,13 @@ Masked masked_text(std::string_view text) {
   std::string masked;
   bool in_key = false;
   size_t n_key_blocks = 0;
+  std::string_view name;   // of the line before
   for (const std::string_view line : engine::split(text, '\n')) {
     const bool begins = line.find("-----BEGIN") != std::string_view::npos && line.find("PRIVATE KEY") != std::string_view::npos;
     const bool ends = line.find("-----END") != std::string_view::npos;
     if (begins) ++n_key_blocks;
-    masked += in_key && !ends ? std::string("<private-key>") : begins || ends ? std::string(line) : redactor.redact(line);
+    masked += in_key && !ends ? std::string("<private-key>") : begins || ends ? std::string(line) : redacted_value(line, name, redactor);
+    name = value_of(line, "name");
     masked += '\n';
     in_key = (in_key || begins) && !ends;
   }

@@ -204,6 +204,19 @@ TEST_CASE("app/open: the logs that came with a question stand with it, also in a
   check(again);
 }
 
+TEST_CASE("app/configs: the value of an environment variable is masked by the name on the line above") {
+  const DataFolder folder;
+  App app(options_for(folder));
+  app.review_config_text("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: web\n    image: nginx:1.25\n    env:\n"
+                                     "    - name: DB_PASSWORD\n      value: hunter2secret\n    - name: COLOUR\n      value: blue\n");
+  REQUIRE(wait_until(app, [&] { return !app.configs()->reviews.empty(); }));
+  const std::string masked = app.configs()->reviews[0].masked;
+  CHECK(masked.find("hunter2secret") == std::string::npos);
+  CHECK(masked.find("    - name: DB_PASSWORD\n      value: <") != std::string::npos);
+  CHECK(masked.find("value: blue") != std::string::npos);
+  CHECK(app.configs()->reviews[0].n_secrets == 1);
+}
+
 TEST_CASE("app/groups: merged templates are read from what the screen keeps, the first of a line leads") {
   const TemplateGroups groups = TemplateGroups::from_text("merged\t3\t7\t9\nsplit\t4\t0\t10\nmerged\t5\t7\nmerged\t8\n");
   CHECK(groups.leader_of(3) == 3);
