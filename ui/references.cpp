@@ -114,6 +114,9 @@ std::vector<Reference> find_references(std::string_view text) {
     if (const auto reference = may_begin && begins_word(text, at) ? reference_at(text, at) : std::nullopt) {
       at = reference->end;
       found.push_back(*reference);
+      // "[E3]" is one as a whole.
+      Reference& last = found.back();
+      if (last.begin > 0 && text[last.begin - 1] == '[' && last.end < text.size() && text[last.end] == ']') --last.begin, ++last.end;
     } else {
       ++at;
     }

@@ -20,7 +20,7 @@ struct Link {
 };
 
 struct Reference {
-  size_t begin = 0, end = 0;   // bytes of the text
+  size_t begin = 0, end = 0;   // bytes of the text, with the brackets of "[E3]"
   Link link;
 };
 

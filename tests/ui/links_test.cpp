@@ -46,6 +46,11 @@ TEST_CASE("ui/references: the ends are those of the word") {
   REQUIRE(found.size() == 1);
   CHECK(text.substr(found[0].begin, found[0].end - found[0].begin) == "T17");
   CHECK(found[0].link == Link{Kind::template_, 17, 0});
+  const std::string cited = "full [E3] (T17)";
+  const auto both = find_references(cited);
+  REQUIRE(both.size() == 2);
+  CHECK(cited.substr(both[0].begin, both[0].end - both[0].begin) == "[E3]");
+  CHECK(cited.substr(both[1].begin, both[1].end - both[1].begin) == "T17");
 }
 
 TEST_CASE("ui/links: a template named in a question leads to its line in the list of templates, and back") {

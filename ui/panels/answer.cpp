@@ -167,7 +167,7 @@ AnswerChips chips_of(const app::Answer& answer, const Ui& ui) {
   for (const ProposedCommand& command : chips.commands) chips.marks.push_back({command.end, "Copy", ui.theme.dim, int(chips.marks.size())});
   for (const Reference& reference : find_references(answer.text)) {
     if (!ui.about_link || !ui.about_link(reference.link)) continue;
-    chips.marks.push_back({reference.begin, answer.text.substr(reference.begin, reference.end - reference.begin), ui.theme.link,
+    chips.marks.push_back({reference.begin, reference_text(reference.link), ui.theme.link,
                            int(chips.marks.size()), reference.end - reference.begin});
     chips.links.push_back(reference.link);
   }

@@ -263,13 +263,13 @@ const app::Finding* finding_of(const app::IncidentView& view, const std::string&
 }
 
 // What a piece of evidence belongs to, as chips beside its head.
-void draw_evidence_links(const app::IncidentView& view, size_t index, Ui& ui) {
+// right: where the card's inner part ends; those that do not fit beside it stand below it.
+void draw_evidence_links(const app::IncidentView& view, size_t index, float right, Ui& ui) {
   const app::Evidence& item = view.evidence[index];
-  bool first = true;
   const auto add = [&](const char* id, const Link& link) {
     if (!ui.about_link || !ui.about_link(link)) return;
-    if (!first) ImGui::SameLine(0, ui.theme.px(6));
-    first = false;
+    const float width = text_width(ui, reference_text(link)) + ui.theme.px(14), gap = ui.theme.px(6);
+    if (ImGui::GetItemRectMax().x + gap + width <= right) ImGui::SameLine(0, gap);
     link_chip(ui, id, link);
   };
   if (const app::Finding* finding = finding_of(view, item.reason)) add("finding", {Link::Kind::finding, finding->id, 0});
@@ -291,8 +291,10 @@ void draw_evidence(IncidentPanel& panel, const app::IncidentView& view, Ui& ui) 
     {
       const Card card(ui, "card");
       const Span head[] = {{item.id, ui.theme.link, Face::bold}, {"   "}, {item.reason, ui.theme.dim}};
-      rich_text(ui, "head", head, {.width = card.inner_width(), .reference = item.id});
-      draw_evidence_links(view, size_t(&item - view.evidence.data()), ui);
+      const float right = ImGui::GetCursorScreenPos().x + card.inner_width();
+      const float head_width = text_width(ui, item.id, Face::bold) + text_width(ui, "   ") + text_width(ui, item.reason) + 1;
+      rich_text(ui, "head", head, {.width = std::min(head_width, card.inner_width()), .reference = item.id});
+      draw_evidence_links(view, size_t(&item - view.evidence.data()), right, ui);
       for (size_t i = 0; i < item.lines.size(); ++i)
         draw_line_ref(ui, int(i), item.lines[i], card.inner_width(), "evidence_line");
     }

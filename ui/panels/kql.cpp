@@ -564,8 +564,10 @@ void draw_result(KqlPanel& panel, const app::KqlView& view, app::App& app, Ui& u
     draw_save_menu(panel, view.result, view.text, app, ui);
     ImGui::SameLine();
     if (button(ui, panel.result_only ? "Smaller" : "Larger", ButtonKind::quiet, "The result alone", Command::show_last_result)) panel.result_only = !panel.result_only;
+    // Behind the buttons where it fits, else below them.
     ImGui::SameLine();
-    ImGui::AlignTextToFramePadding();
+    if (text_width(ui, facts) > ImGui::GetContentRegionAvail().x) ImGui::NewLine();
+    else ImGui::AlignTextToFramePadding();
   }
   text(ui, "facts", facts, ui.theme.dim, Face::regular, {.probe = "result_facts"});
   if (table.n_rows == 0) return draw_zero_rows(panel, view, app, ui);

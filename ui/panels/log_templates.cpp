@@ -213,7 +213,7 @@ void draw_template(LogsPanel& panel, const Template& t, size_t n_merged, uint64_
   const bool hovered = ImGui::IsItemHovered();
   template_menu(panel, t, view, app, ui);
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  if (hovered || panel.values_of == t.id) list.AddRectFilled(at, {at.x + width, at.y + height}, hovered ? ui.theme.hovered : ui.theme.selected, ui.theme.px(4));
+  if (hovered || panel.values_of == t.id || panel.linked_template == t.id) list.AddRectFilled(at, {at.x + width, at.y + height}, hovered ? ui.theme.hovered : ui.theme.selected, ui.theme.px(4));
   const float pad = ui.theme.px(6);
   const app::Level level = worst_level(t);
   draw_level_mark(list, {at.x + pad + ui.theme.px(3), at.y + ui.theme.px(4) + line / 2}, ui.theme.px(4), level, ui.theme);
@@ -311,6 +311,7 @@ void bring_into_sight(LogsPanel& panel, float row_height, Ui& ui) {
   const auto entry = std::find_if(panel.entries.begin(), panel.entries.end(), [&](const TemplateEntry& e) { return e.id == shown; });
   if (entry != panel.entries.end()) ImGui::SetScrollY(std::max(0.f, float(entry - panel.entries.begin()) * row_height - ImGui::GetWindowHeight() * 0.3f));
   panel.wanted_template = app::no_template;
+  panel.linked_template = shown;
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct LogsPanel {
   TemplateEdits edits;
   uint64_t edits_generation = 0;       // counts changes of edits
   uint32_t wanted_template = app::no_template;   // a link leads to it: brought into sight
+  uint32_t linked_template = app::no_template;   // that a link led to last: stays marked
   uint32_t merging = app::no_template;    // waits for the one to be merged with
   uint32_t values_of = app::no_template;  // whose parameters are shown
   std::string values_asked;            // what the values were last asked for

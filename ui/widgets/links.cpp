@@ -7,13 +7,17 @@ namespace ui {
 TextResult linked_text(Ui& ui, const char* id, std::string_view content, ImU32 color, const TextOptions& given) {
   TextOptions options = given;
   options.chip_probe = "reference";
+  const std::vector<Reference> references = find_references(content);
+  std::vector<std::string> labels;
+  labels.reserve(references.size());   // spans point into it
   std::vector<Span> spans;
   std::vector<Link> links;
   size_t at = 0;
-  for (const Reference& reference : find_references(content)) {
+  for (const Reference& reference : references) {
     if (!ui.about_link || !ui.about_link(reference.link)) continue;
+    labels.push_back(reference_text(reference.link));
     spans.push_back({content.substr(at, reference.begin - at), color});
-    spans.push_back({content.substr(reference.begin, reference.end - reference.begin), ui.theme.link, Face::regular, int(links.size())});
+    spans.push_back({labels.back(), ui.theme.link, Face::regular, int(links.size())});
     links.push_back(reference.link);
     at = reference.end;
   }
