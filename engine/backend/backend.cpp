@@ -10,8 +10,14 @@ const char* cache_type_name(CacheType type) {
     case CacheType::f16: return "f16";
     case CacheType::q8_0: return "q8_0";
     case CacheType::q4_0: return "q4_0";
+    case CacheType::bf16: return "bf16";
+    case CacheType::fp8: return "fp8";
   }
   return "?";
+}
+
+CacheType cpu_cache_type(CacheType type) {
+  return type == CacheType::bf16 ? CacheType::f16 : type == CacheType::fp8 ? CacheType::q8_0 : type;
 }
 
 // Never called: has_row_operations() is asked first.

@@ -44,8 +44,10 @@ class Matrix {
   size_t size_bytes_ = 0;
 };
 
-enum class CacheType { f32, f16, q8_0, q4_0 };
-const char* cache_type_name(CacheType type);  // "f32", "f16", "q8_0", "q4_0"
+// fp8: e4m3, without a scale. bf16 and fp8 are held on GPUs alone, q4_0 on the CPU alone.
+enum class CacheType { f32, f16, q8_0, q4_0, bf16, fp8 };
+const char* cache_type_name(CacheType type);  // "f32", "f16", "q8_0", "q4_0", "bf16", "fp8"
+CacheType cpu_cache_type(CacheType type);     // what the CPU has in its place: f16 for bf16, q8_0 for fp8, else the same
 
 struct AttentionShape {
   int n_heads_q = 0, n_heads_k = 0, n_heads_v = 0;  // n_heads_q a multiple of both others

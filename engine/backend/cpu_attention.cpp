@@ -33,6 +33,12 @@ static_assert(kv_block_step % keys_at_once == 0 && keys_at_once % kernels::value
 static_assert(int(CacheType::q8_0) == int(CacheKind::q8_0) && int(CacheType::f16) == int(CacheKind::f16) &&
               int(CacheType::q4_0) == int(CacheKind::q4_0));
 CacheKind kind_of(CacheType type) { return CacheKind(int(type)); }
+CacheKind kind_held(CacheType type) {
+  if (cpu_cache_type(type) != type) {
+    fail(ErrorKind::unsupported, "a cache of %s is held by GPUs alone; take %s", cache_type_name(type), cache_type_name(cpu_cache_type(type)));
+  }
+  return kind_of(type);
+}
 
 kernels::WeightType key_type(CacheType type) {
   switch (type) {
@@ -40,6 +46,8 @@ kernels::WeightType key_type(CacheType type) {
     case CacheType::f16: return kernels::WeightType::f16;
     case CacheType::q8_0: return kernels::WeightType::q8_0;
     case CacheType::q4_0: return kernels::WeightType::q4_0;
+    case CacheType::bf16:
+    case CacheType::fp8: break;
   }
   return kernels::WeightType::f32;
 }
@@ -66,11 +74,11 @@ struct CacheBlock {
 }  // namespace
 
 size_t CpuBackend::k_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const {
-  return size_t(shape.n_heads_k) * size_t(kernels::key_head_bytes(kind_of(type), shape.head_dim_k, n_ctx));
+  return size_t(shape.n_heads_k) * size_t(kernels::key_head_bytes(kind_held(type), shape.head_dim_k, n_ctx));
 }
 
 size_t CpuBackend::v_cache_bytes(const AttentionShape& shape, CacheType type, int n_ctx) const {
-  return size_t(shape.n_heads_v) * size_t(kernels::value_head_bytes(kind_of(type), shape.head_dim_v, n_ctx));
+  return size_t(shape.n_heads_v) * size_t(kernels::value_head_bytes(kind_held(type), shape.head_dim_v, n_ctx));
 }
 
 // ---- storing

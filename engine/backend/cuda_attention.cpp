@@ -15,10 +15,27 @@ namespace {
 
 // As in the kernels' names; null: caches that the GPU does not read.
 const char* cache_name(CacheType type) {
-  return type == CacheType::f32 ? "f32" : type == CacheType::f16 ? "f16" : type == CacheType::q8_0 ? "q8" : nullptr;
+  switch (type) {
+    case CacheType::f32: return "f32";
+    case CacheType::f16: return "f16";
+    case CacheType::q8_0: return "q8";
+    case CacheType::bf16: return "bf16";
+    case CacheType::fp8: return "fp8";
+    case CacheType::q4_0: break;
+  }
+  return nullptr;
 }
 
-int element_bytes(CacheType type) { return type == CacheType::f32 ? 4 : type == CacheType::f16 ? 2 : 1; }
+int element_bytes(CacheType type) {
+  return type == CacheType::f32 ? 4 : type == CacheType::f16 || type == CacheType::bf16 ? 2 : 1;
+}
+
+CacheNumbers cache_numbers(CacheType type) {
+  return type == CacheType::f16    ? CacheNumbers::f16
+         : type == CacheType::q8_0 ? CacheNumbers::q8
+         : type == CacheType::bf16 ? CacheNumbers::bf16
+                                   : CacheNumbers::fp8;
+}
 
 int64_t whole_pages(int n_tokens) { return (int64_t(n_tokens) + page_tokens - 1) / page_tokens * page_tokens; }
 
@@ -103,7 +120,11 @@ void CudaBackend::prepare_step(const Rope& rope, const KvLayer& cache, int first
 void CudaBackend::rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
                                  const KvLayer& cache, int first_position, int n_tokens) {
   if (n_tokens == 0 || stopped()) return;
-  CHECK_INVARIANT(cache.k_type == cache.v_type && int(rope.frequencies.size()) * 2 == shape.head_dim_k);
+  if (cache.k_type != cache.v_type) {
+    fail(ErrorKind::unsupported, "keys of %s beside values of %s are not run on the GPU; take one type, or --gpu off",
+         cache_type_name(cache.k_type), cache_type_name(cache.v_type));
+  }
+  CHECK_INVARIANT(int(rope.frequencies.size()) * 2 == shape.head_dim_k);
   prepare_step(rope, cache, first_position, n_tokens);
   step_read_ = true;
   RopeStoreParams p{};
@@ -147,8 +168,8 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
     return attend_selected(p, shape.selective_v_top_k, cache, first_position + n_tokens);
   }
   const DecodeInstance* const instance =
-      cache.k_type == CacheType::f16 || cache.k_type == CacheType::q8_0
-          ? find_decode_instance(element_bytes(cache.k_type), p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
+      cache.k_type != CacheType::f32
+          ? find_decode_instance(cache_numbers(cache.k_type), p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
   p.heads_per_cta = instance ? decode_heads_per_cta(p.n_heads_q, p.n_heads_k, p.n_heads_v, instance->n_v) : 1;
   if (instance && n_tokens > most_decoded_tokens && !exact_) return attend_prompt(p, *instance);
 

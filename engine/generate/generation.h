@@ -60,7 +60,7 @@ struct Generation {
 };
 
 struct SessionOptions {
-  // Number formats of the cache: "f32", "f16", "q8_0", ... Empty: f32 for models of f32 weights, else f16.
+  // Number formats of the cache: "f32", "f16", "q8_0", ... On the CPU bf16 is held as f16, fp8 as q8_0. Empty: f32 for models of f32 weights, else f16.
   std::string k_cache = {}, v_cache = {};
 };
 

@@ -101,6 +101,7 @@ std::shared_ptr<const SigmaModel> LoadedModel::model() const {
 
 LoadedModel::Place LoadedModel::place(CacheTypes types) const {
   const std::lock_guard<std::mutex> lock(place_mutex_);
+  if (!model_->backend().is_gpu()) types = {cpu_cache_type(types.k), cpu_cache_type(types.v)};
   std::shared_ptr<KvPool>& pool = pools_[{types.k, types.v}];
   if (pool == nullptr) pool = std::make_shared<KvPool>(config_, model_->backend(), types, cache_budget_bytes_);
   return {model_, pool};

@@ -17,6 +17,11 @@ std::shared_ptr<const SigmaModel> load_on(std::unique_ptr<Backend> backend, std:
   const SigmaConfig config = read_sigma_config(*file);
   CacheTypes types = default_cache_types(*file);
   types = {plan.k.value_or(types.k), plan.v.value_or(types.v)};
+  if (!backend->is_gpu()) {
+    types = {cpu_cache_type(types.k), cpu_cache_type(types.v)};
+  } else if (types.k != types.v) {
+    fail(ErrorKind::unsupported, "keys of %s beside values of %s are not run on the GPU", cache_type_name(types.k), cache_type_name(types.v));
+  }
   const int n_ctx = config.n_ctx_trained > 0 ? std::min(plan.n_ctx, config.n_ctx_trained) : plan.n_ctx;
   const MemoryNeed need = memory_need(*file, config, *backend, types);
   if (backend->is_gpu()) {

@@ -82,6 +82,15 @@ SIGMA_DEVICE void store_row(CacheQ8, const PageRows& page, int row, int dim, con
   }
 }
 
+SIGMA_DEVICE void store_row(CacheBF16, const PageRows& page, int row, int dim, const float* values) {
+  for (int d = threadIdx.x; d < dim; d += rope_threads) {
+    reinterpret_cast<__nv_bfloat16*>(page.rows)[row * dim + d] = __float2bfloat16_rn(values[d]);
+  }
+}
+SIGMA_DEVICE void store_row(CacheFP8, const PageRows& page, int row, int dim, const float* values) {
+  for (int d = threadIdx.x; d < dim; d += rope_threads) page.rows[row * dim + d] = to_fp8(values[d]);
+}
+
 // Where dimension pairs stand: (i, i + half), or (2i, 2i + 1).
 SIGMA_DEVICE void turn_row(const float* x, const float* turns, bool interleaved, int dim, float* to) {
   const int half = dim / 2;
@@ -196,5 +205,7 @@ extern "C" __global__ void __launch_bounds__(256) silu_mul(const SiluMulParams p
 SIGMA_CACHE_TYPE(f32, CacheF32)
 SIGMA_CACHE_TYPE(f16, CacheF16)
 SIGMA_CACHE_TYPE(q8, CacheQ8)
+SIGMA_CACHE_TYPE(bf16, CacheBF16)
+SIGMA_CACHE_TYPE(fp8, CacheFP8)
 
 }  // namespace kernels::cuda

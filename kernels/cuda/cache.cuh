@@ -42,6 +42,27 @@ struct CacheQ8 {
   }
 };
 
+struct CacheBF16 {
+  static constexpr int element_bytes = 2;
+  static SIGMA_DEVICE float load(const PageRows& page, int row, int dim, int d) {
+    return __bfloat162float(reinterpret_cast<const __nv_bfloat16*>(page.rows)[row * dim + d]);
+  }
+};
+
+// fp8 e4m3, without infinities: f16 has the same steps 2^8 lower, so 7 bits fewer of its number are the code.
+SIGMA_DEVICE unsigned char to_fp8(float x) {
+  const float clamped = fminf(fmaxf(x, -448.0f), 448.0f);
+  const unsigned bits = __half_as_ushort(__float2half_rn(clamped * 0.00390625f)), code = bits & 0x7fffu;
+  return static_cast<unsigned char>((bits >> 8 & 0x80u) | ((code + 0x3fu + (code >> 7 & 1u)) >> 7));
+}
+SIGMA_DEVICE float from_fp8(unsigned code) {
+  return __half2float(__ushort_as_half(static_cast<unsigned short>((code & 0x80u) << 8 | (code & 0x7fu) << 7))) * 256.0f;
+}
+struct CacheFP8 {
+  static constexpr int element_bytes = 1;
+  static SIGMA_DEVICE float load(const PageRows& page, int row, int dim, int d) { return from_fp8(page.rows[row * dim + d]); }
+};
+
 struct SplitRange {
   int length, n_splits, begin, end;  // n_splits in use; end <= begin: nothing to do here
 };

@@ -1,4 +1,4 @@
-// DiffQKV attention of one token (of each of a batch) over f16 or int8 caches on tensor cores, specialised by head widths and by
+// DiffQKV attention of one token (of each of a batch) over 16-bit and 8-bit caches on tensor cores, specialised by head widths and by
 // how many V heads share a K head: Sigma's four, GQA's one, and two between.
 //
 // A CTA takes up to 8 Q heads that share one K head, their V heads, and one split of the tokens. K and V rows come through
@@ -61,8 +61,8 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const float2 x = T::template q_pair<dim_k>(row, i, half, t);
-        q[i][2 * half] = pack2(F16{}, x.x * factor, x.y * factor);
-        q[i][2 * half + 1] = remainder2(F16{}, x.x * factor, x.y * factor, q[i][2 * half]);
+        q[i][2 * half] = pack2(typename T::Number{}, x.x * factor, x.y * factor);
+        q[i][2 * half + 1] = remainder2(typename T::Number{}, x.x * factor, x.y * factor, q[i][2 * half]);
       }
     }
   }
@@ -88,7 +88,7 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
         uint32_t b[steps][2];
         T::template keys<dim_k>(b, k, first_row + j * 8, group, lane);
 #pragma unroll
-        for (int step = 0; step < steps; ++step) mma(F16{}, d, q[group * steps + step], b[step][0], b[step][1]);
+        for (int step = 0; step < steps; ++step) mma(typename T::Number{}, d, q[group * steps + step], b[step][0], b[step][1]);
       }
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
@@ -119,15 +119,15 @@ SIGMA_DEVICE void attend_decode(const AttentionParams& p) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const float* w = s[2 * j + half];
-        a[2 * half] = pack2(F16{}, w[0], w[1]);
-        a[2 * half + 1] = remainder2(F16{}, w[0], w[1], a[2 * half]);
+        a[2 * half] = pack2(typename T::Number{}, w[0], w[1]);
+        a[2 * half + 1] = remainder2(typename T::Number{}, w[0], w[1], a[2 * half]);
       }
 #pragma unroll
       for (int c = 0; c < dim_v / 32; ++c) {
         uint32_t b[4][2];
         T::template values<dim_v>(b, v, v_scales, first_row + j * 16, c, lane);
 #pragma unroll
-        for (int n = 0; n < 4; ++n) mma(F16{}, out[c * 4 + n], a, b[n][0], b[n][1]);
+        for (int n = 0; n < 4; ++n) mma(typename T::Number{}, out[c * 4 + n], a, b[n][0], b[n][1]);
       }
     }
   }
@@ -184,8 +184,6 @@ constexpr int resident(int element_bytes, int dim_k, int dim_v, int n_v) {
   return dim_v > 64 || n_v > 2 ? 1 : dim_k < 64 && element_bytes == 2 ? 5 : 4;
 }
 
-using Tiles_f16 = TilesF16;
-using Tiles_q8 = TilesQ8;
 #define SIGMA_DECODE(type, dim_k, dim_v, n_v, tile, stages)                                  \
   extern "C" __global__ void __launch_bounds__(decode_threads, resident(Tiles_##type::element_bytes, dim_k, dim_v, n_v)) \
       dq_decode_##type##_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {             \

@@ -1,4 +1,4 @@
-// DiffQKV attention of many tokens of a prompt over f16 or int8 caches on tensor cores; instances by head widths and by how many V
+// DiffQKV attention of many tokens of a prompt over 16-bit and 8-bit caches on tensor cores; instances by head widths and by how many V
 // heads share a K head, as for decoding (decode_list.h).
 //
 // A CTA takes a run of tokens, up to 8 Q heads that share one K head, and their V heads. K and V rows come through a cp.async
@@ -41,7 +41,7 @@ SIGMA_DEVICE void load_q(Rows<dim_k, dim_v>& rows, const float* const (&row)[2],
 #pragma unroll
     for (int i = 0; i < dim_k / 8; ++i) {
       const float2 x = T::template q_pair<dim_k>(row[upper], i / 2, i & 1, t);
-      rows.q[i / 2][(i & 1) * 2 + upper] = pack2(F16{}, x.x * factor, x.y * factor);
+      rows.q[i / 2][(i & 1) * 2 + upper] = pack2(typename T::Number{}, x.x * factor, x.y * factor);
     }
   }
 }
@@ -145,7 +145,7 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 #pragma unroll
           for (int step = 0; step < steps; ++step) {
 #pragma unroll
-            for (int m = 0; m < m_tiles; ++m) mma(F16{}, s[m][j], rows[m].q[group * steps + step], b[step][0], b[step][1]);
+            for (int m = 0; m < m_tiles; ++m) mma(typename T::Number{}, s[m][j], rows[m].q[group * steps + step], b[step][0], b[step][1]);
           }
         }
       }
@@ -160,7 +160,7 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
             const float* w = s[m][2 * j + (e >> 1)] + (e & 1) * 2;
-            a[m][e] = pack2(F16{}, w[0], w[1]);
+            a[m][e] = pack2(typename T::Number{}, w[0], w[1]);
           }
         }
 #pragma unroll
@@ -170,7 +170,7 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 #pragma unroll
           for (int n = 0; n < 4; ++n) {
 #pragma unroll
-            for (int m = 0; m < m_tiles; ++m) mma(F16{}, rows[m].out[c * 4 + n], a[m], b[n][0], b[n][1]);
+            for (int m = 0; m < m_tiles; ++m) mma(typename T::Number{}, rows[m].out[c * 4 + n], a[m], b[n][0], b[n][1]);
           }
         }
       }
@@ -199,8 +199,6 @@ SIGMA_DEVICE void attend_prefill(const AttentionParams& p) {
 
 }  // namespace
 
-using Tiles_f16 = TilesF16;
-using Tiles_q8 = TilesQ8;
 #define SIGMA_DECODE(type, dim_k, dim_v, n_v, tile, stages)                          \
   extern "C" __global__ void __launch_bounds__(prefill_threads)                      \
       dq_prefill_##type##_k##dim_k##_v##dim_v##_h##n_v(const AttentionParams p) {    \

@@ -157,5 +157,7 @@ extern "C" __global__ void __launch_bounds__(top_threads) select_top(const Selec
 SIGMA_SELECT(f32, CacheF32)
 SIGMA_SELECT(f16, CacheF16)
 SIGMA_SELECT(q8, CacheQ8)
+SIGMA_SELECT(bf16, CacheBF16)
+SIGMA_SELECT(fp8, CacheFP8)
 
 }  // namespace kernels::cuda

@@ -2,14 +2,16 @@
 // cache. The attention kernels are written once over these.
 //
 // A tile is rows of 16-byte chunks whose places are swizzled, so that what a warp reads at once lies in all banks. Which of a head's
-// numbers stand at which place of a product is the type's own choice (q_dims, store): int8 rows are read in the order in which
-// bytes become pairs of f16 without being moved.
+// numbers stand at which place of a product is the type's own choice (q_dims, store): rows of bytes are read in the order in which
+// they become pairs of f16 without being moved.
 #pragma once
 #include "kernels/cuda/cache.cuh"
 
 namespace kernels::cuda {
 
-struct TilesF16 {
+template <class N>
+struct Tiles16 {  // f16, bf16
+  using Number = N;  // of Q, of the weights and of both operands
   static constexpr int element_bytes = 2;
   static constexpr bool scaled = false;
   template <int dim> static constexpr int steps_at_once() { return 2; }  // of 16 numbers, that keys() gives
@@ -45,10 +47,39 @@ struct TilesF16 {
   }
 };
 
-// int8 with a scale a row: K's are multiplied into the scores, V's into the operands.
-struct TilesQ8 {
-  static constexpr int element_bytes = 1;
+using Tiles_f16 = Tiles16<F16>;
+using Tiles_bf16 = Tiles16<BF16>;
+
+SIGMA_DEVICE uint32_t times_f16x2(uint32_t a, uint32_t b) {
+  uint32_t r;
+  asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+  return r;
+}
+
+// Bytes 0 and 2 of a word as f16. int8: 1024 + (code ^ 128), less 1152. A row's scale goes with it: K's into the scores, V's into
+// the operands.
+struct Int8Codes {
   static constexpr bool scaled = true;
+  static SIGMA_DEVICE uint32_t to_f16(uint32_t w) {
+    uint32_t m, r;
+    asm("lop3.b32 %0, %1, %2, %3, 0x6a;" : "=r"(m) : "r"(w), "r"(0x00ff00ffu), "r"(0x64806480u));  // (w & b) ^ c
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(m), "r"(0xe480e480u));
+    return r;
+  }
+};
+// fp8: the same bits in f16 are 2^8 smaller.
+struct Fp8Codes {
+  static constexpr bool scaled = false;
+  static SIGMA_DEVICE uint32_t to_f16(uint32_t w) {
+    return times_f16x2((w & 0x00800080u) << 8 | (w & 0x007f007fu) << 7, 0x5c005c00u);
+  }
+};
+
+template <class Codes>
+struct Tiles8 {
+  using Number = F16;
+  static constexpr int element_bytes = 1;
+  static constexpr bool scaled = Codes::scaled;
   template <int dim> static constexpr int steps_at_once() { return dim >= 64 ? 4 : dim / 16; }
 
   // Keys are read 16 bytes a lane, 4 lanes a row; values by ldmatrix, a chunk of 8 rows at once.
@@ -56,19 +87,6 @@ struct TilesQ8 {
     return n_chunks >= 8 ? c ^ ((r & 1) << 2) : n_chunks == 4 ? c ^ ((r >> 1) & 3) : c;
   }
   template <int n_chunks> static SIGMA_DEVICE int v_place(int r, int c) { return n_chunks >= 8 ? c ^ (r & 7) : c ^ ((r >> 1) & 3); }
-
-  // Bytes 0 and 2 of a word, signed, as f16: 1024 + (code ^ 128), less 1152.
-  static SIGMA_DEVICE uint32_t to_f16(uint32_t w) {
-    uint32_t m, r;
-    asm("lop3.b32 %0, %1, %2, %3, 0x6a;" : "=r"(m) : "r"(w), "r"(0x00ff00ffu), "r"(0x64806480u));  // (w & b) ^ c
-    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(m), "r"(0xe480e480u));
-    return r;
-  }
-  static SIGMA_DEVICE uint32_t times(uint32_t a, uint32_t b) {
-    uint32_t r;
-    asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-  }
 
   // A lane has 4 steps' bytes of a row side by side: of each word bytes 0 and 2, then 1 and 3.
   template <int dim> static SIGMA_DEVICE float2 q_pair(const float* row, int step, int half, int t) {
@@ -91,24 +109,31 @@ struct TilesQ8 {
     }
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
-      b[s][0] = to_f16(w[s]);
-      b[s][1] = to_f16(w[s] >> 8);
+      b[s][0] = Codes::to_f16(w[s]);
+      b[s][1] = Codes::to_f16(w[s] >> 8);
     }
   }
   // ldmatrix moves pairs of bytes, neighbours in a row: the even and the odd numbers of 16 become a column of 8 each.
   template <int dim>
   static SIGMA_DEVICE void values(uint32_t (&b)[4][2], const unsigned char* v, const __half* scales, int first_row, int c32, int lane) {
     const int r = first_row + (lane & 15);
-    uint32_t w[4], s[2];
+    uint32_t w[4];
+    [[maybe_unused]] uint32_t s[2];
     load_matrix4_transposed(w, v + r * dim + v_place<dim / 16>(r, c32 * 2 + (lane >> 4)) * 16);
+    if constexpr (scaled) {
 #pragma unroll
-    for (int i = 0; i < 2; ++i) s[i] = *reinterpret_cast<const uint32_t*>(scales + first_row + i * 8 + (lane & 3) * 2);
+      for (int i = 0; i < 2; ++i) s[i] = *reinterpret_cast<const uint32_t*>(scales + first_row + i * 8 + (lane & 3) * 2);
+    }
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        b[2 * i][half] = times(to_f16(w[2 * i + half]), s[half]);
-        b[2 * i + 1][half] = times(to_f16(w[2 * i + half] >> 8), s[half]);
+        b[2 * i][half] = Codes::to_f16(w[2 * i + half]);
+        b[2 * i + 1][half] = Codes::to_f16(w[2 * i + half] >> 8);
+        if constexpr (scaled) {
+          b[2 * i][half] = times_f16x2(b[2 * i][half], s[half]);
+          b[2 * i + 1][half] = times_f16x2(b[2 * i + 1][half], s[half]);
+        }
       }
     }
   }
@@ -116,6 +141,9 @@ struct TilesQ8 {
     *reinterpret_cast<float4*>(row + i * 16 + t * 4) = make_float4(a0, b0, a1, b1);
   }
 };
+
+using Tiles_q8 = Tiles8<Int8Codes>;
+using Tiles_fp8 = Tiles8<Fp8Codes>;
 
 // A pipeline's stages in shared memory: K rows, V rows of n_v heads, scales of both where the type has them.
 template <class T, int dim_k, int dim_v, int n_v, int tile, int stages>

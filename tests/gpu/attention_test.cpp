@@ -47,14 +47,26 @@ std::vector<float> random_floats(int64_t n, uint32_t seed) {
 
 float to_f16(float x) { return ptx::f16_to_float(ptx::float_to_f16(x)); }
 
-// As the cache holds them: f16, or int8 with an f16 scale a row of `dim`.
+// The nearest of so many bits behind the point, even where two are as near; steps do not get smaller below 2^least.
+float round_bits(float x, int n_bits, int least) {
+  if (x == 0) return 0;
+  const int exponent = std::max(std::ilogb(x), least);
+  return std::ldexp(std::nearbyint(std::ldexp(x, n_bits - exponent)), exponent - n_bits);
+}
+
+// As the cache holds them: f16, bf16, fp8 (e4m3, by way of f16), or int8 with an f16 scale a row of `dim`.
 void round_rows(std::vector<float>& values, CacheType type, int dim) {
   for (size_t row = 0; row < values.size(); row += static_cast<size_t>(dim)) {
     const std::span<float> x(values.data() + row, static_cast<size_t>(dim));
     float top = 0;
     for (const float v : x) top = std::max(top, std::fabs(v));
     const float scale = to_f16(top / 127);
-    for (float& v : x) v = type == CacheType::f16 ? to_f16(v) : std::clamp(std::nearbyint(v / scale), -127.0f, 127.0f) * scale;
+    for (float& v : x) {
+      v = type == CacheType::f16    ? to_f16(v)
+          : type == CacheType::bf16 ? round_bits(v, 7, -126)
+          : type == CacheType::fp8  ? round_bits(to_f16(v), 3, -6)
+                                    : std::clamp(std::nearbyint(v / scale), -127.0f, 127.0f) * scale;
+    }
   }
 }
 
@@ -106,8 +118,8 @@ void check(const Case& c, CacheType type, const char* kernel) {
   std::vector<float> expected(got.size());
   kernels::reference::attention({s.n_heads_q, s.n_heads_k, s.n_heads_v, s.head_dim_k, s.head_dim_v, 0}, q.data(), k.data(), v.data(),
                                 expected.data(), c.n_past, c.n_tokens);
-  // Scores of random rows are near 1, their rounded Q and weights off by 2^-12 each in the mean.
-  CHECK(relative_error(got, expected) < 1e-3);
+  // Scores of random rows are near 1, their rounded Q and weights off by 2^-12 each in the mean, in bf16 by 2^-9.
+  CHECK(relative_error(got, expected) < (type == CacheType::bf16 ? 8e-3 : 1e-3));
   CHECK(gpu.fake().counts().count(std::string(kernel) + c.instance) == 1);
 }
 }  // namespace
@@ -130,6 +142,39 @@ TEST_CASE("gpu attention: a token, every instance, is the reference's; f16") {
 TEST_CASE("gpu attention: a token, every instance, is the reference's; int8") {
   if (!has_kernels()) return;
   for (const Case& c : steps) check(c, CacheType::q8_0, "dq_decode_q8_");
+}
+
+// These types have instances of the models' own shapes.
+bool has_instance(const Case& c) {
+  const std::string name = c.instance;
+  return name == "k64_v64_h4" || name == "k64_v64_h1" || name == "k128_v128_h4" || name == "k128_v128_h1";
+}
+
+TEST_CASE("gpu attention: bf16 and fp8 caches, many tokens and one, are the reference's") {
+  if (!has_kernels()) return;
+  for (const CacheType type : {CacheType::bf16, CacheType::fp8}) {
+    const std::string name = cache_type_name(type);
+    CAPTURE(name);
+    for (const Case& c : prompts)
+      if (has_instance(c)) check(c, type, ("dq_prefill_" + name + "_").c_str());
+    for (const Case& c : steps)
+      if (has_instance(c)) check(c, type, ("dq_decode_" + name + "_").c_str());
+  }
+}
+
+TEST_CASE("gpu attention: keys of one type beside values of another are an error that says so") {
+  if (!has_kernels()) return;
+  const SimulatedGpu gpu;
+  const auto backend = make_cuda_backend();
+  const AttentionShape s{4, 1, 1, 64, 64};
+  const std::vector<double> still(32);
+  try {
+    backend->rope_and_store(s, {still, false}, nullptr, nullptr, nullptr, {.k_type = CacheType::q8_0, .v_type = CacheType::f16, .n_ctx = 64}, 0, 1);
+    FAIL("no error");
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::unsupported);
+    CHECK(std::string(e.what()).find("keys of q8_0 beside values of f16") != std::string::npos);
+  }
 }
 
 TEST_CASE("gpu attention: queries of any size keep their share of f16") {

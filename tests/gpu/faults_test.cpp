@@ -165,6 +165,25 @@ TEST_CASE("gpu faults, out of memory while the context grows: the CPU goes on wi
   CHECK(gpu.fake().used_bytes() == 0);  // the last session that was there has left
 }
 
+TEST_CASE("gpu faults: caches that GPUs alone hold become the CPU's next when it takes over") {
+  if (!has_kernels()) return;
+  const Fixture f;
+  for (const char* type : {"bf16", "fp8"}) {
+    CAPTURE(type);
+    const SimulatedGpu gpu;
+    const auto model = f.load(GpuMode::automatic);
+    const auto session = GenerationSession::create(model, 256, {.k_cache = type, .v_cache = type});
+    const Generation g = session->generate(f.prompt, greedy_options, {}, {}, [&](double) {
+      fake_cuda::Limits limits;
+      limits.vanish_after_launches = 20;
+      gpu.fake().reset(limits);
+    });
+    CHECK(!g.moved_to_cpu.empty());
+    CHECK(g.tokens.size() == size_t(n_answer));
+    CHECK(on_cpu(*model));
+  }
+}
+
 TEST_CASE("gpu faults: texts that no session uses any more make room before the CPU takes over") {
   if (!has_kernels()) return;
   const Fixture f;

@@ -96,6 +96,8 @@ engine::CacheType cache_type(const std::string& name) {
   return name == "q8" || name == "q8_0"   ? engine::CacheType::q8_0
          : name == "q4" || name == "q4_0" ? engine::CacheType::q4_0
          : name == "f32"                  ? engine::CacheType::f32
+         : name == "bf16"                 ? engine::CacheType::bf16
+         : name == "fp8"                  ? engine::CacheType::fp8
                                           : engine::CacheType::f16;
 }
 
@@ -154,7 +156,7 @@ void add_bench_command(Program& program) {
   command->add_option("-p", options->n_prompt, "Tokens of the prompt; 0: no prefill")->check(CLI::Range(0, 1 << 20));
   command->add_option("-n", options->n_generate, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20));
   command->add_option("--depth", options->depth, "Tokens already in the context")->check(CLI::Range(0, 1 << 24));
-  command->add_option("--kv,--cache", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8", "q8_0", "q4", "q4_0"}));
+  command->add_option("--kv,--cache", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8", "q8_0", "q4", "q4_0", "bf16", "fp8"}));
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));
   command->add_option("--repetitions", options->repetitions, "Of each, besides a warm-up")->check(CLI::Range(1, 1000));
   command->add_option("--isa", options->isa, "Instruction set: avx512, avx2 or plain; default: the widest there is");
