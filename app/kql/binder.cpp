@@ -433,6 +433,7 @@ NodePtr Binder::query(const Query& q, const EnvPtr& outer, NodePtr input) {
       if (&o != &q.ops.back() && (&o)[1].op != "render") fail((&o)[1].keyword, "only render can follow " + o.op, "put it into each branch");
     }
     const NodePtr before = node;
+    piped_name_ = q.source && q.source->kind == ExprKind::name ? q.source->name : "";
     node = op(o, std::move(node), env);
     if (before) note_step(o.span, before.get(), *node);
   }

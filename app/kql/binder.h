@@ -225,6 +225,7 @@ class Binder {
   RenderHint render_;
   std::vector<std::pair<std::string, NodePtr>> further_;
   std::string first_name_;
+  std::string piped_name_;     // of the table that begins the pipeline being bound; empty where it has none
   int query_depth_ = 0;
   int depth_ = 0, next_slot_ = 0;
   size_t n_bound_ = 0;

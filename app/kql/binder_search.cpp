@@ -101,7 +101,7 @@ Legs Binder::searched_tables(const Operator& o, const EnvPtr& env) {
 
 NodePtr Binder::op_search(const Operator& o, NodePtr input, const EnvPtr& env) {
   Legs legs;
-  if (input) legs.emplace_back("", input);
+  if (input) legs.emplace_back(piped_name_, input);
   else legs = searched_tables(o, env);
   if (legs.empty()) fail(o.keyword, "there is no table to search");
   const Expr* kind = o.param("kind");
@@ -112,7 +112,6 @@ NodePtr Binder::op_search(const Operator& o, NodePtr input, const EnvPtr& env) {
     scope.env = env;
     node = make_filter(node, search_condition(*o.exprs[0], scope, case_sensitive));
   }
-  if (legs.size() == 1 && legs[0].first.empty()) return legs[0].second;
   return unite(std::move(legs), false, "$table");
 }
 
