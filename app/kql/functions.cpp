@@ -10,7 +10,7 @@ const std::map<std::string_view, const Function*>& all_functions() {
   static const std::map<std::string_view, const Function*> table = [] {
     std::map<std::string_view, const Function*> out;
     for (const std::span<const Function> part :
-         {operator_functions(), any_column_functions(), string_functions(), math_functions(), time_functions(), dynamic_functions(), net_functions(),
+         {operator_functions(), any_column_functions(), string_functions(), parse_functions(), math_functions(), time_functions(), dynamic_functions(), net_functions(),
           series_functions(), geo_functions(), geo_shape_functions(), geo_cell_functions(),
           geo_h3_functions(), hash_functions(), codec_functions(), series_model_functions(), sketch_functions(), misc_functions(), window_functions()}) {
       for (const Function& f : part) out.emplace(f.name, &f);

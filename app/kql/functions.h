@@ -52,6 +52,7 @@ std::vector<std::string> function_names();  // those that can be called by name
 std::span<const Function> operator_functions();
 std::span<const Function> any_column_functions();
 std::span<const Function> string_functions();
+std::span<const Function> parse_functions();
 std::span<const Function> math_functions();
 std::span<const Function> time_functions();
 std::span<const Function> dynamic_functions();

@@ -1,9 +1,10 @@
-// Texts packed and named in other ways: gzip, zlib, punycode, versions, user agents.
+// Texts packed and named in other ways: gzip, zlib, base64, URLs, punycode, versions.
 #include <zlib.h>
 
 #include <algorithm>
 
 #include "app/kql/kernel_help.h"
+#include "engine/base/error.h"
 #include "engine/base/text.h"
 
 namespace app::kql {
@@ -226,7 +227,72 @@ void punycode_domain_to_string(CallState& s, Args a, Value& out) {
   out.s = encoded;
 }
 
-// ---------------------------------------------------------------- versions, user agents
+// ---------------------------------------------------------------- base64 and URLs
+
+void base64_encode(CallState&, Args a, Value& out) { out.s = to_base64(to_text(a[0])); }
+void base64_decode(CallState&, Args a, Value& out) {
+  const std::optional<std::string> bytes = from_base64(to_text(a[0]));
+  if (bytes && engine::is_valid_utf8(*bytes)) out.s = *bytes;
+}
+void base64_decode_toarray(CallState&, Args a, Value& out) {
+  const std::optional<std::string> bytes = from_base64(to_text(a[0]));
+  if (!bytes) return set_null(out);
+  Json json = Json::array();
+  for (const char c : *bytes) json.items.push_back(Json::of(static_cast<int64_t>(static_cast<unsigned char>(c))));
+  set(out, json);
+}
+void base64_encode_fromarray(CallState&, Args a, Value& out) {
+  const Json json = dynamic_value(a[0]);
+  std::string bytes;
+  for (const Json& item : json.items) {
+    if (item.kind != Json::Kind::integer || item.i < 0 || item.i > 255) return;
+    bytes += static_cast<char>(item.i);
+  }
+  if (engine::is_valid_utf8(bytes)) out.s = to_base64(bytes);
+}
+// A GUID's first two fields are little endian in its bytes, as the service prints them.
+constexpr int guid_order[] = {3, 2, 1, 0, 5, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+void base64_decode_toguid(CallState&, Args a, Value& out) {
+  const std::optional<std::string> bytes = from_base64(to_text(a[0]));
+  if (!bytes || bytes->size() != 16) return set_null(out);
+  std::string hex;
+  for (const int k : guid_order) hex += engine::format("%02x", static_cast<unsigned char>((*bytes)[static_cast<size_t>(k)]));
+  out.s = parse_guid(hex).value_or("");
+}
+void base64_encode_fromguid(CallState&, Args a, Value& out) {
+  const Value guid = convert(a[0], Type::guid);
+  std::string digits, bytes(16, '\0');
+  for (const char c : guid.s) if (c != '-') digits += c;
+  if (digits.size() != 32) return;
+  for (size_t k = 0; k < 16; ++k) bytes[static_cast<size_t>(guid_order[k])] = static_cast<char>(std::stoi(digits.substr(k * 2, 2), nullptr, 16));
+  out.s = to_base64(bytes);
+}
+
+void url_encode(CallState&, Args a, Value& out) {
+  for (const char c : to_text(a[0])) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_.~").find(c) != std::string_view::npos) out.s += c;
+    else if (c == ' ') out.s += '+';
+    else out.s += engine::format("%%%02X", static_cast<unsigned char>(c));
+  }
+}
+void url_encode_component(CallState& s, Args a, Value& out) {
+  url_encode(s, a, out);
+  for (size_t at = out.s.find('+'); at != std::string::npos; at = out.s.find('+', at)) out.s.replace(at, 1, "%20");
+}
+void url_decode(CallState&, Args a, Value& out) {
+  const std::string text = to_text(a[0]);
+  for (size_t k = 0; k < text.size(); ++k) {
+    if (text[k] == '%' && k + 2 < text.size() + 0 && std::isxdigit(static_cast<unsigned char>(text[k + 1])) && std::isxdigit(static_cast<unsigned char>(text[k + 2]))) {
+      out.s += static_cast<char>(std::stoi(text.substr(k + 1, 2), nullptr, 16));
+      k += 2;
+    } else {
+      out.s += text[k] == '+' ? ' ' : text[k];
+    }
+  }
+  if (!engine::is_valid_utf8(out.s)) out.s = engine::escape_invalid_utf8(out.s);
+}
+
+// ---------------------------------------------------------------- versions
 
 // Up to four parts of at most eight digits, so that versions compare as numbers do.
 void parse_version(CallState&, Args a, Value& out) {
@@ -247,6 +313,17 @@ constexpr Function table[] = {
     {"gzip_decompress_from_base64_string", "s", Result::string, decompress_from_base64<Container::gzip>},
     {"zlib_compress_to_base64_string", "s", Result::string, compress_to_base64<Container::zlib>},
     {"zlib_decompress_from_base64_string", "s", Result::string, decompress_from_base64<Container::zlib>},
+    {"base64_encode_tostring", "s", Result::string, base64_encode},
+    {"base64_encodestring", "s", Result::string, base64_encode},
+    {"base64_decode_tostring", "s", Result::string, base64_decode},
+    {"base64_decodestring", "s", Result::string, base64_decode},
+    {"base64_decode_toarray", "s", Result::dynamic, base64_decode_toarray},
+    {"base64_encode_fromarray", "y", Result::string, base64_encode_fromarray},
+    {"base64_decode_toguid", "s", Result::guid, base64_decode_toguid},
+    {"base64_encode_fromguid", "*", Result::string, base64_encode_fromguid},
+    {"url_encode", "s", Result::string, url_encode},
+    {"url_encode_component", "s", Result::string, url_encode_component},
+    {"url_decode", "s", Result::string, url_decode},
     {"punycode_from_string", "s", Result::string, punycode_from_string},
     {"punycode_to_string", "s", Result::string, punycode_to_string},
     {"punycode_domain_from_string", "s", Result::string, punycode_domain_from_string},

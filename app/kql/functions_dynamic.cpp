@@ -1,4 +1,4 @@
-// Functions of dynamic values: arrays, bags, sets, JSON and XML.
+// Functions of dynamic values: arrays, bags, sets, JSON.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -383,137 +383,6 @@ void set_equals(CallState&, Args a, Value& out) {
   out.i = within(x, y) && within(y, x);
 }
 
-// ---------------------------------------------------------------- XML
-
-class XmlReader {
- public:
-  explicit XmlReader(const std::string& text) : text_(text) {}
-  std::optional<Json> document() {
-    skip_misc();
-    std::string name;
-    Json content;
-    if (!element(name, content, 0)) return std::nullopt;
-    Json root = Json::object();
-    root.set(name, std::move(content));
-    return root;
-  }
-
- private:
-  void skip_misc() {
-    while (at_ < text_.size()) {
-      if (std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-      else if (starts("<?")) skip_past("?>");
-      else if (starts("<!--")) skip_past("-->");
-      else if (starts("<!")) skip_past(">");
-      else return;
-    }
-  }
-  bool starts(std::string_view s) const { return std::string_view(text_).substr(at_, s.size()) == s; }
-  void skip_past(std::string_view s) {
-    const size_t at = text_.find(s, at_);
-    at_ = at == std::string::npos ? text_.size() : at + s.size();
-  }
-  std::string name() {
-    const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || std::string_view("_-.:").find(text_[at_]) != std::string_view::npos)) ++at_;
-    return text_.substr(begin, at_ - begin);
-  }
-  static std::string unescape(std::string text) {
-    static const std::pair<const char*, const char*> pairs[] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};
-    for (const auto& [from, to] : pairs) {
-      for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) text.replace(at, std::string_view(from).size(), to);
-    }
-    return text;
-  }
-  static Json scalar(const std::string& text) {
-    const Value value = Value::text(text);
-    if (const std::optional<int64_t> i = parse_int64(text)) return Json::of(*i);
-    if (const std::optional<double> d = parse_real(text); d && std::isfinite(*d)) return Json::of(*d);
-    return Json::of(value.s);
-  }
-  static void add(Json& bag, const std::string& key, Json item) {
-    if (Json* known = const_cast<Json*>(bag.find(key))) {
-      if (!known->is_array()) {
-        Json list = Json::array();
-        list.items.push_back(std::move(*known));
-        *known = std::move(list);
-      }
-      known->items.push_back(std::move(item));
-    } else {
-      bag.set(key, std::move(item));
-    }
-  }
-  bool element(std::string& tag, Json& out, int depth) {
-    if (depth > 100 || !starts("<")) return false;
-    ++at_;
-    tag = name();
-    if (tag.empty()) return false;
-    Json bag = Json::object();
-    std::string content;
-    bool children = false;
-    while (at_ < text_.size()) {
-      while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-      if (starts("/>")) {
-        at_ += 2;
-        out = bag.keys.empty() ? Json{} : bag;
-        return true;
-      }
-      if (starts(">")) {
-        ++at_;
-        break;
-      }
-      const std::string key = name();
-      if (key.empty() || !starts("=")) return false;
-      ++at_;
-      const char quote = at_ < text_.size() ? text_[at_] : '\0';
-      if (quote != '"' && quote != '\'') return false;
-      const size_t end = text_.find(quote, at_ + 1);
-      if (end == std::string::npos) return false;
-      bag.set("@" + key, scalar(unescape(text_.substr(at_ + 1, end - at_ - 1))));
-      at_ = end + 1;
-    }
-    while (at_ < text_.size()) {
-      if (starts("</")) {
-        at_ += 2;
-        if (name() != tag) return false;
-        skip_past(">");
-        const std::string text(engine::trim(unescape(content)));
-        if (bag.keys.empty() && !children) {
-          out = text.empty() ? Json{} : scalar(text);
-        } else {
-          if (!text.empty()) bag.set("#text", scalar(text));
-          out = std::move(bag);
-        }
-        return true;
-      }
-      if (starts("<!--")) {
-        skip_past("-->");
-      } else if (starts("<![CDATA[")) {
-        const size_t end = text_.find("]]>", at_);
-        if (end == std::string::npos) return false;
-        content += text_.substr(at_ + 9, end - at_ - 9);
-        at_ = end + 3;
-      } else if (starts("<")) {
-        std::string child_name;
-        Json child;
-        if (!element(child_name, child, depth + 1)) return false;
-        add(bag, child_name, std::move(child));
-        children = true;
-      } else {
-        content += text_[at_++];
-      }
-    }
-    return false;
-  }
-  const std::string& text_;
-  size_t at_ = 0;
-};
-void parse_xml(CallState&, Args a, Value& out) {
-  const std::string text = to_text(a[0]);
-  const std::optional<Json> json = XmlReader(text).document();
-  json ? set(out, *json) : set_null(out);
-}
-
 constexpr Function table[] = {
     {"parse_json", "*", Result::dynamic, parse_json_}, {"parsejson", "*", Result::dynamic, parse_json_},
     {"todynamic", "*", Result::dynamic, parse_json_}, {"toobject", "*", Result::dynamic, parse_json_},
@@ -532,7 +401,7 @@ constexpr Function table[] = {
     {"bag_merge", "y+", Result::dynamic, bag_merge, sees_nulls}, {"bag_remove_keys", "yy", Result::dynamic, bag_remove_keys}, {"bag_set_key", "ys*", Result::dynamic, bag_set_key, sees_nulls},
     {"bag_zip", "yy", Result::dynamic, bag_zip, sees_nulls}, {"treepath", "y", Result::dynamic, treepath}, {"set_difference", "y+", Result::dynamic, set_difference},
     {"set_intersect", "y+", Result::dynamic, set_intersect}, {"set_union", "y+", Result::dynamic, set_union, sees_nulls}, {"set_has_element", "y*", Result::boolean, set_has_element},
-    {"set_equals", "yy", Result::boolean, set_equals}, {"parse_xml", "s", Result::dynamic, parse_xml},
+    {"set_equals", "yy", Result::boolean, set_equals},
 };
 
 }  // namespace
