@@ -14,10 +14,7 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 32);
 }
 
-constexpr uint64_t null_key = 0x8000'0000'0000'0001ull;  // stands for null among the integers
-
 uint64_t bits_of(const columns::Column& column, size_t row) {
-  if (column.is_null(row)) return null_key;
   if (column.type() != Type::real) return static_cast<uint64_t>(column.i64(row));
   const double value = column.f64(row) == 0 ? 0 : column.f64(row);
   uint64_t bits = 0;
@@ -191,9 +188,9 @@ void ValueTable::number_slices(const Vec& values, size_t n_rows, Rows& out, bool
 }
 
 void ValueTable::merge(const ValueTable& other, Rows& to) {
-  to.assign(std::max<size_t>(other.texts_.size() + 1, other.integers_.size()), 0);
+  to.assign(std::max(other.texts_.size(), other.integers_.size()) + 1, 0);
   for (uint32_t number = 0; number < other.texts_.size(); ++number) to[number + 1] = number_text(other.texts_.text(number), false);
-  other.integers_.visit([&](uint64_t key, uint32_t number) { to[number] = integers_.insert(key); });
+  other.integers_.visit([&](uint64_t key, uint32_t number) { to[number + 1] = integers_.insert(key) + 1; });
 }
 
 void ValueTable::number_integers(const Vec& values, size_t n_rows, Rows& out, bool lookup_only) {
@@ -207,15 +204,22 @@ void ValueTable::number_integers(const Vec& values, size_t n_rows, Rows& out, bo
   constexpr size_t ahead = 16;
   const bool far = integers_.size_bytes() > (1u << 18);  // a small table is at hand
   for (size_t row = 0; row < n_rows; ++row) {
+    if (!plain && column.is_null(values.at(row))) {
+      out[row] = 0;
+      continue;
+    }
     if (far && plain && row + ahead < n_rows) integers_.prefetch(static_cast<uint64_t>(column.i64s()[row + ahead]));
     const uint64_t key = plain ? static_cast<uint64_t>(column.i64s()[row]) : bits_of(column, values.at(row));
     if (!any || key != last_key) {  // equal neighbours are common: bins of time
       if (key < n_small && !lookup_only) {
         uint32_t& number = small_integers_[key];
-        if (number == none) number = integers_.insert(key);
+        if (number == none) number = integers_.insert(key) + 1;  // 0 is null
         last = number;
+      } else if (lookup_only) {
+        last = integers_.find(key);
+        if (last != none) ++last;
       } else {
-        last = lookup_only ? integers_.find(key) : integers_.insert(key);
+        last = integers_.insert(key) + 1;
       }
       last_key = key;
       any = true;

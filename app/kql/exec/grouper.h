@@ -129,7 +129,7 @@ class ValueTable {
   void number_codes(const Vec& values, size_t n_rows, Rows& out, bool lookup_only);
 
   IntTable integers_;
-  Rows small_integers_;  // numbers of 0 .. as integers_ has them, looked at first; empty until one comes
+  Rows small_integers_;  // numbers of 0 .. looked at first; empty until one comes
   TextTable texts_;
   std::shared_ptr<const columns::Dictionary> dictionary_;
   bool dictionary_lookup_ = false;

@@ -152,11 +152,14 @@ class Sort : public Node {
     }
     std::vector<KeyedRow> keyed(batch.n_rows());
     const bool down = keys[0].descending;
+    const auto key_of = [&](uint32_t row) {
+      const int64_t value = text ? text_prefix(first.text(row)) : first.i64(row);
+      return down ? ~value : value;
+    };
     const int64_t worst = bound ? bound->load() : INT64_MAX;
     size_t n_keyed = 0;
     for (uint32_t row = 0; row < batch.n_rows(); ++row) {
-      const int64_t value = text ? text_prefix(first.text(row)) : first.i64(row);
-      const int64_t key = down ? ~value : value;
+      const int64_t key = key_of(row);
       keyed[n_keyed] = {key, row};
       n_keyed += key <= worst;
     }
@@ -172,8 +175,9 @@ class Sort : public Node {
       sort_first(keyed, std::min(n_wanted, keyed.size()), in_order);
     }
     if (bound && keyed.size() >= limit && limit > 0) {
+      const int64_t last = key_of(keyed[limit - 1].row);  // sorting texts may have left a key of later bytes
       int64_t known = bound->load();
-      while (keyed[limit - 1].key < known && !bound->compare_exchange_weak(known, keyed[limit - 1].key)) {}
+      while (last < known && !bound->compare_exchange_weak(known, last)) {}
     }
     Rows rows(keyed.size());
     for (size_t k = 0; k < rows.size(); ++k) rows[k] = keyed[k].row;
