@@ -120,7 +120,7 @@ void check(const Case& c, CacheType type, const char* kernel) {
                                 expected.data(), c.n_past, c.n_tokens);
   // Scores of random rows are near 1, their rounded Q and weights off by 2^-12 each in the mean, in bf16 by 2^-9.
   CHECK(relative_error(got, expected) < (type == CacheType::bf16 ? 8e-3 : 1e-3));
-  CHECK(gpu.fake().counts().count(std::string(kernel) + c.instance) == 1);
+  if (gpu.simulated()) CHECK(gpu.fake().counts().count(std::string(kernel) + c.instance) == 1);
 }
 }  // namespace
 

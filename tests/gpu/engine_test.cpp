@@ -72,7 +72,7 @@ TEST_CASE("gpu: the greedy text is the CPU's, and decoding replays a graph") {
   const auto prompt = random_tokens(70, file.tiny.config.n_vocab, 11);
   const auto expected = greedy(*file.on_cpu(), prompt, 12, half);
   CHECK(greedy(*file.on_gpu(), prompt, 12, half) == expected);
-  CHECK(gpu.fake().n_graph_launches() >= 8);
+  if (gpu.simulated()) CHECK(gpu.fake().n_graph_launches() >= 8);
 }
 
 TEST_CASE("gpu: a run repeats to the last bit, whatever order blocks run in") {
@@ -107,7 +107,7 @@ TEST_CASE("gpu: a stop ends a run, and the model goes on working") {
 }
 
 TEST_CASE("gpu: too little memory is an error that names what wanted it, and nothing leaks") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const TinyFile file(config_of_width(64));
   int refused = 0;
   for (const uint64_t kilobytes : {1, 100, 400, 700, 1000, 1500, 100000}) {
@@ -130,7 +130,7 @@ TEST_CASE("gpu: too little memory is an error that names what wanted it, and not
 }
 
 TEST_CASE("gpu: a device that vanishes is one error, at whatever launch") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const TinyFile file(tiny_config());
   const auto tokens = random_tokens(12, file.tiny.config.n_vocab, 9);
   for (const int64_t launches : {0, 3, 20, 60}) {
@@ -152,7 +152,7 @@ TEST_CASE("gpu: a device that vanishes is one error, at whatever launch") {
 }
 
 TEST_CASE("gpu: without a usable device the CPU is chosen, or its absence is the error") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   struct Case {
     const char* expected;
     fake_cuda::Limits limits;

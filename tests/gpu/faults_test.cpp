@@ -65,7 +65,7 @@ void check_takeover(const Fixture& f, const fake_cuda::Limits& limits, const cha
 }  // namespace
 
 TEST_CASE("gpu faults, old driver: the model runs on the CPU") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   fake_cuda::Limits limits;
   limits.driver_version = 12080;
@@ -76,7 +76,7 @@ TEST_CASE("gpu faults, old driver: the model runs on the CPU") {
 }
 
 TEST_CASE("gpu faults, unsupported device: the model runs on the CPU") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   fake_cuda::Limits limits;
   limits.compute = 75;
@@ -86,7 +86,7 @@ TEST_CASE("gpu faults, unsupported device: the model runs on the CPU") {
 }
 
 TEST_CASE("gpu faults, vanish in mid-answer: the CPU goes on with the same text") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const Launches n = count_launches(f);
   for (const int64_t at : {n.prefill + 1, (n.prefill + n.all) / 2, n.all - 1}) {
@@ -98,7 +98,7 @@ TEST_CASE("gpu faults, vanish in mid-answer: the CPU goes on with the same text"
 }
 
 TEST_CASE("gpu faults, vanish in the prompt: the CPU starts it again") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   fake_cuda::Limits limits;
   limits.vanish_after_launches = 5;
@@ -106,7 +106,7 @@ TEST_CASE("gpu faults, vanish in the prompt: the CPU starts it again") {
 }
 
 TEST_CASE("gpu faults, failed launch: a kernel that faults, and launches that are refused") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const Launches n = count_launches(f);
   fake_cuda::Limits faults, refuses;
@@ -121,7 +121,7 @@ TEST_CASE("gpu faults, failed launch: a kernel that faults, and launches that ar
 }
 
 TEST_CASE("gpu faults, out of memory at load: weights and cache that do not fit go to the CPU") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   uint64_t used = 0;
   {
@@ -148,7 +148,7 @@ TEST_CASE("gpu faults, out of memory at load: weights and cache that do not fit 
 }
 
 TEST_CASE("gpu faults, out of memory while the context grows: the CPU goes on with the same text") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const SimulatedGpu gpu;
   const auto model = f.load(GpuMode::automatic);
@@ -166,7 +166,7 @@ TEST_CASE("gpu faults, out of memory while the context grows: the CPU goes on wi
 }
 
 TEST_CASE("gpu faults: caches that GPUs alone hold become the CPU's next when it takes over") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   for (const char* type : {"bf16", "fp8"}) {
     CAPTURE(type);
@@ -185,7 +185,7 @@ TEST_CASE("gpu faults: caches that GPUs alone hold become the CPU's next when it
 }
 
 TEST_CASE("gpu faults: texts that no session uses any more make room before the CPU takes over") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const SimulatedGpu gpu;
   const auto model = f.load(GpuMode::automatic);
@@ -202,7 +202,7 @@ TEST_CASE("gpu faults: texts that no session uses any more make room before the 
 }
 
 TEST_CASE("gpu faults: a session of the same model that was at rest goes on by the CPU, too") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const SimulatedGpu gpu;
   const auto model = f.load(GpuMode::automatic);
@@ -220,7 +220,7 @@ TEST_CASE("gpu faults: a session of the same model that was at rest goes on by t
 }
 
 TEST_CASE("gpu faults: a GPU that was required fails with one error, and the session stays of use") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const Fixture f;
   const SimulatedGpu gpu;
   const auto model = f.load(GpuMode::require);

@@ -144,16 +144,16 @@ void compare(const SigmaConfig& c, DType type, double weight_bytes, int n_tokens
 }  // namespace
 
 TEST_CASE("gpu roofline: the formulas' bytes, operations and times are the kernels' own, bf16") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   compare(sigma_1_5b(), DType::bf16, 2, 4096);
 }
 
 TEST_CASE("gpu roofline: the formulas' bytes, operations and times are the kernels' own, 4 bits") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   compare(sigma_1_5b(), DType::q4_0, 0.5 + 2.0 / 32, 2048);
 }
 
 TEST_CASE("gpu roofline: the baseline of equal heads moves what its formula says") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   compare(baseline(), DType::q4_0, 0.5 + 2.0 / 32, 2048);
 }

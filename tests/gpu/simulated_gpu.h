@@ -25,19 +25,24 @@ inline std::string text_of(const std::vector<ptx::Finding>& findings) {
   return all;
 }
 
-// One test's use of the fake driver: limits before, no findings after.
+// One test's use of the fake driver: limits before, no findings after. On a real GPU, which has no limits to set, nothing.
 class SimulatedGpu {
  public:
   explicit SimulatedGpu(const fake_cuda::Limits& limits = {}) : fake_(fake_cuda::control()) {
-    REQUIRE_MESSAGE(fake_, "libcuda.so.1 is not the fake driver; run through ctest");
+    if (!fake_) return;
     fake_->edit_modules({});
     fake_->reset(limits);
   }
   ~SimulatedGpu() {
+    if (!fake_) return;
     const auto findings = fake_->take_findings();
     CHECK_MESSAGE(findings.empty(), text_of(findings));
   }
-  fake_cuda::Control& fake() const { return *fake_; }
+  bool simulated() const { return fake_ != nullptr; }
+  fake_cuda::Control& fake() const {
+    REQUIRE_MESSAGE(fake_, "libcuda.so.1 is not the fake driver; run through ctest");
+    return *fake_;
+  }
   // For tests that expect them.
   std::vector<ptx::Finding> take_findings() const { return fake_->take_findings(); }
 
@@ -45,11 +50,19 @@ class SimulatedGpu {
   fake_cuda::Control* fake_;
 };
 
-// False, said aloud, where the program was built without nvcc.
+// False, said aloud, where the program was built without nvcc, or has neither the fake driver nor a GPU.
 inline bool has_kernels() {
   const std::string why = engine::find_gpu().why_not;
-  if (why.find("built without CUDA kernels") == std::string::npos) return true;
+  if (why.empty() || (fake_cuda::control() && why.find("built without CUDA kernels") == std::string::npos)) return true;
   MESSAGE("skipped: ", why);
+  return false;
+}
+
+// The same for what only the fake driver can be asked for: limits, faults, counts.
+inline bool has_simulator() {
+  if (!has_kernels()) return false;
+  if (fake_cuda::control()) return true;
+  MESSAGE("skipped: a real GPU has no limits and counts to test with");
   return false;
 }
 

@@ -35,5 +35,5 @@ TEST_CASE("gpu: the default model's greedy tokens are the CPU's") {
   const auto load = [&](std::unique_ptr<Backend> backend) { return SigmaModel::load(ModelFile::open(path), std::move(backend)); };
   const auto expected = greedy(*load(make_cpu_backend({.n_threads = 2})), prompt, 4, half);
   CHECK(greedy(*load(make_cuda_backend()), prompt, 4, half) == expected);
-  CHECK(gpu.fake().n_graph_launches() >= 2);
+  if (gpu.simulated()) CHECK(gpu.fake().n_graph_launches() >= 2);
 }

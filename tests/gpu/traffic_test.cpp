@@ -71,17 +71,17 @@ void check_decode(CacheType type, const char* kernel, double row_bytes) {
 }  // namespace
 
 TEST_CASE("traffic: decoding attention reads every row of K and V once, in whole sectors; f16") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   check_decode(CacheType::f16, "dq_decode_f16_k64_v64_h4", 2 * 64);
 }
 
 TEST_CASE("traffic: decoding attention reads every row of K and V once, in whole sectors; int8") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   check_decode(CacheType::q8_0, "dq_decode_q8_k64_v64_h4", 64 + 2);
 }
 
 TEST_CASE("traffic: a prompt's attention reads K and V once for each run of tokens, in whole sectors") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   const SimulatedGpu gpu;
   SigmaConfig c = attention_config();
   c.n_heads_q = 8;  // of the 1.5B model's four equal groups one
@@ -114,7 +114,7 @@ TEST_CASE("traffic: a prompt's attention reads K and V once for each run of toke
 }
 
 TEST_CASE("traffic: a decoded token reads each weight once") {
-  if (!has_kernels()) return;
+  if (!has_simulator()) return;
   struct Case {
     TinyType type;
     const char* kernel;

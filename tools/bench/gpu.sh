@@ -23,7 +23,7 @@ row device "$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader |
 
 section "tests on the device"
 tests=0
-for test in "$build"/test_gpu_engine "$build"/test_gpu_small_model "$build"/test_gpu_driver; do
+for test in "$build"/test_gpu_engine "$build"/test_gpu_attention "$build"/test_gpu_small_model; do
   [ -x "$test" ] || continue
   if "$test" >> "$report" 2>&1; then tests=$((tests + 1)); else failed=1; row "$(basename "$test")" FAILED; fi
 done
@@ -36,6 +36,15 @@ for model in "$@"; do
     echo "$line" >> "$report"
     row "$(basename "$model") at $depth" "$(echo "$line" | sed -E 's/.*"prefill_tok_s": ([0-9.]+), "decode_tok_s": ([0-9.]+).*/prefill \1, decode \2 tokens\/s/')"
   done
+done
+
+# The same cache in fewer bytes, where the context is long.
+for kv in bf16 q8 fp8; do
+  [ $# -gt 0 ] || break
+  section "bench $1, $kv cache, depth 16384"
+  line=$("$ctl" bench --model "$1" --gpu require --kv "$kv" --depth 16384 -p 512 -n 64 --json 2>> "$report") || { failed=1; row "$kv cache" FAILED; continue; }
+  echo "$line" >> "$report"
+  row "$(basename "$1") at 16384, $kv" "$(echo "$line" | sed -E 's/.*"prefill_tok_s": ([0-9.]+), "decode_tok_s": ([0-9.]+).*/prefill \1, decode \2 tokens\/s/')"
 done
 
 section "floors"
