@@ -66,6 +66,6 @@ struct File {
 File parse(std::string_view text);
 
 void check_instructions(const File& file, Report& report);  // dockerfile.cpp
-void check_commands(const File& file, Report& report);      // dockerfile_packages.cpp
+void check_commands(const File& file, Report& report);      // dockerfile_commands.cpp
 
 }  // namespace app::configs::dockerfile
