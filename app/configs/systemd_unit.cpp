@@ -208,12 +208,14 @@ void check_conflicts(const Unit& unit, Report& report) {
       {"Wants", "WantedBy"},
       {"PropagatesReloadTo", "ReloadPropagatedFrom"}};
   for (const auto& [left, right] : opposites) {
-    for (const Entry& a : unit.entries) {
-      for (const Entry& b : unit.entries) {
-        if (a.key == left && b.key == right && !a.value.empty() && a.value == b.value) {
-          add(report, "systemd/conflicting-options", b,
-              std::string(left) + " and " + right + " both name " + a.value);
-        }
+    std::set<std::string> named;
+    for (const Entry& entry : unit.entries) {
+      if (entry.key == left && !entry.value.empty()) named.insert(entry.value);
+    }
+    for (const Entry& entry : unit.entries) {
+      if (entry.key == right && named.contains(entry.value)) {
+        add(report, "systemd/conflicting-options", entry,
+            std::string(left) + " and " + right + " both name " + entry.value);
       }
     }
   }
@@ -302,7 +304,21 @@ bool reaches(const std::multimap<std::string, std::string>& waits, const std::st
   return false;
 }
 
-void check_order(const std::vector<Wait>& waits) {
+// Without the waits that cannot be part of a cycle: their unit waits for nobody who still waits.
+std::vector<Wait> possible_cycles(std::vector<Wait> waits) {
+  while (true) {
+    std::set<std::string> waiting;
+    for (const Wait& wait : waits) waiting.insert(wait.unit);
+    const size_t before = waits.size();
+    std::erase_if(waits, [&](const Wait& wait) { return !waiting.contains(wait.other); });
+    if (waits.size() == before) return waits;
+  }
+}
+
+void check_order(const std::vector<Wait>& all) {
+  constexpr size_t max_waits = 2000;  // each is followed through all others
+  std::vector<Wait> waits = possible_cycles(all);
+  if (waits.size() > max_waits) waits.resize(max_waits);
   std::multimap<std::string, std::string> by_unit;
   for (const Wait& wait : waits) by_unit.emplace(wait.unit, wait.other);
   for (const Wait& wait : waits) {

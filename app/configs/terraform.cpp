@@ -90,11 +90,13 @@ Truth refers(const Node& value, const hcl::Block& target) {
   return Truth::no;
 }
 
-using Module = std::vector<const hcl::Block*>;  // the blocks of all files of a folder
+// The blocks of all files of a folder, by type.
+using Module = std::map<std::string, std::vector<const hcl::Block*>>;
 
 bool has_companion(const hcl::Block& block, const Companion& companion, const Module& module) {
-  return std::any_of(module.begin(), module.end(), [&](const hcl::Block* other) {
-    if (type_of(*other) != companion.type) return false;
+  const auto found = module.find(companion.type);
+  if (found == module.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const hcl::Block* other) {
     if (refers(other->body->at(companion.by), block) == Truth::no) return false;
     return !companion.good || companion.good->holds(*other->body) != Truth::no;
   });
@@ -135,7 +137,7 @@ void review_terraform_files(std::vector<TextFile>& files) {
     for (const ParseError& error : hcl.errors)
       file.report->add("terraform/cannot-parse", error.line, error.column, "", error.message);
     for (const hcl::Block& block : hcl.blocks)
-      modules[folder_of(file.report->file())].push_back(&block);
+      modules[folder_of(file.report->file())][type_of(block)].push_back(&block);
   }
   for (size_t i = 0; i < files.size(); ++i) {
     const Module& module = modules[folder_of(files[i].report->file())];
