@@ -69,7 +69,7 @@ Type Binder::arithmetic_type(std::string_view op, Type a, Type b) {
     if (span_a && span_b) return Type::real;
     if (span_a && (is_number(b) || b == Type::dynamic)) return Type::timespan;
   } else if (op == "%") {
-    if (span_a && span_b) return Type::timespan;
+    if ((time_a || span_a) && span_b) return Type::timespan;
   }
   if (is_number(a) && is_number(b)) return widest(a, b);
   return Type::string;  // no such arithmetic
