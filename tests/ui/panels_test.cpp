@@ -432,6 +432,7 @@ TEST_CASE("ui/models: the file is checked, the loaded model tested, and what cam
 TEST_CASE("ui/configs: a finding is suppressed with a reason, kept with the session, exported, and shown again") {
   Desk desk(Screen::configs);
   ui_test::fill(fake());
+  desk.shell->configs.group_by = 0;   // by line: the image stands first
   desk.show();
   REQUIRE(desk.h.click("button", "Suppress ..."));
   desk.show();
@@ -484,6 +485,14 @@ TEST_CASE("ui/configs: ] and [ go from finding to finding, by rule they are grou
   desk.shell->configs.group_by = 2;
   desk.show();
   CHECK(desk.shows("k8s/latest-tag"));
+}
+
+TEST_CASE("ui/configs: the worst findings stand first") {
+  Desk desk(Screen::configs);
+  ui_test::fill(fake());
+  desk.show();
+  REQUIRE(desk.h.find("config_finding") != nullptr);
+  CHECK(desk.h.find("config_finding")->text.find("runs privileged") != std::string::npos);
 }
 
 TEST_CASE("ui/configs: a fix is asked for, shown as a diff, copied as a patch, and applied with undo") {

@@ -122,6 +122,7 @@ void draw_finding(ConfigsPanel& panel, const app::ConfigReview& review, const ap
       rich_text(ui, "fix", fix, {.width = width});
     }
     if (const app::configs::Rule* rule = app::configs::find_rule(finding.rule); rule != nullptr && !rule->docs.empty()) {
+      ImGui::AlignTextToFramePadding();   // a button follows
       ImGui::TextDisabled("why?");
       if (ImGui::IsItemHovered()) {
         ImGui::BeginTooltip();

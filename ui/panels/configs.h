@@ -19,7 +19,7 @@ struct ConfigsPanel {
   double flashed_at = -10;
   float list_width = 380;         // design pixels
   int min_severity = 0;           // app::Severity and worse are listed
-  int group_by = 0;               // 0 line, 1 severity, 2 rule
+  int group_by = 1;               // 0 line, 1 severity: the worst first, 2 rule
   bool show_suppressed = false, show_secrets = false;
   std::vector<app::configs::Suppression> suppressions;   // kept with the session
   int64_t session = -1;           // that they are of

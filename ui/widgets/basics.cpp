@@ -135,7 +135,9 @@ bool draw_notice(Ui& ui, const char* id, std::string_view content, ImU32 color,
                      ui.theme.px(4));
   list.AddRectFilled(at, {at.x + ui.theme.px(3), at.y + height}, color, ui.theme.px(2));
   const ImVec2 local = ImGui::GetCursorPos();
-  ImGui::SetCursorPos({local.x + pad + ui.theme.px(2), local.y + ui.theme.px(3)});
+  // In the middle where the button beside it is higher.
+  const float text_dy = below ? 0 : std::max(0.f, (button_h - text_h) / 2);
+  ImGui::SetCursorPos({local.x + pad + ui.theme.px(2), local.y + ui.theme.px(3) + text_dy});
   const TextOptions options{.width = inner};
   text(ui, "text", content, ui.theme.text, Face::regular, options);
   bool clicked = false;
