@@ -7,6 +7,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ class App {
   std::shared_ptr<const PromptPreview> preview() const;   // of the last prepare_preview()
   std::shared_ptr<const ReportPreview> report() const;    // of the last prepare_report()
   std::shared_ptr<const ConfigsView> configs() const;
+  std::shared_ptr<const ConnectionsView> connections() const;
   std::shared_ptr<const TasksView> tasks() const;
   std::shared_ptr<const ModelsView> models() const;
   std::shared_ptr<const StatusView> status() const;
@@ -164,6 +166,15 @@ class App {
   void score_predictions(const std::string& task, const std::string& data_path,
                          const std::string& predictions_path);
   void show_run(int64_t run);
+
+  // --- connections: what goes wrong is said in connections()
+  void refresh_connections();
+  // replaces: the name that the connection had; empty: it is a new one. secret: none keeps the one there is,
+  // empty forgets it.
+  void save_connection(const std::string& replaces, const connectors::Connection& connection, const std::optional<std::string>& secret);
+  void remove_connection(const std::string& name);   // and its secret
+  void restore_connection();                         // the one removed last
+  void test_connection(const std::string& name);     // asks the server who it is
 
   // --- models
   void refresh_models();

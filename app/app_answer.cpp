@@ -461,6 +461,10 @@ std::shared_ptr<const StatusView> App::status() const {
   view->free_memory_bytes = s.free_memory_bytes;
   view->n_connections = static_cast<int>(s.connections.size());
   view->connections = s.connections;
+  {
+    const std::lock_guard lock(s.connections_mutex);
+    for (const auto& [name, n] : s.remote_uses) view->remote.push_back(name);
+  }
   return view;
 }
 

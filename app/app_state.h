@@ -142,6 +142,35 @@ struct App::State {
   std::map<std::string, ModelTest> model_tests;
   bool model_tests_read = false, testing_model = false;
 
+  // --- servers that queries can name, under connections_mutex
+  struct KnownServer {
+    connectors::Connection connection;
+    std::shared_ptr<const connectors::Server> server;
+  };
+  // Counts as "something leaves this machine" while it lives.
+  class RemoteUse {
+   public:
+    RemoteUse(State& state, std::vector<std::string> names);
+    ~RemoteUse();
+    RemoteUse(const RemoteUse&) = delete;
+    RemoteUse& operator=(const RemoteUse&) = delete;
+
+   private:
+    State& state_;
+    std::vector<std::string> names_;
+  };
+  mutable std::mutex connections_mutex;
+  std::map<std::string, KnownServer> servers;
+  std::map<std::string, ConnectionTest> connection_tests;
+  std::map<std::string, int> remote_uses;   // by name, of connections to other machines
+  std::optional<std::pair<connectors::Connection, std::string>> removed_connection;   // with its secret
+  std::string connections_error;
+  std::shared_ptr<const ConnectionsView> connections_view = std::make_shared<ConnectionsView>();   // under view_mutex
+  void publish_connections();
+  void change_connections(const std::string& title, std::function<void()> change);
+  std::string add_servers(kql::Tables& tables);   // what cluster("name") means; gives what cannot be used
+  std::vector<std::string> servers_elsewhere(const std::string& query) const;
+
   // --- views, swapped under view_mutex
   mutable std::mutex view_mutex;
   std::shared_ptr<const SessionsView> sessions_view = std::make_shared<SessionsView>();

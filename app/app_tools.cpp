@@ -4,7 +4,6 @@
 
 #include "app/aimicius/task.h"
 #include "app/app_state.h"
-#include "app/connectors/connection.h"
 #include "app/kql/explain.h"
 #include "app/log_tables.h"
 #include "app/system.h"
@@ -40,7 +39,7 @@ kql::Tables App::State::tables_of(OpenSession& session) {
   kql::Tables tables = session_tables(session);
   add_application_tables(tables, *database);
   tables.set_functions(saved_functions(data_folder));
-  connectors::add_connections(tables, data_folder);
+  add_servers(tables);
   return tables;
 }
 
@@ -120,6 +119,7 @@ void App::run_query(const std::string& text) {
           s.publish_kql(*session);
         };
         const kql::Tables tables = s.tables_of(*session);
+        const State::RemoteUse use(s, s.servers_elsewhere(text));
         auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
         std::optional<kql::EmptyReason> empty;
         if (kql::found_nothing(*result)) empty = kql::why_empty(text, tables, options);
@@ -137,7 +137,9 @@ std::function<std::shared_ptr<const kql::ResultTable>()> App::whole_result(const
     if (!session) engine::fail(engine::ErrorKind::not_found, "there is no session to run the query over; open one");
     kql::RunOptions options;
     options.row_limit = UINT32_MAX;
-    auto result = std::make_shared<const kql::ResultTable>(kql::run(text, state->tables_of(*session), options));
+    const kql::Tables tables = state->tables_of(*session);
+    const State::RemoteUse use(*state, state->servers_elsewhere(text));
+    auto result = std::make_shared<const kql::ResultTable>(kql::run(text, tables, options));
     if (result->failed()) engine::fail(engine::ErrorKind::invalid_input, "the query does not run any more: %s", result->diagnostics.front().message.c_str());
     return result;
   };

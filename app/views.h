@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/connectors/connection.h"
 #include "app/kql/complete.h"
 #include "app/kql/explain.h"
 #include "app/kql/query.h"
@@ -260,6 +261,22 @@ struct ConfigsView {
   bool running = false;
 };
 
+// What came of asking a server who it is.
+struct ConnectionTest {
+  enum class State { none, running, good, failed } state = State::none;
+  std::string text;                                     // one line
+};
+struct ConnectionView {
+  connectors::Connection connection;
+  bool has_secret = false;                              // one is kept for it
+  bool leaves_machine = false;                          // it is on another machine
+  ConnectionTest test;
+};
+struct ConnectionsView {
+  std::vector<ConnectionView> items;                    // by name
+  std::string error;                                    // why they cannot be read, or the last change not made
+};
+
 struct TasksView {
   struct Card {
     std::string task, title, input_format;              // input_format: what its files hold
@@ -310,6 +327,7 @@ struct StatusView {
   uint64_t free_memory_bytes = 0;
   int n_connections = 0;                                // sockets of this process to elsewhere
   std::vector<std::string> connections;                 // each of them: "tcp 127.0.0.1:8080 listening"
+  std::vector<std::string> remote;                      // connections to other machines that are being asked now
 };
 
 }  // namespace app

@@ -22,7 +22,7 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-const char* const screen_names[n_screens] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings"};
+const char* const screen_names[n_screens] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings", "connections"};
 
 // Kinds that a driver clicks or reads; the rest (every line, every status field) would drown them.
 const std::set<std::string> listed_kinds = {"citation", "finding_line", "evidence_line", "finding", "tab", "question", "toast", "showing",

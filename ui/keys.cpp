@@ -18,6 +18,7 @@ constexpr Binding usual[] = {
     {Command::show_tasks, "show_tasks", "Show Tasks", Where::anywhere, Key::n5, ctrl},
     {Command::show_models, "show_models", "Show Models", Where::anywhere, Key::n6, ctrl},
     {Command::show_settings, "show_settings", "Show Settings", Where::anywhere, Key::n7, ctrl, Key::comma, ctrl},
+    {Command::show_connections, "show_connections", "Show Connections", Where::anywhere, Key::n8, ctrl},
     {Command::new_session, "new_session", "New session", Where::anywhere, Key::n, ctrl},
     {Command::close_session, "close_session", "Archive session", Where::anywhere, Key::w, ctrl},
     {Command::last_session, "last_session", "Last session", Where::anywhere, Key::tab, ctrl},

@@ -10,7 +10,7 @@ namespace ui {
 
 enum class Command {
   none, palette, search_all, show_incident, show_logs, show_kql, show_configs, show_tasks,
-  show_models, show_settings, new_session, close_session, last_session, paste, open_files, find,
+  show_models, show_settings, show_connections, new_session, close_session, last_session, paste, open_files, find,
   find_next, go_to_line, back, forward, toggle_sidebar, send, stop, run_query, show_last_result,
   next_problem, previous_problem, next_error, previous_error, next_warning, previous_warning,
   next_match, previous_match, bookmark, list_bookmarks, filter_in, filter_out, clear_filter,

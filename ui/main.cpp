@@ -46,7 +46,7 @@ void add_options(CLI::App& cli, Arguments& arguments) {
 }
 
 ui::Screen screen_from(const std::string& name) {
-  const char* names[] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings"};
+  const char* names[] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings", "connections"};
   for (int i = 0; i < ui::n_screens; ++i)
     if (name == names[i]) return ui::Screen(i);
   return ui::Screen::incident;

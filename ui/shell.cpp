@@ -32,6 +32,7 @@ const PanelEntry panels[] = {
     {Screen::tasks, "Tasks", Command::show_tasks,
      [](Shell& s) { draw(s.tasks, *s.app.tasks(), *s.app.status(), s.app, s.ui); }},
     {Screen::models, "Models", Command::show_models, [](Shell& s) { draw(s.models, *s.app.models(), s.app, s.ui); }},
+    {Screen::connections, "Connections", Command::show_connections, [](Shell& s) { draw(s.connections, *s.app.connections(), s.app, s.ui); }},
     {Screen::settings, "Settings", Command::show_settings, nullptr},   // needs the shell's own texts
 };
 

@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "ui/panels/configs.h"
+#include "ui/panels/connections.h"
 #include "ui/panels/incident.h"
 #include "ui/panels/kql.h"
 #include "ui/panels/logs.h"
@@ -60,6 +61,7 @@ class Shell {
   ConfigsPanel configs;
   TasksPanel tasks;
   ModelsPanel models;
+  ConnectionsPanel connections;
   SettingsPanel settings;
   StatusBarPanel status_bar;
   PalettePanel palette;

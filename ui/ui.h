@@ -16,8 +16,8 @@
 
 namespace ui {
 
-enum class Screen { incident, logs, kql, configs, tasks, models, settings };
-constexpr int n_screens = 7;
+enum class Screen { incident, logs, kql, configs, tasks, models, settings, connections };
+constexpr int n_screens = 8;
 
 // One place that links lead to and Alt+Left returns to.
 struct Place {

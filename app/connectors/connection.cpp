@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "app/connectors/servers.h"
+#include "app/kql/lexer.h"
 #include "app/kql/query.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -148,6 +150,16 @@ void check_connection(const Connection& c, bool has_secret) {
   if (has_secret && url.scheme == "http" && !is_this_machine(url.host) && !c.plain_secret) {
     fail(ErrorKind::invalid_input, "connection '%s': over http:// everybody on the way could read the password; use https://, or --plain-secret in a network you trust", c.name.c_str());
   }
+}
+
+bool leaves_machine(const Connection& connection) { return !is_this_machine(parts_of(connection.url).host); }
+
+std::vector<std::string> clusters_named(const std::string& query) {
+  std::set<std::string> names;
+  const std::vector<kql::Token> tokens = kql::lex(query);
+  for (size_t i = 0; i + 2 < tokens.size(); ++i)
+    if (tokens[i].is_word("cluster") && tokens[i + 1].is("(") && tokens[i + 2].kind == kql::TokenKind::string) names.insert(tokens[i + 2].text);
+  return {names.begin(), names.end()};
 }
 
 std::string load_secret(const std::string& data_folder, const std::string& name) {

@@ -28,6 +28,7 @@ struct Connection {
   std::string database;      // where a query names none; of loganalytics: the workspace
   std::string ca_file;       // PEM file of the authorities to trust; empty: the system's
   bool plain_secret = false; // the secret may go over http:// to another machine
+  friend bool operator==(const Connection&, const Connection&) = default;
 };
 
 // Sorted by name; none where there is no file. Throws Error{invalid_input} where the file is damaged.
@@ -35,6 +36,11 @@ std::vector<Connection> load_connections(const std::string& data_folder);
 void save_connections(const std::string& data_folder, std::vector<Connection> connections);
 // Throws Error{invalid_input} saying what is wrong with it.
 void check_connection(const Connection& connection, bool has_secret);
+
+// Whether what is sent there leaves this machine: its address is not localhost.
+bool leaves_machine(const Connection& connection);
+// Names in cluster("...") of a query's text, whether or not it parses; sorted, each once.
+std::vector<std::string> clusters_named(const std::string& query);
 
 // The secret of a connection, or empty. Throws Error{invalid_input} where others can read the file.
 std::string load_secret(const std::string& data_folder, const std::string& name);

@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: ui_gallery SCREEN FILE.png [STATE] [THEME] [SCALE] [WIDTH HEIGHT]\n");
     return 2;
   }
-  const char* names[] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings"};
+  const char* names[] = {"incident", "logs", "kql", "configs", "tasks", "models", "settings", "connections"};
   const std::string state = argc > 3 ? argv[3] : "full";
   try {
     ui::Window window({.title = "gallery", .width = argc > 6 ? std::atoi(argv[6]) : 1440, .height = argc > 7 ? std::atoi(argv[7]) : 900});

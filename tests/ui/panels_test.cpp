@@ -1,6 +1,8 @@
 // Every panel drawn headless in its four states: empty, running, failed, full; and what its controls ask for.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/ui/support/desk.h"
 #include "ui/widgets/basics.h"
 #include "ui/automation_log.h"
@@ -599,6 +601,96 @@ TEST_CASE("ui/tasks: four states, and Score asks with the chosen files") {
   CHECK(fake().called("score_predictions cmdgen pairs.jsonl answers.jsonl"));
 }
 
+// --- Connections
+
+namespace {
+
+app::ConnectionView connection(const std::string& name, const std::string& kind, const std::string& url, bool leaves) {
+  app::ConnectionView item;
+  item.connection.name = name;
+  item.connection.kind = kind;
+  item.connection.url = url;
+  item.leaves_machine = leaves;
+  return item;
+}
+
+}  // namespace
+
+TEST_CASE("ui/connections: none, listed with what a test said, and what could not be done") {
+  Desk desk(Screen::connections);
+  desk.show();
+  CHECK(fake().called("refresh_connections"));
+  CHECK(desk.shows("Nothing is asked of a server before a query names it"));
+  auto& view = fake().connections;
+  view.items = {connection("db", "clickhouse", "https://db.example:8443", true), connection("lo", "loki", "http://localhost:3100", false)};
+  view.items[0].test = {app::ConnectionTest::State::failed, "connection 'db': the server refuses the password"};
+  view.items[1].test = {app::ConnectionTest::State::good, "Loki, 2 labels: app pod"};
+  view.error = "keyring.json: others can read the passwords in it";
+  desk.show();
+  CHECK(desk.h.find("connection", "on another machine") != nullptr);
+  CHECK(desk.h.find("connection", "on this machine") != nullptr);
+  CHECK(desk.h.find("connection_test", "refuses the password") != nullptr);
+  CHECK(desk.h.find("connection_test", "2 labels") != nullptr);
+  CHECK(desk.shows("others can read the passwords in it"));
+  REQUIRE(desk.h.click("button", "Test"));
+  CHECK(fake().called("test_connection db"));
+  REQUIRE(desk.h.click("button", "Remove"));
+  CHECK(fake().called("remove_connection db"));
+  desk.shell->ui.undo();
+  CHECK(fake().called("restore_connection"));
+}
+
+TEST_CASE("ui/connections: one is changed and keeps its password, which is never shown") {
+  Desk desk(Screen::connections);
+  fake().connections.items = {connection("db", "clickhouse", "https://db.example:8443", true)};
+  fake().connections.items[0].has_secret = true;
+  desk.show();
+  REQUIRE(desk.h.click("button", "Change"));
+  desk.show();
+  desk.shell->connections.edited.user = "me";
+  REQUIRE(desk.h.click("button", "Save"));
+  CHECK(fake().called("save_connection db:db clickhouse https://db.example:8443 me (kept)"));
+  desk.show();
+  REQUIRE(desk.h.click("button", "Change"));
+  desk.show();
+  desk.shell->connections.secret = "hunter2";
+  desk.show();
+  CHECK_FALSE(desk.shows("hunter2"));
+  REQUIRE(desk.h.click("button", "Save"));
+  CHECK(fake().called("save_connection db:db clickhouse https://db.example:8443  hunter2"));
+  CHECK(desk.shell->connections.secret.empty());
+}
+
+TEST_CASE("ui/connections: a new one needs a name of its own and an address") {
+  Desk desk(Screen::connections);
+  fake().connections.items = {connection("db", "clickhouse", "https://db.example:8443", true)};
+  desk.show();
+  REQUIRE(desk.h.click("button", "Add a connection"));
+  desk.show();
+  desk.shell->connections.edited.name = "db";
+  desk.shell->connections.edited.url = "https://other.example";
+  desk.show();
+  desk.h.click("button", "Save");
+  CHECK(std::none_of(fake().calls.begin(), fake().calls.end(), [](const std::string& c) { return c.rfind("save_connection", 0) == 0; }));
+  desk.shell->connections.edited.name = "other";
+  desk.show();
+  REQUIRE(desk.h.click("button", "Save"));
+  CHECK(fake().called("save_connection :other clickhouse https://other.example  "));
+}
+
+TEST_CASE("ui/status: the badge is offline, and amber with the server's name while one elsewhere is asked") {
+  Desk desk(Screen::kql);
+  desk.show();
+  CHECK(desk.h.find("status", "Offline · 0 connections") != nullptr);
+  fake().status.remote = {"db"};
+  desk.show();
+  CHECK(desk.h.find("status", "Asking db") != nullptr);
+  CHECK(desk.h.find("status", "Offline") == nullptr);
+  REQUIRE(desk.h.click("status", "Asking db"));
+  desk.show();
+  CHECK(desk.shows("leaves this machine"));
+}
+
 // --- Models
 
 TEST_CASE("ui/models: four states, fit against free memory, load and unload") {
@@ -769,7 +861,7 @@ TEST_CASE("ui/shell: the keys of the screens switch them, ? shows the keys, the 
   Desk desk(Screen::incident);
   ui_test::fill(fake());
   desk.show();
-  const Key digits[] = {Key::n1, Key::n2, Key::n3, Key::n4, Key::n5, Key::n6, Key::n7};
+  const Key digits[] = {Key::n1, Key::n2, Key::n3, Key::n4, Key::n5, Key::n6, Key::n7, Key::n8};
   for (int i = n_screens - 1; i >= 0; --i) {
     desk.h.press(digits[i], ctrl);
     CHECK(desk.shell->screen == Screen(i));

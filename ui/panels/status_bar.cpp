@@ -35,6 +35,12 @@ std::string context_text(const app::StatusView& view) {
   return engine::format("context %s / %s", with_commas(uint64_t(view.context_used)).c_str(), with_commas(uint64_t(view.context_total)).c_str());
 }
 
+std::string badge_text(const app::StatusView& view) {
+  if (view.remote.size() == 1) return "Asking " + view.remote[0];
+  if (view.remote.size() > 1) return engine::format("Asking %zu servers", view.remote.size());
+  return view.n_connections == 0 ? "Offline · 0 connections" : engine::format("%d connections", view.n_connections);
+}
+
 float context_width(const app::StatusView& view, const Ui& ui) { return ui.theme.px(64) + text_width(ui, context_text(view)) + ui.theme.px(18); }
 
 // Tokens of the last prompt and answer against what the model holds.
@@ -113,7 +119,8 @@ void draw(StatusBarPanel& panel, const app::StatusView& view, const app::ModelsV
     ui.ask({Request::Kind::show_screen, {}, app::no_row, Screen::models});
   // From the right: offline badge, memory. They keep their place; where the window is too narrow for
   // all, the speed goes first, then the context.
-  const std::string offline = view.n_connections == 0 ? "Offline · 0 connections" : engine::format("%d connections", view.n_connections);
+  const bool quiet = view.n_connections == 0 && view.remote.empty();
+  const std::string offline = badge_text(view);
   const std::string memory = view.free_memory_bytes > 0 ? bytes_text(view.free_memory_bytes) + " free" : "";
   const std::string speed = view.tokens_per_second > 0 ? engine::format("%.1f tok/s  ·  first %s", view.tokens_per_second, seconds_text(view.first_token_ms / 1000).c_str()) : "";
   const float pads = ui.theme.px(8) * 2;
@@ -125,12 +132,14 @@ void draw(StatusBarPanel& panel, const app::StatusView& view, const app::ModelsV
   if (!memory.empty()) field(ui, "memory", memory, ui.theme.dim, "Memory that is free now");
   const ImVec2 dot = ImGui::GetCursorScreenPos();
   ImGui::GetWindowDrawList()->AddCircleFilled({dot.x + ui.theme.px(4), dot.y + ui.theme.px(3) + ImGui::GetFontSize() / 2}, ui.theme.px(3.5f),
-                                              view.n_connections == 0 ? ui.theme.good : ui.theme.warning);
+                                              quiet ? ui.theme.good : ui.theme.warning);
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + ui.theme.px(6));
-  if (field(ui, "offline", offline, view.n_connections == 0 ? ui.theme.dim : ui.theme.warning,
-            "Sockets that this process holds to anywhere. Nothing is sent and nothing is fetched. Click: list them"))
+  if (field(ui, "offline", offline, quiet ? ui.theme.dim : ui.theme.warning,
+            quiet ? "Sockets that this process holds to anywhere. Nothing is sent and nothing is fetched. Click: list them"
+                  : "Something goes to a server that you have set up. Click: which, and over which sockets"))
     ImGui::OpenPopup("sockets");
   if (ImGui::BeginPopup("sockets")) {
+    for (const std::string& name : view.remote) text(ui, name.c_str(), "The connection '" + name + "' is being asked: what the query needs leaves this machine.", ui.theme.warning, Face::regular, {.width = ui.theme.px(420)});
     heading(ui, "Internet sockets of this process", with_commas(view.connections.size()));
     std::string list;
     for (const std::string& line : view.connections) list += line + "\n";

@@ -29,6 +29,24 @@ mode_t mode_of(const std::string& path) {
 
 }  // namespace
 
+TEST_CASE("connection: only an address of this machine stays on it") {
+  const auto leaves = [](const std::string& url) { return connectors::leaves_machine({"x", "loki", url, "", "", "", false}); };
+  for (const char* here : {"http://localhost:3100", "http://127.0.0.1:1", "https://[::1]:9200/x", "http://127.4.5.6"}) {
+    CAPTURE(here);
+    CHECK_FALSE(leaves(here));
+  }
+  for (const char* there : {"https://db.example", "http://10.0.0.1:8123", "http://127.0.0.1.example.org", "https://localhost.example"}) {
+    CAPTURE(there);
+    CHECK(leaves(there));
+  }
+}
+
+TEST_CASE("connection: the servers that a query names, also while it is half written") {
+  CHECK(connectors::clusters_named("union cluster('b').T, cluster( \"a\" ).database('d').T | join (cluster('b').U) on") == std::vector<std::string>{"a", "b"});
+  CHECK(connectors::clusters_named("print 'cluster(\"a\")' // cluster('b')").empty());
+  CHECK(connectors::clusters_named("T | summarize cluster = count()").empty());
+}
+
 TEST_CASE("connection: what is saved is read again, and no secret is in it") {
   const TemporaryFolder folder;
   CHECK(connectors::load_connections(folder.path()).empty());

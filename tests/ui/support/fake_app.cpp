@@ -180,6 +180,14 @@ void App::export_report(const std::string& path, bool mask) { note("export_repor
 void App::run_query(const std::string& text) { note("run_query " + text); }
 void App::check_query(const std::string& text) { note("check_query " + text); }
 void App::stop_query() { note("stop_query"); }
+std::shared_ptr<const ConnectionsView> App::connections() const { return copy_of(state_->fake.connections); }
+void App::refresh_connections() { note("refresh_connections"); }
+void App::save_connection(const std::string& replaces, const connectors::Connection& c, const std::optional<std::string>& secret) {
+  note("save_connection " + replaces + ":" + c.name + " " + c.kind + " " + c.url + " " + c.user + " " + secret.value_or("(kept)"));
+}
+void App::remove_connection(const std::string& name) { note("remove_connection " + name); }
+void App::restore_connection() { note("restore_connection"); }
+void App::test_connection(const std::string& name) { note("test_connection " + name); }
 void App::make_fix(int64_t review, const std::string& file, size_t finding) { note("make_fix " + std::to_string(review) + " " + file + " " + std::to_string(finding)); }
 void App::review_config_paths(const std::vector<std::string>& paths) { note("review_config_paths" + ui_test::joined(paths)); }
 void App::review_config_text(const std::string& name, const std::string& text, const std::string& kind) {

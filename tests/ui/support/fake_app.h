@@ -25,6 +25,7 @@ struct FakeApp {
   app::ReportPreview report;
   std::map<std::string, std::string> view_state;
   app::ConfigsView configs;
+  app::ConnectionsView connections;
   app::TasksView tasks;
   app::ModelsView models;
   app::StatusView status;
