@@ -76,10 +76,12 @@ Value wrapped(uint64_t v) { return of(static_cast<int64_t>(v)); }
 std::optional<int64_t> whole_of(const std::string& s) {
   size_t at = !s.empty() && s[0] == '-' ? 1 : 0;
   if (at == s.size() || s.size() > 15) return std::nullopt;
+  const size_t point = std::min(s.find('.'), s.size());  // a fraction is cut off
   for (size_t k = at; k < s.size(); ++k) {
-    if (!is_digit(s[k])) return std::nullopt;
+    if (!is_digit(s[k]) && k != point) return std::nullopt;
   }
-  return std::stoll(s);
+  if (point == at || point + 1 == s.size()) return std::nullopt;
+  return std::stoll(s.substr(0, point));
 }
 Value long_of(const Json& j) {
   switch (j.kind) {
