@@ -13,6 +13,18 @@
 namespace ui {
 namespace {
 
+// A button without a picture of its own: what is drawn over it later takes the clicks there.
+bool button_behind(const char* id, ImVec2 size) {
+#if IMGUI_VERSION_NUM >= 18970
+  ImGui::SetNextItemAllowOverlap();
+  return ImGui::InvisibleButton(id, size);
+#else
+  const bool clicked = ImGui::InvisibleButton(id, size);
+  ImGui::SetItemAllowOverlap();
+  return clicked;
+#endif
+}
+
 using app::FilterChip;
 using app::LogsView;
 using app::Template;
@@ -200,7 +212,7 @@ void draw_template(LogsPanel& panel, const Template& t, size_t n_merged, uint64_
     ImGui::PopID();
     return;
   }
-  if (ImGui::InvisibleButton("template", {width, height})) {
+  if (button_behind("template", {width, height})) {
     if (panel.merging != app::no_template && panel.merging != t.id) {
       TemplateEdits changed = panel.edits;
       changed.merge(panel.merging, t.id);
@@ -228,7 +240,6 @@ void draw_template(LogsPanel& panel, const Template& t, size_t n_merged, uint64_
   draw_text(ui, list, {x, y2}, ui.theme.dim, fit_text(ui, facts, width - spark - (x - at.x) - pad * 2));
   if (!tag.empty()) draw_text(ui, list, {x + text_width(ui, facts) + ui.theme.px(8), y2}, ui.theme.warning, tag, Face::bold);
   ui.probe("template", t.pattern, at, {at.x + width - values - pad, at.y + height});
-  ImGui::SetItemAllowOverlap();
   ImGui::SetCursorScreenPos({at.x + width - spark - pad, y2});
   sparkline(ui, {spark, line - ui.theme.px(1)}, t.timeline, level >= app::Level::warning ? ui.theme.levels[int(level)] : ui.theme.series[0]);
   if (t.pattern.find("<*>") != std::string::npos) {

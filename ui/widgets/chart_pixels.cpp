@@ -25,8 +25,22 @@ struct Atlas {
   }
 };
 
+// The glyphs of a font for text of some height: newer releases of Dear ImGui make them for each height, when they are asked
+// for, and may change the picture then.
+#if IMGUI_VERSION_NUM >= 19200
+using Glyphs = ImFontBaked;
+Glyphs* glyphs_of(ImFont& font, float height) { return font.GetFontBaked(height); }
+float height_of(const Glyphs& glyphs) { return glyphs.Size; }
+const ImFontAtlas& picture_of(const ImFont& font) { return *font.OwnerAtlas; }
+#else
+using Glyphs = ImFont;
+Glyphs* glyphs_of(ImFont& font, float) { return &font; }
+float height_of(const Glyphs& glyphs) { return glyphs.FontSize; }
+const ImFontAtlas& picture_of(const ImFont& font) { return *font.ContainerAtlas; }
+#endif
+
 Atlas atlas_of(const ImFont& font) {
-  const ImFontAtlas& fonts = *font.ContainerAtlas;
+  const ImFontAtlas& fonts = picture_of(font);
   Atlas atlas;
 #if IMGUI_VERSION_NUM >= 19200
   if (fonts.TexData == nullptr || fonts.TexData->Pixels == nullptr) return atlas;
@@ -122,14 +136,16 @@ void PixelCanvas::sector(ImVec2 center, float radius, float from, float to, ImU3
 }
 
 void PixelCanvas::text(ImVec2 at, ImU32 color, const std::string& shown, float scale) {
-  const ImFont* font = font_of(ui_, scale == 1 ? Face::regular : Face::bold);
-  const Atlas atlas = font == nullptr ? Atlas() : atlas_of(*font);
-  if (atlas.pixels == nullptr) return;
-  const float size = ImGui::GetFontSize() * scale / font->FontSize;
+  ImFont* font = font_of(ui_, scale == 1 ? Face::regular : Face::bold);
+  if (font == nullptr) return;
+  const float height = ImGui::GetFontSize() * scale;
+  Glyphs& glyphs = *glyphs_of(*font, height);
+  const float size = height / height_of(glyphs);
   float x = at.x;
   for (size_t i = 0; i < shown.size();) {
-    const ImFontGlyph* glyph = font->FindGlyph(ImWchar(engine::decode_utf8(shown, i)));
-    if (glyph == nullptr) continue;
+    const ImFontGlyph* glyph = glyphs.FindGlyph(ImWchar(engine::decode_utf8(shown, i)));
+    const Atlas atlas = atlas_of(*font);
+    if (glyph == nullptr || atlas.pixels == nullptr) continue;
     const float x0 = std::round(x + glyph->X0 * size), y0 = std::round(at.y + glyph->Y0 * size);
     const int w = int(std::lround((glyph->X1 - glyph->X0) * size)), h = int(std::lround((glyph->Y1 - glyph->Y0) * size));
     for (int row = 0; row < h; ++row)
