@@ -10,54 +10,11 @@
 #include <thread>
 
 #include "engine/base/error.h"
+#include "tests/app/app/app_fixture.h"
 
 using namespace app;
 
 namespace {
-
-class DataFolder {
- public:
-  DataFolder() {
-    char name[] = "/tmp/sigmadesk-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-AppOptions options(const DataFolder& folder, bool sample = false) {
-  AppOptions chosen;
-  chosen.data_folder = folder.path();
-  chosen.assets_folder = SIGMA_ASSETS;
-  chosen.open_sample = sample;
-  chosen.load_model = false;
-  return chosen;
-}
-
-bool wait_until(const std::function<bool()>& done, int seconds = 60) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (std::chrono::steady_clock::now() < end) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-bool idle(const App& app) {
-  const auto status = app.status();
-  return status->jobs.empty() || !status->jobs.front().running;
-}
-
-// Until the session that is being opened is shown.
-void wait_for_opening(App& app) {
-  REQUIRE(wait_until([&] {
-    app.finish_jobs();
-    return app.sessions()->opening == 0 && app.incident()->session != 0;
-  }));
-}
 
 const char* const oom_log =
     "2026-03-01T10:00:00Z web-1 systemd[1]: Started shop.service\n"
@@ -68,11 +25,11 @@ const char* const oom_log =
 }  // namespace
 
 TEST_CASE("app: a pasted log gives findings, a question an answer with verified lines, and both reopen") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   int64_t session = 0;
   std::string answer;
   {
-    App app(options(folder));
+    App app(options_for(folder));
     app.ingest_text("pasted", oom_log);
     REQUIRE(wait_until([&] { return !app.incident()->findings.empty() && idle(app); }));
     const auto incident = app.incident();
@@ -90,7 +47,7 @@ TEST_CASE("app: a pasted log gives findings, a question an answer with verified 
     CHECK(reply.answer->n_supported > 0);
     answer = reply.text;
   }
-  App again(options(folder));
+  App again(options_for(folder));
   wait_for_opening(again);
   const auto incident = again.incident();
   CHECK(incident->session == session);
@@ -101,8 +58,8 @@ TEST_CASE("app: a pasted log gives findings, a question an answer with verified 
 }
 
 TEST_CASE("app: the first start shows the sample incident with findings") {
-  const DataFolder folder;
-  App app(options(folder, true));
+  const TemporaryFolder folder;
+  App app(options_for(folder, true));
   REQUIRE(wait_until([&] { return !app.incident()->findings.empty(); }));
   CHECK(app.incident()->title.find("Sample") == 0);
   CHECK(!app.incident()->notice.empty());
@@ -111,22 +68,22 @@ TEST_CASE("app: the first start shows the sample incident with findings") {
 }
 
 TEST_CASE("app: a second instance on the same folder is refused with a clear message") {
-  const DataFolder folder;
-  const App first(options(folder));
-  CHECK_THROWS_AS(App second(options(folder)), engine::Error);
+  const TemporaryFolder folder;
+  const App first(options_for(folder));
+  CHECK_THROWS_AS(App second(options_for(folder)), engine::Error);
 }
 
 TEST_CASE("app: a log that does not exist becomes an error of the session, not a crash") {
-  const DataFolder folder;
-  App app(options(folder));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_paths({folder.path() + "/none.log"});
   REQUIRE(wait_until([&] { return !app.incident()->error.empty(); }));
   CHECK(app.incident()->error.find("none.log") != std::string::npos);
 }
 
 TEST_CASE("app: a query over the session's log gives a table and enters the history") {
-  const DataFolder folder;
-  App app(options(folder));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_text("pasted", oom_log);
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 3; }));
   app.run_query("Logs | where Process == 'kernel' | count");
@@ -136,8 +93,8 @@ TEST_CASE("app: a query over the session's log gives a table and enters the hist
 }
 
 TEST_CASE("app: a deleted session comes back with undo") {
-  const DataFolder folder;
-  App app(options(folder));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   const int64_t id = app.incident()->session;
   app.delete_session(id);
   CHECK(app.incident()->session != id);
@@ -147,8 +104,8 @@ TEST_CASE("app: a deleted session comes back with undo") {
 }
 
 TEST_CASE("app: a filter narrows the rows and the histogram") {
-  const DataFolder folder;
-  App app(options(folder));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_text("pasted", oom_log);
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 3; }));
   LogFilter filter;
@@ -162,16 +119,16 @@ TEST_CASE("app: a filter narrows the rows and the histogram") {
 }
 
 TEST_CASE("app: reviewed configs stay with the session") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
-    App app(options(folder));
+    App app(options_for(folder));
     app.review_config_text("pod.yaml",
                            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n"
                            "  - name: web\n    image: nginx:latest\n    securityContext:\n      privileged: true\n");
     REQUIRE(wait_until([&] { return !app.configs()->reviews.empty(); }));
     CHECK(!app.configs()->reviews[0].findings.empty());
   }
-  App again(options(folder));
+  App again(options_for(folder));
   wait_for_opening(again);
   REQUIRE(again.configs()->reviews.size() == 1);
   CHECK(again.configs()->reviews[0].kind == "kubernetes");

@@ -11,35 +11,12 @@
 
 #include "app/app.h"
 #include "tests/support/scripted_http.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/app/app/app_fixture.h"
 
 using namespace app;
 using connectors::Connection;
 
 namespace {
-
-AppOptions options_for(const std::string& folder) {
-  AppOptions options;
-  options.data_folder = folder;
-  options.assets_folder = SIGMA_ASSETS;
-  options.load_model = false;
-  options.open_sample = false;
-  return options;
-}
-
-template <typename F>
-bool wait_until(F done) {
-  for (int i = 0; i < 4000; ++i) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-bool idle(const App& app) {
-  const auto status = app.status();
-  return std::none_of(status->jobs.begin(), status->jobs.end(), [](const JobView& j) { return j.running; });
-}
 
 std::string read(const std::string& path) {
   std::ifstream in(path);
@@ -60,7 +37,7 @@ const std::string loki_query = ".api | where Timestamp between (datetime(2023-11
 
 TEST_CASE("app/connections: one is kept with its secret apart, changed without typing it again, removed and brought back") {
   const TemporaryFolder folder;
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   const auto items = [&] { return app.connections()->items; };
   app.save_connection("", Connection{"ch", "clickhouse", "https://db.example:8443", "me", "logs", "", false}, "hunter2");
   REQUIRE(wait_until([&] { return items().size() == 1; }));
@@ -86,7 +63,7 @@ TEST_CASE("app/connections: one is kept with its secret apart, changed without t
 
 TEST_CASE("app/connections: one that cannot be is refused, said in the view, and nothing is written") {
   const TemporaryFolder folder;
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   app.save_connection("", Connection{"x", "clickhouse", "ftp://db", "", "", "", false}, std::nullopt);
   REQUIRE(wait_until([&] { return !app.connections()->error.empty(); }));
   CHECK(app.connections()->error.find("is no address of a server") != std::string::npos);
@@ -96,7 +73,7 @@ TEST_CASE("app/connections: one that cannot be is refused, said in the view, and
 TEST_CASE("app/connections: a test says who answers, or one line on why nobody does") {
   const TemporaryFolder folder;
   ScriptedHttp server(loki);
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   app.save_connection("", Connection{"good", "loki", server.url(), "", "", "", false}, std::nullopt);
   app.save_connection("", Connection{"nobody", "loki", "http://127.0.0.1:1", "", "", "", false}, std::nullopt);
   REQUIRE(wait_until([&] { return app.connections()->items.size() == 2 && idle(app); }));
@@ -114,7 +91,7 @@ TEST_CASE("app/connections: a test says who answers, or one line on why nobody d
 TEST_CASE("app/connections: a table there is a table of KQL here, in queries and in completion") {
   const TemporaryFolder folder;
   ScriptedHttp server(loki);
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   app.new_session();
   app.save_connection("", Connection{"here", "loki", server.url(), "", "", "", false}, std::nullopt);
   REQUIRE(wait_until([&] { return app.connections()->items.size() == 1 && idle(app); }));
@@ -140,7 +117,7 @@ TEST_CASE("app/connections: while a server on another machine is asked, the stat
   });
   // An address that is not known as this machine's own, and is answered here.
   const std::string far = "http://0.0.0.0" + server.url().substr(server.url().rfind(':'));
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   app.new_session();
   app.save_connection("", Connection{"far", "loki", far, "", "", "", false}, std::nullopt);
   REQUIRE(wait_until([&] { return app.connections()->items.size() == 1 && idle(app); }));

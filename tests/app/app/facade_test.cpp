@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "app/app.h"
+#include "tests/app/app/app_fixture.h"
 
 using namespace app;
 
@@ -22,58 +23,12 @@ constexpr const char* small_log =
     "2026-03-14T09:10:01Z ERROR web: upstream timed out\n"
     "2026-03-14T09:10:02Z INFO web: GET /c took 9 ms\n";
 
-class DataFolder {
- public:
-  DataFolder() {
-    char name[] = "/tmp/sigmadesk-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-template <typename F>
-bool wait_until(F condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-bool idle(const App& app) {
-  const auto status = app.status();
-  for (const JobView& job : status->jobs)
-    if (job.running) return false;
-  return !app.incident()->answering;
-}
-
-// Until the session that is being opened is shown.
-void wait_for_opening(App& app) {
-  REQUIRE(wait_until([&] {
-    app.finish_jobs();
-    return app.sessions()->opening == 0 && app.incident()->session != 0;
-  }));
-}
-
-AppOptions options_for(const std::string& folder) {
-  AppOptions options;
-  options.data_folder = folder;
-  options.assets_folder = SIGMA_ASSETS;
-  options.open_sample = false;
-  options.load_model = false;
-  return options;
-}
-
 }  // namespace
 
 TEST_CASE("app/facade: a question asked in other words stands beside the first, and both reopen") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
-    App app(options_for(folder.path()));
+    App app(options_for(folder));
     app.ingest_text("pasted", small_log);
     REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 5; }));
     app.ask("what broke?");
@@ -95,7 +50,7 @@ TEST_CASE("app/facade: a question asked in other words stands beside the first, 
     CHECK(app.incident()->messages.size() == 4);
     CHECK(app.incident()->messages[2].text == "and why?");
   }
-  App again(options_for(folder.path()));
+  App again(options_for(folder));
   wait_for_opening(again);
   REQUIRE(again.incident()->messages.size() == 4);
   CHECK(again.incident()->messages[0].text == "what broke?");
@@ -108,8 +63,8 @@ TEST_CASE("app/facade: a question asked in other words stands beside the first, 
 }
 
 TEST_CASE("app/facade: help for a query comes with the columns' types and example values") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_text("pasted", small_log);
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 5; }));
   const std::string text = "Logs | where Level == ";
@@ -135,8 +90,8 @@ TEST_CASE("app/facade: help for a query comes with the columns' types and exampl
 }
 
 TEST_CASE("app/facade: two parts of a log differ in what is new and gone") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_text("pasted", small_log);
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 5; }));
   FilterChip a, b;
@@ -159,9 +114,9 @@ TEST_CASE("app/facade: two parts of a log differ in what is new and gone") {
 }
 
 TEST_CASE("app/facade: a taught format is tried, saved and used from then on") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
-    App app(options_for(folder.path()));
+    App app(options_for(folder));
     app.ingest_text("odd", "@@ 2026-03-14T09:00:00Z ~ ERROR ~ disk gone\n@@ 2026-03-14T09:00:01Z ~ INFO ~ fine\nnot like that\n");
     REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() > 0; }));
     FormatDraft draft;
@@ -182,7 +137,7 @@ TEST_CASE("app/facade: a taught format is tried, saved and used from then on") {
     CHECK(app.format()->error.empty());
     CHECK(std::filesystem::exists(folder.path() + "/log_formats/odd.json"));
   }
-  App again(options_for(folder.path()));
+  App again(options_for(folder));
   again.new_session();
   again.ingest_text("odd", "@@ 2026-03-14T09:00:00Z ~ ERROR ~ disk gone\n@@ 2026-03-14T09:00:01Z ~ INFO ~ fine\n");
   REQUIRE(wait_until([&] { return idle(again) && again.incident()->log->n_rows() == 2; }));
@@ -190,8 +145,8 @@ TEST_CASE("app/facade: a taught format is tried, saved and used from then on") {
 }
 
 TEST_CASE("app/facade: a taught format carries the zone and the year that its log leaves out") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   const std::string text = "@@ Mar 14 09:00:00 ~ ERROR ~ disk gone\n@@ Mar 14 09:00:01 ~ INFO ~ fine\n";
   app.ingest_text("odd", text);
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 2; }));
@@ -218,16 +173,16 @@ TEST_CASE("app/facade: a taught format carries the zone and the year that its lo
 }
 
 TEST_CASE("app/facade: view state comes back, and only for its session") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   int64_t id = 0;
   {
-    App app(options_for(folder.path()));
+    App app(options_for(folder));
     id = app.incident()->session;
     app.set_view_state("logs.bookmarks", "1,5,9");
     app.new_session();
     CHECK(app.view_state("logs.bookmarks").empty());
   }
-  App again(options_for(folder.path()));
+  App again(options_for(folder));
   again.open_session(id);
   wait_for_opening(again);
   CHECK(again.view_state("logs.bookmarks") == "1,5,9");
@@ -236,8 +191,8 @@ TEST_CASE("app/facade: view state comes back, and only for its session") {
 }
 
 TEST_CASE("app/facade: the filter leaves the whole log's histogram, the zoom counts anew, fields follow") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   std::string text;
   for (int i = 0; i < 40; ++i)
     text += R"({"time":"2026-03-14T09:00:)" + std::to_string(i + 10) + R"(Z","level":)" + (i % 2 == 0 ? "\"error\"" : "\"info\"") + R"(,"msg":"took )" + std::to_string(i) +
@@ -279,7 +234,7 @@ TEST_CASE("app/facade: the filter leaves the whole log's histogram, the zoom cou
 }
 
 TEST_CASE("app/facade: a file in an old encoding is guessed and read again as the user chose") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.path() + "/old.log";
   {
     std::FILE* file = std::fopen(path.c_str(), "wb");
@@ -287,7 +242,7 @@ TEST_CASE("app/facade: a file in an old encoding is guessed and read again as th
     for (int i = 0; i < 5; ++i) std::fprintf(file, "2026-03-14T09:00:0%dZ ERROR \xCF\xDB\xC9\xC2\xCB\xC1 \xC4\xC9\xD3\xCB\xC1\n", i);   // KOI8-R: oshibka diska
     std::fclose(file);
   }
-  App app(options_for(folder.path()));
+  App app(options_for(folder));
   app.ingest_paths({path});
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 5; }));
   const int64_t first = app.incident()->session;
@@ -306,8 +261,8 @@ TEST_CASE("app/facade: a file in an old encoding is guessed and read again as th
 }
 
 TEST_CASE("app/facade: a model file's SHA-256 is computed, and said to be wrong where another is known") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   const auto file = [&](const char* name) {
     const std::string path = folder.path() + "/" + name;
     std::FILE* out = std::fopen(path.c_str(), "wb");
@@ -331,8 +286,8 @@ TEST_CASE("app/facade: a model file's SHA-256 is computed, and said to be wrong 
 }
 
 TEST_CASE("app/facade: a config's secrets come masked beside its text, line for line") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   const std::string text =
       "services:\n  db:\n    image: postgres:16.2\n    environment:\n      POSTGRES_PASSWORD: hunter2-secret\n      URL: postgres://app:s3cr3tpw@db/x\n"
       "# -----BEGIN RSA PRIVATE KEY-----\n# MIIEow\n# -----END RSA PRIVATE KEY-----\n";
@@ -348,8 +303,8 @@ TEST_CASE("app/facade: a config's secrets come masked beside its text, line for 
 }
 
 TEST_CASE("app/facade: a finding's fix comes as the whole file, with secrets masked beside it") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.review_config_text("Dockerfile", "FROM debian:12.5\nENV DB_PASSWORD=hunter2-secret\nRUN sudo true\n");
   REQUIRE(wait_until([&] { return !app.configs()->reviews.empty() && idle(app); }));
   const ConfigReview review = app.configs()->reviews[0];
@@ -366,7 +321,7 @@ TEST_CASE("app/facade: a finding's fix comes as the whole file, with secrets mas
 }
 
 TEST_CASE("app/facade: versions of a config stay beside the newest, also when the session is opened again") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto texts = [](const std::vector<ConfigReview>& reviews) {
     std::vector<std::string> out;
     for (const ConfigReview& r : reviews) out.push_back(r.text);
@@ -374,7 +329,7 @@ TEST_CASE("app/facade: versions of a config stay beside the newest, also when th
   };
   const std::vector<std::string> newest = {"FROM debian:12\n"}, before = {"FROM debian:11\n", "FROM debian\n"};
   {
-    App app(options_for(folder.path()));
+    App app(options_for(folder));
     for (const std::string& text : {before[1], before[0], before[0], newest[0]}) {
       app.review_config_text("Dockerfile", text);
       REQUIRE(wait_until([&] { return idle(app) && !app.configs()->reviews.empty() && app.configs()->reviews[0].text == text; }));
@@ -382,15 +337,15 @@ TEST_CASE("app/facade: versions of a config stay beside the newest, also when th
     CHECK(texts(app.configs()->reviews) == newest);
     CHECK(texts(app.configs()->earlier) == before);
   }
-  App again(options_for(folder.path()));
+  App again(options_for(folder));
   wait_for_opening(again);
   CHECK(texts(again.configs()->reviews) == newest);
   CHECK(texts(again.configs()->earlier) == before);
 }
 
 TEST_CASE("app/facade: a config's finding is linked to the log lines that name its path") {
-  const DataFolder folder;
-  App app(options_for(folder.path()));
+  const TemporaryFolder folder;
+  App app(options_for(folder));
   app.ingest_text("pasted", "2026-03-14T09:00:00Z ERROR open /srv/data/orders: permission denied\n2026-03-14T09:00:01Z INFO fine\n");
   REQUIRE(wait_until([&] { return idle(app) && app.incident()->log->n_rows() == 2; }));
   app.review_config_text("Dockerfile", "FROM debian:12.5\nRUN chmod 777 /srv/data/orders && cd /srv/data/orders && wget http://x.example/a\n");

@@ -13,60 +13,17 @@
 #include <thread>
 
 #include "app/app.h"
+#include "tests/app/app/app_fixture.h"
 
 using namespace app;
 
 namespace {
-
-class DataFolder {
- public:
-  DataFolder() {
-    char name[] = "/tmp/sigmadesk-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-AppOptions options_for(const DataFolder& folder, bool sample = false) {
-  AppOptions options;
-  options.data_folder = folder.path();
-  options.assets_folder = SIGMA_ASSETS;
-  options.open_sample = sample;
-  options.load_model = false;
-  return options;
-}
-
-bool wait_until(App& app, const std::function<bool()>& done, int seconds = 60) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (std::chrono::steady_clock::now() < end) {
-    app.finish_jobs();
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return false;
-}
-
-bool idle(const App& app) {
-  const auto status = app.status();
-  for (const JobView& job : status->jobs)
-    if (job.running) return false;
-  return true;
-}
 
 std::string log_text(int n_lines) {
   std::string text;
   for (int i = 0; i < n_lines; ++i)
     text += "2026-03-01T10:00:" + std::string(i % 60 < 10 ? "0" : "") + std::to_string(i % 60) + "Z web-1 app[12]: request " + std::to_string(i) + " served in 3 ms\n";
   return text + "2026-03-01T10:01:00Z web-1 kernel: Out of memory: Killed process 4242 (java) total-vm:8123456kB\n";
-}
-
-// Until the session that is being opened is shown.
-void wait_for_opening(App& app) {
-  REQUIRE(wait_until(app, [&] { return app.sessions()->opening == 0 && app.incident()->session != 0; }));
 }
 
 // Runs work in a process of its own that ends without closing anything.
@@ -86,7 +43,7 @@ void crash_after(const std::function<void()>& work) {
 }  // namespace
 
 TEST_CASE("app/incident: after a crash the draft and the session are counted, and Discard can be taken back") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   crash_after([&] {
     App* app = new App(options_for(folder));
     app->ingest_text("pasted 10:42", log_text(10));
@@ -108,7 +65,7 @@ TEST_CASE("app/incident: after a crash the draft and the session are counted, an
 }
 
 TEST_CASE("app/incident: a session opened again shows the evidence of its findings, though nothing was asked") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
     App app(options_for(folder));
     app.ingest_text("pasted", log_text(10));
@@ -123,14 +80,14 @@ TEST_CASE("app/incident: a session opened again shows the evidence of its findin
 TEST_CASE("app/incident: the program can be closed at any moment of reading") {
   for (int ms = 0; ms < 60; ms += 3) {
     CAPTURE(ms);
-    const DataFolder folder;
+    const TemporaryFolder folder;
     App app(options_for(folder, true));
     std::this_thread::sleep_for(std::chrono::milliseconds(ms));
   }
 }
 
 TEST_CASE("app/incident: closed properly, nothing is recovered") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
     App app(options_for(folder));
     app.ingest_text("pasted", log_text(10));
@@ -144,7 +101,7 @@ TEST_CASE("app/incident: closed properly, nothing is recovered") {
 }
 
 TEST_CASE("app/incident: a reading cut off by a crash is said, and the checks run over what is there") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.path() + "/big.log";
   std::ofstream(path) << log_text(0) << log_text(400'000);
   crash_after([&] {
@@ -172,7 +129,7 @@ TEST_CASE("app/incident: a reading cut off by a crash is said, and the checks ru
 }
 
 TEST_CASE("app/incident: reading and checking go on while another session is shown") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   const int64_t first = app.incident()->session;
   app.ingest_text("pasted", log_text(60'000));
@@ -195,7 +152,7 @@ TEST_CASE("app/incident: reading and checking go on while another session is sho
 }
 
 TEST_CASE("app/incident: why a session's work failed stays with it until it is dismissed") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   int64_t failed = 0;
   {
     App app(options_for(folder));
@@ -216,7 +173,7 @@ TEST_CASE("app/incident: why a session's work failed stays with it until it is d
 }
 
 TEST_CASE("app/incident: a copy is made by a job and shown when it is there") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   app.ingest_text("pasted", log_text(100));
   REQUIRE(wait_until(app, [&] { return idle(app) && app.incident()->log->n_rows() == 101; }));
@@ -228,7 +185,7 @@ TEST_CASE("app/incident: a copy is made by a job and shown when it is there") {
 }
 
 TEST_CASE("app/incident: a log pasted while the sample is shown begins a session of its own") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder, true));
   REQUIRE(wait_until(app, [&] { return idle(app) && !app.incident()->findings.empty(); }));
   const int64_t sample = app.incident()->session;
@@ -242,7 +199,7 @@ TEST_CASE("app/incident: a log pasted while the sample is shown begins a session
 }
 
 TEST_CASE("app/incident: what was cut while reading is said, and still said after a restart") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
     App app(options_for(folder));
     app.ingest_text("pasted", log_text(3) + "2026-03-01T10:02:00Z web-1 app[12]: " + std::string(100'000, 'x') + "\n");
@@ -257,7 +214,7 @@ TEST_CASE("app/incident: what was cut while reading is said, and still said afte
 }
 
 TEST_CASE("app/incident: a chosen range is all that the prompt shows of the log, and the choice is kept") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   {
     App app(options_for(folder));
     app.ingest_text("pasted", log_text(200));
@@ -280,7 +237,7 @@ TEST_CASE("app/incident: a chosen range is all that the prompt shows of the log,
 }
 
 TEST_CASE("app/incident: the report shows secrets masked or not as chosen, and the queries with what they give") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   app.ingest_text("pasted", log_text(5) + "2026-03-01T10:01:01Z web-1 kernel: Out of memory: Killed process 7 (password=hunter2secret)\n");
   REQUIRE(wait_until(app, [&] { return idle(app) && !app.incident()->findings.empty(); }));
@@ -299,7 +256,7 @@ TEST_CASE("app/incident: the report shows secrets masked or not as chosen, and t
 }
 
 TEST_CASE("app/incident: a search finds sessions by what was asked in them and says where") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   const int64_t asked = app.incident()->session;
   app.ingest_text("pasted", log_text(5));
@@ -318,7 +275,7 @@ TEST_CASE("app/incident: a search finds sessions by what was asked in them and s
 }
 
 TEST_CASE("app/incident: several sessions are exported as files of their own, none over another") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   app.ingest_text("same name", log_text(5));
   const int64_t first = app.incident()->session;

@@ -9,49 +9,11 @@
 
 #include "app/app.h"
 #include "app/template_groups.h"
+#include "tests/app/app/app_fixture.h"
 
 using namespace app;
 
 namespace {
-
-class DataFolder {
- public:
-  DataFolder() {
-    char name[] = "/tmp/sigmadesk-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-AppOptions options_for(const DataFolder& folder) {
-  AppOptions options;
-  options.data_folder = folder.path();
-  options.assets_folder = SIGMA_ASSETS;
-  options.open_sample = false;
-  options.load_model = false;
-  return options;
-}
-
-template <typename F>
-bool wait_until(App& app, F condition) {
-  for (int i = 0; i < 6000; ++i) {
-    app.finish_jobs();
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-bool idle(const App& app) {
-  const auto status = app.status();
-  for (const JobView& job : status->jobs)
-    if (job.running) return false;
-  return !app.incident()->answering;
-}
 
 // Without finish_jobs(): as long as the frame's thread does nothing.
 bool wait_for_jobs(const App& app) {
@@ -68,7 +30,7 @@ std::string log_of(int n, const std::string& what) {
 
 // A folder with two sessions of one log each; the second was shown last.
 struct TwoSessions {
-  DataFolder folder;
+  TemporaryFolder folder;
   int64_t first = 0, second = 0;
 
   TwoSessions() {
@@ -171,7 +133,7 @@ TEST_CASE("app/open: a session that is not there any more is an error, and the o
 }
 
 TEST_CASE("app/open: the logs that came with a question stand with it, also in another wording and after reopening") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto attached = [](const App& app, size_t message) {
     const auto view = app.incident();
     const auto found = view->attachments.find(view->messages[message].id);
@@ -205,7 +167,7 @@ TEST_CASE("app/open: the logs that came with a question stand with it, also in a
 }
 
 TEST_CASE("app/configs: the value of an environment variable is masked by the name on the line above") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   app.review_config_text("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: web\n    image: nginx:1.25\n    env:\n"
                                      "    - name: DB_PASSWORD\n      value: hunter2secret\n    - name: COLOUR\n      value: blue\n");
@@ -230,7 +192,7 @@ TEST_CASE("app/groups: merged templates are read from what the screen keeps, the
 }
 
 TEST_CASE("app/groups: merged templates count as one in the facet, in a comparison and in queries, until taken apart") {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   App app(options_for(folder));
   app.ingest_text("one", log_of(6, "request served from cache") + log_of(4, "connection closed by peer after timeout"));
   app.ingest_text("two", log_of(2, "request served from cache"));
