@@ -86,9 +86,10 @@ void App::save_connection(const std::string& replaces, const Connection& connect
     const auto old = find_named(all, replaces);
     if (old != all.end()) *old = connection;
     else all.push_back(connection);
-    if (!replaces.empty() && replaces != connection.name) connectors::save_secret(s.data_folder, replaces, {});
+    // The secret is under one name or the other at any moment, whenever the program should end.
     connectors::save_secret(s.data_folder, connection.name, kept);
     connectors::save_connections(s.data_folder, std::move(all));
+    if (!replaces.empty() && replaces != connection.name) connectors::save_secret(s.data_folder, replaces, {});
     const std::lock_guard lock(s.connections_mutex);
     s.connection_tests.erase(replaces);
     s.connection_tests.erase(connection.name);
@@ -107,8 +108,8 @@ void App::remove_connection(const std::string& name) {
       s.connection_tests.erase(name);
     }
     all.erase(at);
-    connectors::save_secret(s.data_folder, name, {});
     connectors::save_connections(s.data_folder, std::move(all));
+    connectors::save_secret(s.data_folder, name, {});
   });
 }
 

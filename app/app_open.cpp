@@ -47,35 +47,34 @@ std::unique_ptr<store::LogStore> open_log(store::Database& database, int64_t id,
   }
 }
 
-void take_stored(OpenSession& into, store::Session stored) {
-  OpenSession* const session = &into;
-  session->title = stored.info.title;
-  session->findings = std::move(stored.findings);
-  session->checks = std::move(stored.checks);
-  session->anomalies = std::move(stored.anomalies);
-  session->messages = std::move(stored.messages);
-  session->draft = stored.state["draft"];
-  session->notice = stored.state["notice"];
-  session->error = stored.state["error"];
-  session->reading_notes = lines_of(stored.state["notes.reading"]);
-  session->check_notes = lines_of(stored.state["notes.checks"]);
-  session->lines_only = !stored.state["lines_only"].empty();
-  session->packing = packing_from_text(stored.state["packing"]);
+void take_stored(OpenSession& session, store::Session stored) {
+  session.title = stored.info.title;
+  session.findings = std::move(stored.findings);
+  session.checks = std::move(stored.checks);
+  session.anomalies = std::move(stored.anomalies);
+  session.messages = std::move(stored.messages);
+  session.draft = stored.state["draft"];
+  session.notice = stored.state["notice"];
+  session.error = stored.state["error"];
+  session.reading_notes = lines_of(stored.state["notes.reading"]);
+  session.check_notes = lines_of(stored.state["notes.checks"]);
+  session.lines_only = !stored.state["lines_only"].empty();
+  session.packing = packing_from_text(stored.state["packing"]);
   if (const std::string& cut_off = stored.state["reading"]; !cut_off.empty()) {
-    session->cut_off = true;
-    session->notice = cut_off + " was not read to its end, as the program ended before: " +
-                      std::to_string(session->log->snapshot()->n_rows()) + " records are here.";
+    session.cut_off = true;
+    session.notice = cut_off + " was not read to its end, as the program ended before: " +
+                      std::to_string(session.log->snapshot()->n_rows()) + " records are here.";
   }
-  branches_from_text(*session, stored.state["branches"]);
-  attached_from_text(*session, stored.state["attached"]);
-  session->groups = TemplateGroups::from_text(stored.state[template_edits_key]);
+  branches_from_text(session, stored.state["branches"]);
+  attached_from_text(session, stored.state["attached"]);
+  session.groups = TemplateGroups::from_text(stored.state[template_edits_key]);
   if (const std::string& pinned = stored.state["report.answer"]; !pinned.empty()) {
     const size_t place = static_cast<size_t>(std::atoll(pinned.c_str()));
-    if (place < session->messages.size()) session->pinned_answer = session->messages[place].id;
+    if (place < session.messages.size()) session.pinned_answer = session.messages[place].id;
   }
-  session->view_state = std::move(stored.state);
+  session.view_state = std::move(stored.state);
   for (const store::StoredQuery& query : stored.queries) {
-    session->kql.history.push_back({query.id, query.text, query.time, query.n_rows, query.ms / 1000, query.error, query.data_version});
+    session.kql.history.push_back({query.id, query.text, query.time, query.n_rows, query.ms / 1000, query.error, query.data_version});
   }
   for (const store::ConfigReview& review : stored.reviews) {
     for (const store::ConfigFile& file : review.files) {
@@ -89,7 +88,7 @@ void take_stored(OpenSession& into, store::Session stored) {
       }
       shown.time = review.time;
       mask_secrets(shown);
-      add_older_review(*session, std::move(shown));
+      add_older_review(session, std::move(shown));
     }
   }
 }
