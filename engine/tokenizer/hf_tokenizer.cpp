@@ -286,7 +286,11 @@ BpeDescription read_hf_tokenizer(std::string_view tokenizer_json, const std::str
   else if (!has_byte_level_step(root)) d.kind = BpeDescription::Kind::characters;
   if (d.kind == BpeDescription::Kind::unigram) {
     const Json* unknown = find(model, "unk_id");
-    if (unknown != nullptr) d.unknown = static_cast<int32_t>(token_id(*unknown, d.pieces.size(), d.name));
+    if (unknown != nullptr) {
+      const size_t id = token_id(*unknown, d.pieces.size(), d.name);
+      if (id >= d.pieces.size()) bad(d.name, "unk_id names none of its pieces");
+      d.unknown = static_cast<int32_t>(id);
+    }
     d.fuse_unknown = true;
     d.scores.resize(d.pieces.size());  // added tokens have none
   } else {
