@@ -209,7 +209,7 @@ std::string fraction_digits(int64_t fraction, size_t n, bool trim) {
 int64_t floor_to(int64_t value, int64_t step) {
   int64_t rest = value % step;
   if (rest < 0) rest += step;
-  return value - rest;
+  return static_cast<int64_t>(static_cast<uint64_t>(value) - static_cast<uint64_t>(rest));  // beyond the least long it wraps, as all sums do
 }
 
 int days_in_month(int64_t year, int month) {
