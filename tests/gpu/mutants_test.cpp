@@ -2,7 +2,7 @@
 // addresses or waits, by wrong numbers where it is one of arithmetic. An edit that no longer finds its instruction fails, too.
 #include <functional>
 #include <map>
-#include <regex>
+#include <re2/re2.h>
 
 #include "tests/gpu/simulated_gpu.h"
 
@@ -41,13 +41,17 @@ std::string only_kernel(const std::string& ptx, const std::string& kernel) {
   return head + "\n" + body;
 }
 
-// Replaces the n-th match.
-bool replace_nth(std::string& text, const std::regex& pattern, const std::string& with, int n) {
-  auto it = std::sregex_iterator(text.begin(), text.end(), pattern);
-  for (; it != std::sregex_iterator(); ++it, --n) {
+// Replaces the n-th match; \\1 in `with` is its first group.
+bool replace_nth(std::string& text, const RE2& pattern, const std::string& with, int n) {
+  std::vector<re2::StringPiece> groups(static_cast<size_t>(pattern.NumberOfCapturingGroups()) + 1);
+  const auto n_groups = static_cast<int>(groups.size());
+  for (size_t at = 0; pattern.Match(text, at, text.size(), RE2::UNANCHORED, groups.data(), n_groups); --n) {
+    const auto begin = static_cast<size_t>(groups[0].data() - text.data());
+    at = begin + groups[0].size();
     if (n) continue;
-    const std::string changed = it->format(with);
-    text.replace(static_cast<size_t>(it->position()), static_cast<size_t>(it->length()), changed);
+    std::string changed;
+    if (!pattern.Rewrite(&changed, with, groups.data(), n_groups)) return false;
+    text.replace(begin, at - begin, changed);
     return true;
   }
   return false;
@@ -119,23 +123,23 @@ const Mutant mutants[] = {
     {"a group not committed", decode, "cp\\.async\\.commit_group;", "", {FindingKind::async_copy}},
     {"a fence dropped before the ticket", decode, "membar\\.gl;", "", {FindingKind::global_race}},
     {"a row guard one too wide", decode, "setp\\.lt\\.s32", "setp.le.s32", {FindingKind::unwritten_global, FindingKind::out_of_bounds}},
-    {"a store past the end", decode, "(st\\.global\\.f32\\s+\\[%rd\\d+)[^\\]]*\\]", "$1+268435456]", {FindingKind::out_of_bounds}},
-    {"a copy from a shifted address", decode, "(cp\\.async\\.cg[^;\\[]*\\[%r\\d+\\], \\[%rd\\d+)\\]", "$1+8]", {FindingKind::misaligned}},
-    {"a copy to the wrong stage", decode, "(cp\\.async\\.cg[^;\\[]*\\[%r\\d+)\\]", "$1+65536]", {FindingKind::out_of_bounds}},
-    {"fragments of B swapped", decode, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "$1$3, $2}$4", {}},
+    {"a store past the end", decode, "(st\\.global\\.f32\\s+\\[%rd\\d+)[^\\]]*\\]", "\\1+268435456]", {FindingKind::out_of_bounds}},
+    {"a copy from a shifted address", decode, "(cp\\.async\\.cg[^;\\[]*\\[%r\\d+\\], \\[%rd\\d+)\\]", "\\1+8]", {FindingKind::misaligned}},
+    {"a copy to the wrong stage", decode, "(cp\\.async\\.cg[^;\\[]*\\[%r\\d+)\\]", "\\1+65536]", {FindingKind::out_of_bounds}},
+    {"fragments of B swapped", decode, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "\\1\\3, \\2}\\4", {}},
     {"a matrix not transposed", decode, "\\.x4\\.trans", ".x4", {}},
     {"a barrier dropped from the prompt's pipeline", prefill, "bar\\.sync\\s+0;", "", {FindingKind::shared_race}},
     {"a wait dropped from the prompt's pipeline", prefill, "cp\\.async\\.wait_group\\s+\\d+;", "", {FindingKind::async_copy}},
     {"a group not committed in the prompt's pipeline", prefill, "cp\\.async\\.commit_group;", "", {FindingKind::async_copy}},
     {"a guard of the prompt's rows one too wide", prefill, "setp\\.lt\\.s32", "setp.le.s32", {FindingKind::unwritten_global, FindingKind::out_of_bounds}},
-    {"a result of the prompt stored past the end", prefill, "(st\\.global\\.v2\\.f32\\s+\\[%rd\\d+)[^\\]]*\\]", "$1+268435456]", {FindingKind::out_of_bounds}},
+    {"a result of the prompt stored past the end", prefill, "(st\\.global\\.v2\\.f32\\s+\\[%rd\\d+)[^\\]]*\\]", "\\1+268435456]", {FindingKind::out_of_bounds}},
     {"the causal mask one too narrow", prefill, "setp\\.gt\\.s32", "setp.ge.s32", {}},
-    {"fragments of the prompt's keys swapped", prefill, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "$1$3, $2}$4", {}},
+    {"fragments of the prompt's keys swapped", prefill, "(mma\\.sync[^;]*\\}, \\{)(%r\\d+), ?(%r\\d+)\\}(, \\{%f\\d+)", "\\1\\3, \\2}\\4", {}},
     {"the prompt's values not transposed", prefill, "\\.x4\\.trans", ".x4", {}},
     {"a barrier dropped from the skinny product", skinny, "bar\\.sync\\s+0;", "", {FindingKind::shared_race}},
     {"the staged x not written", skinny, "st\\.shared\\.v4\\.u32[^;]*;", "", {FindingKind::unwritten_shared}},
-    {"a shuffle that names half of the warp", skinny, "(shfl\\.sync\\.bfly[^;]*), [^,;]+;", "$1, 65535;", {FindingKind::barrier}},
-    {"weights read from the wrong tile", skinny, "(ld\\.global\\.nc[^;]*\\[%rd\\d+)[^\\]]*\\]", "$1+512]", {}},
+    {"a shuffle that names half of the warp", skinny, "(shfl\\.sync\\.bfly[^;]*), [^,;]+;", "\\1, 65535;", {FindingKind::barrier}},
+    {"weights read from the wrong tile", skinny, "(ld\\.global\\.nc[^;]*\\[%rd\\d+)[^\\]]*\\]", "\\1+512]", {}},
 };
 
 bool is_seen(const Mutant& mutant, const Outcome& outcome, const Outcome& right) {
@@ -162,7 +166,7 @@ TEST_CASE("mutants: every fault put into a kernel is found") {
     std::string log;
     for (int place = 0; place < 12 && !seen; ++place) {
       const Outcome outcome = run(mutant.kernel, [&](std::string& text) {
-        return replace_nth(text, std::regex(mutant.pattern), mutant.with, place);
+        return replace_nth(text, RE2(mutant.pattern), mutant.with, place);
       });
       if (!outcome.edited) {
         CHECK_MESSAGE(place > 0, "its instruction is no longer in the kernel: " << mutant.pattern);

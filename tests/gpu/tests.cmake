@@ -29,7 +29,7 @@ sigma_gpu_test(test_gpu_faults SOURCES ${CMAKE_CURRENT_LIST_DIR}/faults_test.cpp
 sigma_test(test_gpu_no_driver SOURCES ${CMAKE_CURRENT_LIST_DIR}/no_driver_test.cpp LIBS engine_generate ${sigma_gpu_libs} LABELS gpu-sim)
 sigma_gpu_test(test_gpu_traffic SOURCES ${CMAKE_CURRENT_LIST_DIR}/traffic_test.cpp LIBS ${sigma_gpu_libs})
 sigma_gpu_test(test_gpu_roofline SOURCES ${CMAKE_CURRENT_LIST_DIR}/roofline_test.cpp LIBS ${sigma_gpu_libs})
-sigma_gpu_test(test_gpu_mutants SOURCES ${CMAKE_CURRENT_LIST_DIR}/mutants_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
+sigma_gpu_test(test_gpu_mutants SOURCES ${CMAKE_CURRENT_LIST_DIR}/mutants_test.cpp LIBS PkgConfig::RE2 ${sigma_gpu_libs} LABELS slow)
 sigma_gpu_test(test_gpu_small_model DEVICE SOURCES ${CMAKE_CURRENT_LIST_DIR}/small_model_test.cpp LIBS ${sigma_gpu_libs} LABELS slow)
 
 add_test(NAME configure_without_nvcc COMMAND ${CMAKE_CURRENT_LIST_DIR}/without_nvcc.sh ${CMAKE_SOURCE_DIR})
