@@ -76,9 +76,9 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
       fail(ErrorKind::invalid_input, "%s: not an http, https or file address", url.c_str());
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
+      fail(ErrorKind::io, "%s: cannot reach it (%s); is the name right, and has this machine a network?", url.c_str(), cause);
     case CURLE_COULDNT_CONNECT:
-      fail(ErrorKind::io, "%s: cannot reach it (%s); is this machine offline? Start again when there is a network",
-           url.c_str(), cause);
+      fail(ErrorKind::io, "%s: cannot reach it (%s); does the server run there, is the port right and no firewall between?", url.c_str(), cause);
     case CURLE_PEER_FAILED_VERIFICATION:
       fail(ErrorKind::io, "%s: its certificate cannot be trusted (%s); give the file of the authority that signed it, or mend the certificate",
            url.c_str(), cause);

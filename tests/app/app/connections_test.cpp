@@ -85,6 +85,7 @@ TEST_CASE("app/connections: a test says who answers, or one line on why nobody d
   REQUIRE(wait_until([&] { return test_of(0).state == State::good && test_of(1).state == State::failed; }));
   CHECK(test_of(0).text == "Loki, 2 labels: app pod");
   CHECK(test_of(1).text.find("127.0.0.1") != std::string::npos);
+  CHECK(test_of(1).text.find("does the server run there") != std::string::npos);   // not: is this machine offline
   CHECK(test_of(1).text.find('\n') == std::string::npos);
 }
 
