@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "app/logs/continuation.h"
 #include "app/logs/json_scan.h"
@@ -129,11 +130,12 @@ class Parser {
   }
 
   void choose_inner(const std::vector<std::string_view>& sample) {
+    TextArena messages;  // the next line takes over the strings of fields
     std::vector<std::string_view> inner;
     Fields fields;
     for (const std::string_view line : sample) {
       if (candidates_[0].format->match(line, fields) && !fields.message.empty())
-        inner.push_back(fields.message);
+        inner.push_back(messages.keep(fields.message));
     }
     if (inner.empty()) return;
     for (const FormatMatch& m : formats_.detect(inner)) {
@@ -349,11 +351,14 @@ class Parser {
     if (!f.extra.empty()) r.properties = properties();
   }
 
-  // A text that stands in the fields' own strings moves to the batch.
+  // A text that stands in the fields' own strings moves to the batch; an inner format gives parts
+  // of them.
   std::string_view kept(std::string_view text) {
+    const std::less<const char*> before;
     for (const Fields* f : {&fields_, &inner_fields_}) {
       for (const std::string& owned : f->owned) {
-        if (!owned.empty() && text.data() == owned.data()) return arena_->keep(text);
+        if (!before(text.data(), owned.data()) && before(text.data(), owned.data() + owned.size()))
+          return arena_->keep(text);
       }
     }
     return text;

@@ -21,7 +21,8 @@ for target in "${targets[@]}"; do
       -artifact_prefix="$build/$target-" > "$build/$target.log" 2>&1; then
     echo "fuzz: $target: $(grep -oE 'Done [0-9]+ runs' "$build/$target.log" | tail -n 1) in ${each} s, no finding"
   else
-    tail -n 30 "$build/$target.log"
+    grep -E -A 40 'ERROR: |runtime error:' "$build/$target.log" | head -n 80 || true
+    tail -n 15 "$build/$target.log"
     echo "fuzz: $target FAILED; its input is build-fuzz/$target-*"
     status=1
   fi

@@ -271,6 +271,26 @@ TEST_CASE("logs/parse: a container prefix gives way to the format inside") {
   CHECK(got.records[0].process == "pod.go:12");
 }
 
+TEST_CASE("logs/parse: what stands inside an escaped Docker message is kept when the next line is read") {
+  std::string text;
+  for (int i = 0; i < 5; ++i) {
+    const std::string no = std::to_string(i);
+    text += "{\"log\":\"time=2026-01-31T10:20:3" + no + "Z level=error msg=plain" + no +
+            " component=worker-of-the-billing-queue-" + no + "\\n\",\"stream\":\"stderr\",\"time\":\"2026-01-31T10:20:3" + no +
+            ".5Z\"}\n" + "{\"log\":\"E0131 10:20:30.100000    77 pod.go:12] Failed to pull image" + no +
+            "\\n\",\"stream\":\"stderr\",\"time\":\"2026-01-31T10:20:3" + no + ".6Z\"}\n";
+  }
+  const Parsed got = read(text);
+  REQUIRE(got.source.format == "docker_json");
+  REQUIRE(got.records.size() == 10);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(got.records[size_t(2 * i)].message == "plain" + std::to_string(i));
+    CHECK(got.records[size_t(2 * i)].process == "worker-of-the-billing-queue-" + std::to_string(i));
+    CHECK(got.records[size_t(2 * i + 1)].message == "Failed to pull image" + std::to_string(i));
+    CHECK(got.records[size_t(2 * i + 1)].process == "pod.go:12");
+  }
+}
+
 TEST_CASE("logs/parse: a mixed file uses the next best format line by line") {
   std::string text;
   for (int i = 0; i < 20; ++i) text += "2026-01-31T10:20:30Z web nginx[7]: request served\n";
