@@ -172,7 +172,7 @@ TEST_CASE("models/fetch: a wrong checksum, an error answer and no server are one
     server.status = 404;
     CHECK(contains(problem(server.url(), digest("abc"), target), "404"));
   }
-  CHECK(contains(problem(gone, digest("abc"), target), "does a server run there"));
+  CHECK(contains(problem(gone, digest("abc"), target), "does the server run there"));
   CHECK(contains(problem("ftp://x/y", digest("abc"), target), "not an http"));
   CHECK(contains(problem(gone, "12", target), "64 hexadecimal digits"));
   CHECK_FALSE(fs::exists(target));
