@@ -11,6 +11,7 @@
 #include "app/kql/functions.h"
 #include "app/kql/lexer.h"
 #include "app/kql/parser.h"
+#include "app/kql/plugins.h"
 #include "engine/base/error.h"
 
 namespace app::kql {
@@ -42,7 +43,6 @@ constexpr std::string_view render_kinds[] = {"timechart", "columnchart", "barcha
                                              "piechart", "scatterchart", "card", "table"};
 constexpr std::string_view join_kinds[] = {"inner", "innerunique", "leftouter", "rightouter", "fullouter",
                                            "leftanti", "rightanti", "leftsemi", "rightsemi"};
-constexpr std::string_view plugins[] = {"bag_unpack", "pivot", "narrow"};
 constexpr std::string_view comparisons[] = {"==", "!=", "<>", "=~", "!~", "has", "!has", "has_cs", "contains", "!contains",
                                             "startswith", "endswith", "hasprefix", "hassuffix"};
 constexpr std::string_view value_lists[] = {"in", "in~", "!in", "!in~", "has_any", "has_all"};
@@ -124,6 +124,15 @@ void add_tables(Collector& to, const Tables& tables, const Place& place, int ran
     to.add(std::move(s), rank);
   }
   for (const std::string& name : place.lets) to.add(name, "table", rank, "let");
+  if (!tables.cluster_names().empty()) {
+    Suggestion s;
+    s.text = "cluster";
+    s.insert = "cluster(\"\")";
+    s.kind = "function";
+    s.detail = "cluster(name): the tables of a server under Connections";
+    s.caret_back = 2;
+    to.add(std::move(s), rank + 1);
+  }
 }
 
 void add_columns(Collector& to, const columns::Schema& schema, const SampleValues& values, int rank) {
@@ -164,31 +173,39 @@ std::string compared_column(const std::string& text, size_t begin) {
   return token != nullptr && token->kind == TokenKind::name ? token->text : std::string();
 }
 
-void add_values(Suggestions& out, const std::string& text, const Place& place, const std::string& column, const SampleValues& values) {
-  const auto found = values.find(column);
-  if (found == values.end()) return;
+// Texts for the literal at the offset, in the order of the list.
+void add_literals(Suggestions& out, const std::string& text, const Place& place, const std::vector<std::string>& list, const std::string& kind,
+                  const std::string& detail) {
   std::string typed;
   if (place.in_string) typed = text.substr(place.string_begin + 1, out.end - place.string_begin - 1);
   else typed = text.substr(out.begin, out.end - out.begin);
-  int rank = 0;
-  Suggestions with;
-  Collector to(with, typed);
-  for (const std::string& value : found->second) {
+  constexpr size_t most_literals = 51;
+  std::vector<Suggestion> items;
+  for (size_t i = 0; i < std::min(list.size(), most_literals); ++i) {
+    if (match(list[i], typed) == 0) continue;
     Suggestion s;
-    s.text = quoted(value);
-    s.insert = s.text;
-    s.kind = "value";
-    s.detail = column;
-    if (match(value, typed) > 0) with.items.push_back(s);
-    if (++rank > 50) break;
+    s.text = s.insert = quoted(list[i]);
+    s.kind = kind;
+    s.detail = detail;
+    items.push_back(std::move(s));
   }
-  if (with.items.empty()) return;
+  if (items.empty()) return;
   if (place.in_string) {
     // The literal is replaced as a whole, with the quote behind the caret if it is there.
     out.begin = place.string_begin;
     if (out.end < text.size() && text[out.end] == text[place.string_begin]) ++out.end;
   }
-  out.items = std::move(with.items);
+  out.items = std::move(items);
+}
+
+void add_values(Suggestions& out, const std::string& text, const Place& place, const std::string& column, const SampleValues& values) {
+  if (const auto found = values.find(column); found != values.end()) add_literals(out, text, place, found->second, "value", column);
+}
+
+// cluster("...") and table("...") take a name that is known.
+void add_names(Suggestions& out, const std::string& text, const Place& place, const Tables& tables) {
+  if (place.call == "cluster") add_literals(out, text, place, tables.cluster_names(), "server", "connection");
+  if (place.call == "table") add_literals(out, text, place, tables.names(), "table", "table");
 }
 
 void add_expression(Collector& to, const std::string& text, const Place& place, const Tables& tables, const SampleValues& values) {
@@ -327,6 +344,7 @@ Suggestions suggest(const std::string& text, size_t offset, const Tables& tables
   if (place.in_string) {
     const std::string column = compared_column(text, place.string_begin);
     if (!column.empty()) add_values(out, text, place, column, values);
+    else add_names(out, text, place, tables);
     return out;
   }
   // Inside a comment there is nothing to say.
@@ -348,6 +366,7 @@ Suggestions suggest(const std::string& text, size_t offset, const Tables& tables
   if (!typed.empty() && std::isdigit(static_cast<unsigned char>(typed[0]))) return out;
 
   if (const std::string column = compared_column(text, out.begin); !column.empty()) add_values(out, text, place, column, values);
+  else if (place.previous == "(") add_names(out, text, place, tables);
   Collector to(out, typed);
   if (operator_next) {
     int rank = 0;
@@ -362,7 +381,7 @@ Suggestions suggest(const std::string& text, size_t offset, const Tables& tables
   } else if (place.previous == "=" && place.before_previous == "kind") {
     for (const std::string_view kind : join_kinds) to.add(kind, "keyword", 0, "kind of join");
   } else if (place.op == "evaluate" && place.previous == "evaluate") {
-    for (const std::string_view plugin : plugins) to.add(plugin, "function", 0);
+    for (const std::string& plugin : plugin_names()) to.add(plugin, "function", 0);
   } else if (place.op == "count" || place.op == "getschema" || place.op == "serialize" || place.op == "consume") {
     // Nothing but a pipe follows these.
   } else {

@@ -57,6 +57,31 @@ std::string first(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("kql/complete: the names of servers inside cluster(\"...\"), and cluster itself where there are servers") {
+  struct Server : Cluster {
+    std::string kind() const override { return "ClickHouse"; }
+    std::shared_ptr<const Node> table(const std::string&, const std::string&, const std::stop_token&) const override { return nullptr; }
+  };
+  Tables with = tables();
+  with.add_cluster("ch", std::make_shared<Server>());
+  with.add_cluster("loki-prod", std::make_shared<Server>());
+  const Suggestions all = suggest("cluster(\"\")", 9, with, {});
+  REQUIRE(all.items.size() == 2);
+  CHECK(all.items[0].insert == "\"ch\"");
+  CHECK(all.begin == 8);
+  CHECK(all.end == 10);
+  const Suggestions some = suggest("cluster('pro')", 12, with, {});
+  REQUIRE(some.items.size() == 1);
+  CHECK(some.items[0].insert == "\"loki-prod\"");
+  CHECK(offers(suggest("clu", 3, with, {}), "cluster", "function"));
+  CHECK_FALSE(offers(suggest("clu", 3, tables(), {}), "cluster", "function"));
+}
+
+TEST_CASE("kql/complete: every plugin there is behind evaluate") {
+  CHECK(offers(at("Logs | evaluate auto^"), "autocluster"));
+  CHECK(offers(at("Logs | evaluate ^"), "bag_unpack"));
+}
+
 TEST_CASE("kql/complete: tables at the start, operators behind a pipe, columns in an expression") {
   CHECK(first("L^") == "Logs");
   CHECK(offers(at("^"), "let", "keyword"));
