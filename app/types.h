@@ -176,13 +176,6 @@ struct SessionInfo {
   Severity worst = Severity::info;
 };
 
-// A jump target: a log line, template, query row, claim, finding or run sample.
-struct Link {
-  enum class Kind : uint8_t { line, template_, query_row, claim, finding, run_sample } kind;
-  int64_t id = 0;     // row id, template id, query id, message id, finding id, run id
-  int64_t part = 0;   // row of the query, claim of the message, sample of the run
-};
-
 struct ConfigFinding {
   std::string file;
   int line = 0, column = 0;      // from 1; 0: the whole file
