@@ -163,6 +163,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
   diagnosis.answer = diagnosis::compose_answer(question, diagnosis.checks.findings, diagnosis.evidence, *log);
 
   Answer answer = diagnosis.answer;
+  std::string failed;
   if (use_model && model && generation) {
     Clock::time_point shown;
     diagnosis::AskOptions ask;
@@ -191,6 +192,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     publish_incident(*session);
     diagnosis::ModelAnswer said = diagnosis::ask_model(diagnosis, *log, *model, *generation, ask);
     answer = std::move(said.answer);
+    if (said.failed) failed = said.failed->what();
     answer.model = model_name() + "  ·  " + model->device();
     if (!said.moved_to_cpu.empty()) answer.model += ", which took over from the GPU: " + said.moved_to_cpu;
     const std::lock_guard lock(model_mutex);
@@ -220,6 +222,7 @@ void App::State::answer(const SessionPtr& session, const std::string& question, 
     session->streaming_stage.clear();
   }
   if (branched) save_branches(*session);
+  if (!failed.empty()) set_error(*session, failed);
   publish_incident(*session);
   publish_sessions();
 }

@@ -64,7 +64,19 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   generate.sampling.repetition_penalty = 1.1f;  // without it models this small fall into loops
   generate.speculative = options.speculative;
   generate.stop = {"\nQuestion:", "\nEvidence:"};
-  engine::Generation generation = session.generate(tokens, generate, options.on_text, options.stop);
+  std::string heard;
+  const auto on_text = [&](std::string_view piece) {
+    heard += piece;
+    if (options.on_text) options.on_text(piece);
+  };
+  engine::Generation generation;
+  try {
+    generation = session.generate(tokens, generate, on_text, options.stop);
+  } catch (const engine::Error& e) {
+    if (e.kind() == engine::ErrorKind::cancelled) throw;
+    result.failed = e;
+    generation.text = std::move(heard);
+  }
 
   result.moved_to_cpu = generation.moved_to_cpu;
   result.n_passes = generation.n_passes;
@@ -73,12 +85,13 @@ ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,
   result.model_text = beginning + generation.text;
   Answer said = verify_citations(result.model_text, diagnosis.evidence, log);
   result.useless_because = useless_reason(said);
+  if (result.failed && !result.useless_because.empty()) result.useless_because = "an error broke it off";
   bool cancelled = generation.finish_reason == engine::FinishReason::cancelled;
   Answer answer = cancelled ? said : shown_answer(std::move(said), diagnosis.answer, result.useless_because);
   answer.from_model = cancelled || result.useless_because.empty();
-  answer.partial = cancelled || generation.finish_reason == engine::FinishReason::max_tokens;
+  answer.partial = cancelled || result.failed || generation.finish_reason == engine::FinishReason::max_tokens;
   answer.model = model.name();
-  answer.stop_reason = engine::finish_reason_name(generation.finish_reason);
+  answer.stop_reason = result.failed ? "error" : engine::finish_reason_name(generation.finish_reason);
   answer.prompt_tokens = generation.prompt_tokens;
   answer.generated_tokens = static_cast<int>(generation.tokens.size());
   answer.first_token_ms = generation.first_token_seconds * 1000;

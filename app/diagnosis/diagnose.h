@@ -2,6 +2,7 @@
 // checks -> evidence -> prompt -> model -> citations. Each step is also open on its own.
 #pragma once
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 #include "app/diagnosis/evidence.h"
 #include "app/diagnosis/prompt.h"
 #include "app/types.h"
+#include "engine/base/error.h"
 #include "engine/generate/generation.h"
 
 namespace app::diagnosis {
@@ -53,6 +55,9 @@ struct ModelAnswer {
   std::string model_text;          // exactly as generated
   std::string useless_because;     // empty: the model's text is the answer
   std::string moved_to_cpu;        // why the CPU took over from the GPU in it; empty: it did not
+  // The error that broke the text off, if one did: the answer holds what came before it, or the composed
+  // answer where that is useless. A prompt that cannot be built is thrown.
+  std::optional<engine::Error> failed;
   int n_passes = 0, drafted_tokens = 0, accepted_tokens = 0;  // of speculation
 };
 ModelAnswer ask_model(const Diagnosis& diagnosis, const store::LogSnapshot& log,

@@ -381,6 +381,7 @@ void add_diagnose_command(Program& program) {
       print_json(result);
     else
       print_text(result, *choices);
+    if (result.from_model && result.from_model->failed) throw *result.from_model->failed;
     return 0;
   }));
 }

@@ -76,6 +76,7 @@ std::string unused_reason(const app::Answer& answer) {
 std::string stop_text(const app::Answer& answer) {
   if (answer.stop_reason == "cancelled") return "stopped by you";
   if (answer.stop_reason == "max_tokens") return "at its limit of tokens";
+  if (answer.stop_reason == "error") return "broken off by an error";
   if (answer.stop_reason == "context_full") return "context full";
   return answer.stop_reason == "end_of_text" || answer.stop_reason == "stop_string" ? "ended by itself" : answer.stop_reason;
 }
