@@ -89,7 +89,7 @@ TEST_CASE("app: a query over the session's log gives a table and enters the hist
   app.run_query("Logs | where Process == 'kernel' | count");
   REQUIRE(wait_until([&] { return app.kql()->result != nullptr; }));
   CHECK(app.kql()->result->text(0, 0) == "1");
-  CHECK(app.kql()->history.size() == 1);
+  CHECK(wait_until([&] { return app.kql()->history.size() == 1; }));  // it is written after the result is shown
 }
 
 TEST_CASE("app: a deleted session comes back with undo") {
