@@ -296,7 +296,8 @@ PromptPreview App::State::make_preview(const SessionPtr& session, const std::str
 // "SmolLM2-135M-Instruct Q4_1". Where the model is held: on its lane or under model_mutex.
 std::string App::State::model_name() const {
   std::string name = model->name();
-  for (const ModelInfo& info : get(models_view)->models)
+  const auto view = get(models_view);  // another thread may put a new one in its place
+  for (const ModelInfo& info : view->models)
     if (info.path == model_path && !info.weight_type.empty() && name.find(info.weight_type) == std::string::npos) name += " " + info.weight_type;
   return name;
 }

@@ -91,7 +91,7 @@ void run(ui::Window& window, app::App& app, const Arguments& arguments, Clock::t
       if (automation) automation->event("first_frame");
     }
     if (automation) automation->state(shell, frame);
-    if (const std::string& now = app.incident()->title; now != title) {
+    if (const std::string now = app.incident()->title; now != title) {
       title = now;
       window.set_title(title.empty() ? "Sigma Desk" : title + " – Sigma Desk");
     }

@@ -76,7 +76,8 @@ std::optional<std::string> Shell::about_link(const Link& link) const {
   const auto number = static_cast<unsigned long long>(link.part);
   switch (link.kind) {
     case Kind::line: {
-      for (const app::Source& source : app.incident()->log->sources())
+      const auto log = app.incident()->log;
+      for (const app::Source& source : log->sources())
         if (link.id >= 1 && uint64_t(link.id) <= source.n_lines) return "line " + with_commas(uint64_t(link.id)) + " of " + source.name;
       return std::nullopt;
     }
