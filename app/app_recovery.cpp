@@ -6,6 +6,7 @@
 
 #include "app/app_state.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/base/log.h"
 
 namespace app {
@@ -14,11 +15,7 @@ namespace {
 std::string quoted(const std::string& text) {
   constexpr size_t most_bytes = 60;
   std::string line = text.substr(0, text.find('\n'));
-  if (line.size() > most_bytes) {
-    size_t end = most_bytes;
-    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
-    line = line.substr(0, end) + "…";
-  }
+  if (line.size() > most_bytes) line = std::string(engine::utf8_prefix(line, most_bytes)) + "…";
   return "\"" + line + "\"";
 }
 

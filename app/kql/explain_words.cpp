@@ -65,9 +65,7 @@ std::string ExplainWords::source(Span span, size_t most) const {
     out += text_[i];
   }
   if (out.size() <= most) return out;
-  size_t cut = most;
-  while (cut > 0 && (static_cast<unsigned char>(out[cut]) & 0xC0) == 0x80) --cut;
-  return out.substr(0, cut) + "…";
+  return std::string(engine::utf8_prefix(out, most)) + "…";
 }
 
 std::string ExplainWords::source(const Expr& e) const {

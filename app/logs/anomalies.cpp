@@ -7,6 +7,7 @@
 
 #include "app/logs/timestamps.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 namespace app::logs {
 namespace {
@@ -40,9 +41,7 @@ std::string span_text(Ticks span) {
 std::string quoted(const std::string& pattern) {
   constexpr size_t shown = 100;
   if (pattern.size() <= shown) return "\"" + pattern + "\"";
-  size_t end = shown;
-  while (end > 0 && (static_cast<unsigned char>(pattern[end]) & 0xC0) == 0x80) --end;
-  return "\"" + pattern.substr(0, end) + "…\"";
+  return "\"" + std::string(engine::utf8_prefix(pattern, shown)) + "…\"";
 }
 
 unsigned long long count_of(uint64_t n) { return static_cast<unsigned long long>(n); }

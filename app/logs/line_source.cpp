@@ -79,17 +79,13 @@ bool LineSource::next(LineBlock& out) {
   for (;;) {
     // Only what is new is searched, so that a long line costs its length once.
     const size_t newline = std::string_view(carry_).substr(searched).rfind('\n');
-    const bool too_long = newline == std::string_view::npos && carry_.size() >= max_bytes_of_line_;
+    const bool too_long = newline == std::string_view::npos && carry_.size() > max_bytes_of_line_;
     const bool rest = at_end_ && newline == std::string_view::npos && !carry_.empty();
     if (newline != std::string_view::npos || too_long || rest) {
       size_t end = newline != std::string_view::npos ? searched + newline + 1 : carry_.size();
       if (at_end_ && !too_long) end = carry_.size();
       if (too_long) {
-        end = std::min(end, max_bytes_of_line_);
-        // Not within a character.
-        while (end > 1 && (static_cast<unsigned char>(carry_[end]) & 0xC0) == 0x80 &&
-               end < carry_.size())
-          --end;
+        end = engine::utf8_prefix(carry_, max_bytes_of_line_).size();
       }
       auto owner = std::make_shared<std::string>(std::move(carry_));
       carry_.assign(*owner, end, std::string::npos);

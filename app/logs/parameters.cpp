@@ -131,9 +131,7 @@ std::string ParameterReader::context(size_t parameter) const {
     while (!left.empty() && (static_cast<unsigned char>(left.front()) & 0xC0) == 0x80) left.remove_prefix(1);
   }
   if (right.size() > after) {
-    size_t end = after;
-    while (end > 0 && (static_cast<unsigned char>(right[end]) & 0xC0) == 0x80) --end;
-    right = right.substr(0, end);
+    right = engine::utf8_prefix(right, after);
     const size_t blank = right.rfind(' ');
     if (blank != std::string_view::npos && blank > 0) right = right.substr(0, blank);
   }

@@ -127,9 +127,7 @@ double score_of(std::string_view text, bool korean) {
 std::string shortened(std::string_view line) {
   constexpr size_t most = 200;
   if (line.size() <= most) return std::string(line);
-  size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
-  return std::string(line.substr(0, end)) + "…";
+  return std::string(engine::utf8_prefix(line, most)) + "…";
 }
 
 }  // namespace

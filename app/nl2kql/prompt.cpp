@@ -15,11 +15,7 @@ constexpr size_t most_template_bytes = 100;
 
 // The first bytes, never half a character; what is not UTF-8 is escaped.
 std::string cut(std::string_view text, size_t most) {
-  if (text.size() > most) {
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-    text = text.substr(0, most);
-  }
-  return engine::escape_invalid_utf8(text);
+  return engine::escape_invalid_utf8(engine::utf8_prefix(text, most));
 }
 
 std::set<std::string> words_of(std::string_view text) {

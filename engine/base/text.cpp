@@ -63,6 +63,16 @@ void append_utf8(std::string& out, char32_t c) {
   }
 }
 
+std::string_view utf8_prefix(std::string_view text, size_t most_bytes) {
+  if (text.size() <= most_bytes) return text;
+  constexpr size_t reach = 3;
+  for (size_t end = most_bytes; end + reach >= most_bytes; --end) {
+    if ((static_cast<unsigned char>(text[end]) & 0xC0) != 0x80) return text.substr(0, end);
+    if (end == 0) break;
+  }
+  return text.substr(0, most_bytes);
+}
+
 bool is_valid_utf8(std::string_view text) {
   const auto* p = reinterpret_cast<const unsigned char*>(text.data());
   for (size_t i = 0; i < text.size();) {

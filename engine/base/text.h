@@ -17,6 +17,10 @@ void append_utf8(std::string& out, char32_t code_point);
 
 bool is_valid_utf8(std::string_view text);
 
+// The first bytes of a text, most_bytes at most, that do not end within a character. Looks back three
+// bytes, as far as a character can reach: bytes that are not UTF-8 are cut where they are.
+std::string_view utf8_prefix(std::string_view text, size_t most_bytes);
+
 // Every malformed byte becomes \xNN and control characters other than tab and line feed become
 // \xNN too, so that nothing of the input is lost and it can be shown.
 std::string escape_invalid_utf8(std::string_view text);

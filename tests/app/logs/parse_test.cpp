@@ -230,6 +230,13 @@ TEST_CASE("logs/parse: a line beyond the cap is cut into records that say so") {
   CHECK(has_note(got.source, "cut into several records"));
 }
 
+TEST_CASE("logs/parse: a line beyond the cap of bytes that are no text is cut at the cap, not byte by byte") {
+  ParseOptions options;
+  options.max_bytes_of_line = 2 << 20;
+  const Parsed got = read("x\n" + std::string(5 << 20, '\x80'), options);
+  CHECK(got.records.size() == 4);
+}
+
 TEST_CASE("logs/parse: what was assumed about zone and year is said") {
   const Parsed got = read("Dec 31 23:59:59 h a: x\nJan  1 00:00:01 h a: y\n");
   CHECK(got.source.time_zone == "assumed UTC");

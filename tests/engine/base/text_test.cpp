@@ -23,6 +23,19 @@ TEST_CASE("base/text: overlong forms, surrogates and cut sequences are malformed
   }
 }
 
+TEST_CASE("base/text: a prefix ends before a character that does not fit") {
+  CHECK(utf8_prefix("abc", 5) == "abc");
+  CHECK(utf8_prefix("a\xE2\x82\xAC!", 4) == "a\xE2\x82\xAC");
+  for (const size_t most : {1, 2, 3}) CHECK(utf8_prefix("a\xE2\x82\xAC!", most) == "a");
+  CHECK(utf8_prefix("\xF0\x9F\x98\x80", 3).empty());
+  CHECK(utf8_prefix("abc", 0).empty());
+}
+
+TEST_CASE("base/text: a prefix of bytes that are no characters does not look back further than one reaches") {
+  CHECK(utf8_prefix(std::string(100, '\x80'), 50).size() == 50);
+  CHECK(utf8_prefix(std::string(100, '\x80'), 2).size() == 2);
+}
+
 TEST_CASE("base/text: escaping keeps good text and shows every bad byte") {
   CHECK(escape_invalid_utf8("caf\xC3\xA9\tok") == "caf\xC3\xA9\tok");
   CHECK(escape_invalid_utf8(std::string_view("a\0b\xFFz", 5)) == "a\\x00b\\xFFz");
