@@ -121,6 +121,7 @@ class Parser {
     if (text == "-" || text.starts_with("- ")) {
       parent.children.push_back({.line = at, .is_item = true});
       YamlNode& item = parent.children.back();
+      if (depth > max_depth) return at + 1;  // "- - - -" goes deeper on one line
       std::string_view rest = trim(text.substr(1));
       if (rest.empty()) return parse_block(at + 1, indent + 1, item, depth + 1);
       if (key_end(rest) == std::string_view::npos || rest[0] == '[' || rest[0] == '{')

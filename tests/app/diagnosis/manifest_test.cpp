@@ -44,6 +44,14 @@ TEST_CASE("diagnosis/yaml: text that is no YAML ends without a fault") {
   }
 }
 
+TEST_CASE("diagnosis/yaml: a line of a hundred thousand dashes ends without a fault") {
+  std::string dashes;
+  for (int i = 0; i < 100'000; ++i) dashes += "- ";
+  const std::string text = "kind: Pod\nlist:\n  " + dashes + "a: b\nname: web\n";
+  const std::vector<std::string_view> lines = engine::split(text, '\n');
+  CHECK(parse_yaml_lines(lines, 0, lines.size()).get("name") == "web");
+}
+
 TEST_CASE("diagnosis/manifest: quantities") {
   CHECK(*quantity("100m") == doctest::Approx(0.1));
   CHECK(*quantity("64Mi") == 64 * 1048576.0);
