@@ -202,8 +202,10 @@ class Parser {
   }
 
   const Node* operand(int depth) {
+    if (depth > max_depth) fail("expressions nest deeper than 100 levels");
     const Token start = now();
-    if (start.kind == Token::Kind::string || start.kind == Token::Kind::heredoc) return text(start);
+    if (start.kind == Token::Kind::string || start.kind == Token::Kind::heredoc)
+      return text(start, depth);
     if (start.kind == Token::Kind::number) {
       advance();
       Node& node = add(Node::Kind::scalar, start);
@@ -231,7 +233,7 @@ class Parser {
     return name(depth);
   }
 
-  const Node* text(const Token& token) {
+  const Node* text(const Token& token, int depth) {
     advance();
     // "${var.x}" alone is the variable itself.
     const bool whole = token.has_template && token.text.starts_with("${") &&
@@ -240,7 +242,7 @@ class Parser {
       return traversal(
           &unknown(token, std::string(engine::trim(
                               std::string_view(token.text).substr(2, token.text.size() - 3)))),
-          token, 0);
+          token, depth);
     if (token.kind == Token::Kind::heredoc) {
       if (const Node* json = read_json_into(file_.document, token.text, token.line, token.column))
         return json;
@@ -248,7 +250,7 @@ class Parser {
     Node& node = add(Node::Kind::scalar, token);
     node.text = token.text;
     node.quoted = true;
-    return traversal(&node, token, 0);
+    return traversal(&node, token, depth);
   }
 
   const Node* list(int depth) {
@@ -375,6 +377,18 @@ class Parser {
   Newlines newlines_ = Newlines::end_a_statement;
 };
 
+// Whether a value can be put in a place: it does not hold the place itself, and is neither deep nor
+// large. n_left: nodes that may still be looked at.
+bool fits(const Node& value, const Node& place, int depth, size_t& n_left) {
+  if (&value == &place || depth > max_depth || n_left == 0) return false;
+  --n_left;
+  for (const Node* item : value.items)
+    if (!fits(*item, place, depth + 1, n_left)) return false;
+  for (const Node::Member& member : value.members)
+    if (!fits(*member.second, place, depth + 1, n_left)) return false;
+  return true;
+}
+
 // Puts variables with a default, locals and plain attributes of other resources where they are
 // used.
 void resolve(File& file) {
@@ -398,7 +412,9 @@ void resolve(File& file) {
     for (Node& node : file.document.nodes) {
       if (!node.is_unknown()) continue;
       const auto found = values.find(node.text);
-      if (found == values.end() || found->second == &node || found->second->is_unknown()) continue;
+      if (found == values.end() || found->second->is_unknown()) continue;
+      size_t n_left = 10'000;
+      if (!fits(*found->second, node, 0, n_left)) continue;
       const int line = node.line, column = node.column;
       node = *found->second;
       node.line = line;

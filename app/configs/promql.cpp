@@ -10,6 +10,7 @@ namespace app::configs::promql {
 namespace {
 
 constexpr int max_depth = 100;
+constexpr int max_operators = 1000;  // each can make the tree one level deeper
 
 const std::set<std::string, std::less<>> aggregations = {
     "sum",   "min",          "max",     "avg",  "group",    "stddev", "stdvar",
@@ -243,6 +244,7 @@ class Parser {
       const std::string op = engine::to_lower_ascii(now().text);
       const int level = precedence(op);
       if (level == 0 || level <= lowest) break;
+      if (++n_operators_ > max_operators) fail("an expression of more than 1000 operators");
       Node node = make(Expr::Kind::binary);
       node->name = op;
       ++at_;
@@ -469,6 +471,7 @@ class Parser {
 
   std::vector<Token> tokens_;
   size_t at_ = 0;
+  int n_operators_ = 0;
 };
 
 }  // namespace

@@ -48,11 +48,16 @@ bool keeps_keys(const std::string& name) {
          name == "requests" || name == "selector" || name == "data";
 }
 
-const Node* convert(const Node& node, bool keep_keys, Document& out) {
+// What locals put in many places is copied for each: a budget bounds it.
+constexpr size_t most_nodes = 200'000;
+constexpr int max_depth = 400;
+
+const Node* convert(const Node& node, bool keep_keys, Document& out, int depth = 0) {
+  if (out.nodes.size() > most_nodes || depth > max_depth) return &out.add(Node::Kind::unknown, node.line, node.column);
   Node& copy = out.add(node.kind, node.line, node.column);
   copy.text = node.text;
   copy.quoted = node.quoted;
-  for (const Node* item : node.items) copy.items.push_back(convert(*item, keep_keys, out));
+  for (const Node* item : node.items) copy.items.push_back(convert(*item, keep_keys, out, depth + 1));
   for (const Node::Member& member : node.members) {
     const std::string& name = member.first->text;
     const Node* value = member.second;
@@ -63,7 +68,7 @@ const Node* convert(const Node& node, bool keep_keys, Document& out) {
                : plural != plurals().end() && block ? plural->second
                                                     : camel_case(name);
     if (block && plural == plurals().end()) value = value->items[0];  // one block is one map
-    copy.members.emplace_back(&key, convert(*value, keep_keys || keeps_keys(name), out));
+    copy.members.emplace_back(&key, convert(*value, keep_keys || keeps_keys(name), out, depth + 1));
   }
   return &copy;
 }

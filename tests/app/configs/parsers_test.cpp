@@ -5,6 +5,7 @@
 #include "app/configs/nginx_parser.h"
 #include "app/configs/promql.h"
 #include "app/configs/regex_shape.h"
+#include "app/configs/review.h"
 #include "app/configs/systemd_options.h"
 #include "app/configs/terraform_condition.h"
 #include "app/configs/yaml_reader.h"
@@ -160,6 +161,37 @@ TEST_CASE("configs/hcl: lines count again after parentheses, also after an error
   REQUIRE(file.blocks.size() == 2);
   CHECK((*file.blocks[0].body)["y"].text == "3");
   CHECK((*file.blocks[1].body)["v"].text == "2");
+}
+
+TEST_CASE("configs/hcl: a local that holds itself is left as it is written") {
+  const hcl::File file = hcl::parse("locals {\n  a = [local.a]\n  b = [local.c]\n  c = [local.b]\n  d = [local.e, 5]\n  e = 7\n}\n");
+  const Node& body = *file.blocks[0].body;
+  CHECK(body["a"].items[0]->is_unknown());
+  CHECK(body["d"].items[0]->text == "7");
+  const Node* at = &body["b"];
+  for (int depth = 0; depth < 1000 && at->is_list(); ++depth) at = at->items[0];
+  CHECK(at->is_unknown());
+}
+
+TEST_CASE("configs/hcl: operators and templates without end are an error of their block") {
+  std::string nots(100'000, '!'), indexed;
+  for (int i = 0; i < 100'000; ++i) indexed += "\"a\"[";
+  for (const std::string& value : {nots + "true", indexed}) CHECK(hcl::parse("locals {\n  x = " + value + "\n}\n").errors.size() >= 1);
+}
+
+TEST_CASE("configs/terraform: locals that grow by doubling are bounded") {
+  std::string text = "locals {\n  a0 = [1]\n";
+  for (int i = 1; i <= 60; ++i) text += "  a" + std::to_string(i) + " = [local.a" + std::to_string(i - 1) + ", local.a" + std::to_string(i - 1) + "]\n";
+  text += "}\nresource \"kubernetes_pod\" \"p\" {\n  x = local.a60\n}\n";
+  CHECK_NOTHROW(review("main.tf", text));
+}
+
+TEST_CASE("configs/promql: a chain of operators without end is an error") {
+  std::string chain = "a";
+  for (int i = 0; i < 100'000; ++i) chain += "+a";
+  const auto bad = promql::parse(chain);
+  REQUIRE(bad.fault);
+  CHECK(bad.fault->message.find("1000 operators") != std::string::npos);
 }
 
 TEST_CASE("configs/promql: keywords are read in either case") {
