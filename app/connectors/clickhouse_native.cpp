@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "app/kql/datetime.h"
 #include "app/kql/json.h"
 #include "app/kql/value.h"
 #include "engine/base/error.h"
@@ -151,7 +152,16 @@ Column read_column(Cursor& in, size_t n, const WireColumn& wire) {
       return whole(std::move(values));
     }
     case Type::int32: return whole(integers<int32_t>(in, n));
-    case Type::int64: case Type::datetime: case Type::timespan: return whole(integers<int64_t>(in, n));
+    case Type::int64: case Type::timespan: return whole(integers<int64_t>(in, n));
+    case Type::datetime: {
+      std::vector<int64_t> values = integers<int64_t>(in, n);
+      for (size_t k = 0; k < n; ++k) {  // outside the calendar it is no time
+        if (values[k] >= 0 && values[k] <= kql::max_datetime) continue;
+        valid.resize(n, 1);
+        valid[k] = 0;
+      }
+      return whole(std::move(values));
+    }
     case Type::real: {
       const char* bytes = in.take(n * sizeof(double));
       std::vector<double> values(n);

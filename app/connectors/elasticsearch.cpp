@@ -48,6 +48,14 @@ Field field_of(const std::string& name, const json& mapping) {
   return f;
 }
 
+// Null outside the calendar.
+Value date_of_ms(int64_t ms) {
+  int64_t ticks = 0;
+  if (__builtin_mul_overflow(ms, kql::ticks_per_ms, &ticks) || __builtin_add_overflow(ticks, epoch_ticks, &ticks) || ticks < 0 || ticks > kql::max_datetime)
+    return Value::none(Type::datetime);
+  return Value::datetime(ticks);
+}
+
 // A date is text, or milliseconds since 1970.
 Value date_value(const json& v) {
   if (v.is_string()) {
@@ -55,12 +63,12 @@ Value date_value(const json& v) {
     const bool digits = text.size() > 8 && text.find_first_not_of("0123456789") == std::string::npos;
     if (!digits) return kql::convert(Value::text(text), Type::datetime);
     const std::optional<int64_t> ms = kql::parse_int64(text);
-    return ms && *ms < (INT64_C(1) << 48) ? Value::datetime(epoch_ticks + *ms * kql::ticks_per_ms) : Value::none(Type::datetime);
+    return ms ? date_of_ms(*ms) : Value::none(Type::datetime);
   }
   if (!v.is_number()) return Value::none(Type::datetime);
   const double ms = v.get<double>();
   if (!(ms > -6.2e13 && ms < 2.5e14)) return Value::none(Type::datetime);
-  if (v.is_number_integer()) return Value::datetime(epoch_ticks + v.get<int64_t>() * kql::ticks_per_ms);
+  if (v.is_number_integer()) return date_of_ms(v.get<int64_t>());
   return Value::datetime(epoch_ticks + static_cast<int64_t>(ms * static_cast<double>(kql::ticks_per_ms)));
 }
 
@@ -96,14 +104,14 @@ class ElasticClient {
     else if (!secret.empty()) r.headers.push_back("Authorization: ApiKey " + secret);
     const HttpResponse answer = http_request(r, max_page, stop);
     if (answer.status >= 300) fail_answer(answer);
-    json parsed = json::parse(answer.body, nullptr, false);
+    json parsed = parse_answer(server_, answer.body);
     if (!parsed.is_object()) fail(ErrorKind::io, "%s: what answers is not Elasticsearch", server_.who().c_str());
     return parsed;
   }
 
  private:
   [[noreturn]] void fail_answer(const HttpResponse& answer) const {
-    const json body = json::parse(answer.body, nullptr, false);
+    const json body = parse_answer(server_, answer.body);
     if (answer.status != 401 && answer.status != 403 && body.is_object() && body.contains("error")) {
       const json& error = body["error"];
       const json reason = error.is_object() ? error.value("reason", json()) : error;

@@ -65,7 +65,7 @@ class LokiClient {
       fail(ErrorKind::invalid_input, "%s: the server answered: %s", server_.who().c_str(), engine::escape_invalid_utf8(engine::trim(std::string_view(answer.body).substr(0, 300))).c_str());
     }
     if (answer.status != 200) fail_status(server_, answer.status, answer.body);
-    json parsed = json::parse(answer.body, nullptr, false);
+    json parsed = parse_answer(server_, answer.body);
     if (!parsed.is_object()) fail(ErrorKind::io, "%s: what answers is not Loki", server_.who().c_str());
     return parsed;
   }

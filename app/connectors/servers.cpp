@@ -1,5 +1,7 @@
 #include "app/connectors/servers.h"
 
+#include <nlohmann/json.hpp>
+
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 
@@ -35,6 +37,21 @@ void fail_login(const ServerAddress& server) {
   const Connection& c = server.connection();
   fail(ErrorKind::invalid_input, "%s: the server refuses %s; set it again: sigmactl connect add %s %s %s", server.who().c_str(),
        c.user.empty() ? "the token" : ("the password of user '" + c.user + "'").c_str(), c.name.c_str(), c.kind.c_str(), c.url.c_str());
+}
+
+nlohmann::json parse_answer(const ServerAddress& server, const std::string& body) {
+  using nlohmann::json;
+  constexpr int max_depth = 200;
+  bool deep = false;
+  json answer = json::parse(
+      body,
+      [&](int depth, json::parse_event_t, json&) {
+        deep = deep || depth > max_depth;
+        return !deep;
+      },
+      false);
+  if (deep) fail(ErrorKind::io, "%s: the answer nests too deeply", server.who().c_str());
+  return answer;
 }
 
 void fail_status(const ServerAddress& server, long status, const std::string& body) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -38,5 +39,9 @@ class ServerAddress {
 // For an answer that is a plain HTTP error: who, what and how to mend it. body is shown in part.
 [[noreturn]] void fail_status(const ServerAddress& server, long status, const std::string& body);
 [[noreturn]] void fail_login(const ServerAddress& server);
+
+// A JSON answer; discarded() where it is none. Throws Error{io} where it nests more than 200 levels deep, as
+// reading such a value recurses.
+nlohmann::json parse_answer(const ServerAddress& server, const std::string& body);
 
 }  // namespace app::connectors

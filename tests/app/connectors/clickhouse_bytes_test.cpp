@@ -61,6 +61,18 @@ TEST_CASE("native: a block is read however its bytes arrive") {
   }
 }
 
+TEST_CASE("native: a time outside the calendar is no time") {
+  BlockReader reader({{0, Type::datetime, false, true}});
+  const std::string type = WireColumn{0, Type::datetime, false, true}.server_type();
+  reader.feed(std::string({1, 3}) + text("t") + text(type) + number<int64_t>(INT64_MIN) + number<int64_t>(0) + number<int64_t>(INT64_MAX));
+  std::vector<Column> columns;
+  size_t n_rows = 0;
+  REQUIRE(reader.next(columns, n_rows));
+  CHECK(columns[0].is_null(0));
+  CHECK_FALSE(columns[0].is_null(1));
+  CHECK(columns[0].is_null(2));
+}
+
 TEST_CASE("native: a block cut anywhere is not taken for a whole one") {
   const std::string bytes = block();
   for (size_t n = 1; n < bytes.size(); ++n) {

@@ -268,6 +268,7 @@ TEST_CASE("loki: what it cannot do is said") {
   ScriptedHttp server([&](const ScriptedRequest& r) -> ScriptedAnswer {
     if (mode == "parse") return {400, "parse error at line 1, col 2: syntax error"};
     if (mode == "shape") return {200, R"({"status":"success","data":{"resultType":"matrix","result":[]}})"};
+    if (mode == "deep") return {200, R"({"data":{"resultType":"streams","result":[{"stream":)" + std::string(100'000, '[') + std::string(100'000, ']') + R"(,"values":[]}]}})"};
     return loki_range(r, lines);
   });
   const kql::Tables tables = tables_of("loki", server.url());
@@ -279,6 +280,8 @@ TEST_CASE("loki: what it cannot do is said") {
   CHECK(errors_of(kql::run(query, tables, {})).find("parse error") != std::string::npos);
   mode = "shape";
   CHECK(thrown_by([&] { kql::run(query, tables, {}); }, engine::ErrorKind::io).find("cannot be read") != std::string::npos);
+  mode = "deep";
+  CHECK(thrown_by([&] { kql::run(query, tables, {}); }, engine::ErrorKind::io).find("nests too deeply") != std::string::npos);
 }
 
 // ---------------------------------------------------------------- Elasticsearch
@@ -294,6 +297,7 @@ json hit(int k) {
   if (k == 3) source["took"] = json::array({31, 99});
   if (k == 4) source.erase("took");
   if (k == 5) source["@timestamp"] = 1'700'000'005'123;
+  if (k == 7) source["@timestamp"] = "281474976710655";  // after the year 9999
   if (k == 6) source["big"] = 18446744073709551615ull;
   return {{"_id", "id" + std::to_string(k)}, {"_source", source}};
 }
@@ -324,6 +328,7 @@ TEST_CASE("elasticsearch: an index is a table, read page by page, and its scroll
   CHECK(text.find("\"id4\"|\"2023-11-14T22:13:24.1230000Z\"|\"info\"|null|") != std::string::npos);
   CHECK(text.find("\"id5\"|\"2023-11-14T22:13:25.1230000Z\"|") != std::string::npos);
   CHECK(text.find("|18446744073709551615|") != std::string::npos);
+  CHECK(text.find("\"id7\"|null|") != std::string::npos);
   const std::vector<ScriptedRequest> requests = server.requests();
   REQUIRE(requests.size() == 5);
   CHECK(requests.back().method == "DELETE");
@@ -358,6 +363,7 @@ TEST_CASE("elasticsearch: what goes wrong is said") {
     if (r.target.find("_mapping") != std::string::npos) return elastic(r);
     if (mode == "shards") return {200, R"({"_scroll_id":"s","timed_out":false,"_shards":{"total":2,"failed":1},"hits":{"hits":[]}})"};
     if (mode == "shape") return {200, R"({"hits":[]})"};
+    if (mode == "deep") return {200, R"({"_scroll_id":"s","hits":{"hits":[{"_id":"a","_source":{"host":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}}]}}"};
     return elastic(r);
   });
   const kql::Tables tables = tables_of("elasticsearch", server.url());
@@ -367,6 +373,8 @@ TEST_CASE("elasticsearch: what goes wrong is said") {
   CHECK(thrown_by([&] { kql::run("cluster('srv').['logs-1'] | count", tables, {}); }, engine::ErrorKind::io).find("not whole") != std::string::npos);
   mode = "shape";
   CHECK(thrown_by([&] { kql::run("cluster('srv').['logs-1'] | count", tables, {}); }, engine::ErrorKind::io).find("cannot be read") != std::string::npos);
+  mode = "deep";
+  CHECK(thrown_by([&] { kql::run("cluster('srv').['logs-1'] | count", tables, {}); }, engine::ErrorKind::io).find("nests too deeply") != std::string::npos);
   CHECK(errors_of(kql::run("cluster('srv').table('a/_search') | count", tables, {})).find("is no index") != std::string::npos);
 }
 
