@@ -331,9 +331,10 @@ std::optional<int64_t> parse_timespan(std::string_view text) {
     }
     if (at != text.size() || fields[0] > 23 || fields[1] > 59 || fields[2] > 59) return std::nullopt;
   }
-  if (days > 10'675'199) return std::nullopt;
-  const int64_t ticks = days * ticks_per_day + fields[0] * ticks_per_hour + fields[1] * ticks_per_minute +
-                        fields[2] * ticks_per_sec + fraction;
+  int64_t ticks = 0;
+  if (__builtin_mul_overflow(days, ticks_per_day, &ticks) ||
+      __builtin_add_overflow(ticks, fields[0] * ticks_per_hour + fields[1] * ticks_per_minute + fields[2] * ticks_per_sec + fraction, &ticks))
+    return std::nullopt;
   return negative ? -ticks : ticks;
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 using Digits = Decimal::Digits;
 constexpr int max_scale = 28;
+constexpr Digits least = static_cast<Digits>(static_cast<unsigned __int128>(1) << 127);  // has no positive twin, so no decimal is it
 
 bool grow(Digits& digits, int by) {
   for (; by > 0; --by) {
@@ -89,7 +90,7 @@ double decimal_to_real(const Decimal& value) { return std::strtod(decimal_text(v
 
 std::optional<Decimal> add(const Decimal& x, const Decimal& y) {
   Decimal a = x, b = y;
-  if (!same_scale(a, b) || __builtin_add_overflow(a.digits, b.digits, &a.digits)) return std::nullopt;
+  if (!same_scale(a, b) || __builtin_add_overflow(a.digits, b.digits, &a.digits) || a.digits == least) return std::nullopt;
   shrink(a);
   return a;
 }
@@ -102,7 +103,7 @@ std::optional<Decimal> subtract(const Decimal& a, const Decimal& b) {
 
 std::optional<Decimal> multiply(const Decimal& a, const Decimal& b) {
   Decimal out;
-  if (__builtin_mul_overflow(a.digits, b.digits, &out.digits)) return std::nullopt;
+  if (__builtin_mul_overflow(a.digits, b.digits, &out.digits) || out.digits == least) return std::nullopt;
   out.scale = a.scale + b.scale;
   while (out.scale > max_scale) out.digits /= 10, --out.scale;
   shrink(out);
@@ -119,7 +120,8 @@ std::optional<Decimal> divide(const Decimal& x, const Decimal& y) {
   while (rest != 0 && out.scale < max_scale - 8) {
     Digits next = out.digits;
     if (__builtin_mul_overflow(rest, Digits{10}, &rest) || !grow(next, 1)) break;
-    out.digits = next + rest / b.digits;
+    if (__builtin_add_overflow(next, rest / b.digits, &next) || next == least) break;
+    out.digits = next;
     rest %= b.digits;
     ++out.scale;
   }

@@ -118,7 +118,7 @@ void array_index_of(CallState&, Args a, Value& out) {
   int64_t start = integer_at(a, 2, 0);
   if (start < 0) start = std::max<int64_t>(0, start + n);
   const int64_t length = integer_at(a, 3, -1), occurrence = integer_at(a, 4, 1);
-  const int64_t end = length < 0 ? n : std::min(n, start + length);
+  const int64_t end = length < 0 || start > n ? n : start + std::min(length, n - start);
   out.i = -1;
   int64_t seen = 0;
   for (int64_t k = start; k < end; ++k) {

@@ -153,7 +153,7 @@ std::string hash_bytes(const Value& v) {
 void hash_(CallState&, Args a, Value& out) {
   const auto h = static_cast<int64_t>(xxhash64(hash_bytes(a[0])));
   const int64_t mod = integer_at(a, 1, 0);
-  out.i = mod > 0 ? (h % mod + mod) % mod : h;
+  out.i = mod <= 0 ? h : h % mod < 0 ? h % mod + mod : h % mod;
 }
 
 constexpr Function table[] = {

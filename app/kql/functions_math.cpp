@@ -118,7 +118,8 @@ void bin_at(CallState& s, Args a, Value& out) {
     return;
   }
   if (a[1].i <= 0) return set_null(out);
-  out.i = floor_to(a[0].i - a[2].i, a[1].i) + a[2].i;
+  int64_t from = 0;
+  if (__builtin_sub_overflow(a[0].i, a[2].i, &from) || __builtin_add_overflow(floor_to(from, a[1].i), a[2].i, &out.i)) set_null(out);
 }
 
 void max_of(CallState&, Args a, Value& out) {
@@ -173,7 +174,8 @@ void around(CallState&, Args a, Value& out) {
   if (a[0].type == Type::real || a[1].type == Type::real || a[2].type == Type::real) {
     out.i = std::fabs(real_at(a, 0, NAN) - real_at(a, 1, NAN)) <= real_at(a, 2, NAN);
   } else {
-    out.i = a[0].i >= a[1].i - a[2].i && a[0].i <= a[1].i + a[2].i;
+    const auto between = [&](__int128 v) { return v >= __int128{a[1].i} - a[2].i && v <= __int128{a[1].i} + a[2].i; };
+    out.i = between(a[0].i);
   }
 }
 

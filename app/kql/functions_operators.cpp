@@ -234,7 +234,7 @@ void modulo(CallState& s, Args a, Value& out) {  // never negative
              [](int64_t x, int64_t y, int64_t& r) {
                if (y == 0) return false;
                r = y == -1 ? 0 : x % y;
-               if (r < 0) r += y < 0 ? -y : y;
+               if (r < 0) r = y < 0 ? r - y : r + y;
                return true;
              },
              [](double x, double y) {

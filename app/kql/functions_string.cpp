@@ -88,7 +88,7 @@ void indexof(CallState&, Args a, Value& out) {
   if (occurrence < 1 || length < -1) return set_null(out);
   if (start < 0) start = std::max<int64_t>(0, start + n);
   if (start > n) return;
-  const int64_t end = length < 0 ? n : std::min(n, start + length);
+  const int64_t end = length < 0 ? n : start + std::min(length, n - start);
   const size_t first = byte_of(text, static_cast<size_t>(start)), last = byte_of(text, static_cast<size_t>(end));
   // The length counts again from behind each occurrence.
   size_t from = first;
@@ -108,7 +108,7 @@ void indexof_regex(CallState& s, Args a, Value& out) {
   out.i = -1;
   if (start < 0 || occurrence < 1 || length < -1) return set_null(out);
   if (start > n) return;
-  const int64_t end = length < 0 ? n : std::min(n, start + length);
+  const int64_t end = length < 0 ? n : start + std::min(length, n - start);
   size_t from = byte_of(text, static_cast<size_t>(start));
   const size_t last = byte_of(text, static_cast<size_t>(end));
   const re2::RE2& regex = compiled(s, to_text(a[1]));

@@ -20,7 +20,8 @@ void minus(CallState&, Args a, Value& out) {
 enum class Period { day, week, month, year };
 // Start of the period that holds ticks, moved on by a number of periods; none outside the calendar.
 std::optional<int64_t> start_of(Period period, int64_t ticks, int64_t offset) {
-  if (std::abs(offset) > 4'000'000) return std::nullopt;
+  constexpr int64_t most = 4'000'000;
+  if (offset > most || offset < -most) return std::nullopt;
   const Civil c = civil(ticks);
   int64_t out = floor_to(ticks, ticks_per_day);
   switch (period) {
@@ -39,7 +40,9 @@ template <Period period, bool end>
 void boundary(CallState&, Args a, Value& out) {
   const Value time = convert(a[0], Type::datetime);
   if (time.null) return set_null(out);
-  const std::optional<int64_t> t = start_of(period, time.i, integer_at(a, 1, 0) + (end ? 1 : 0));
+  int64_t offset = integer_at(a, 1, 0);
+  if (end && __builtin_add_overflow(offset, 1, &offset)) return set_null(out);
+  const std::optional<int64_t> t = start_of(period, time.i, offset);
   t ? void(out.i = *t - (end ? 1 : 0)) : set_null(out);
 }
 
@@ -52,16 +55,20 @@ void getyear(CallState&, Args a, Value& out) { part(a, out, [](const Civil& c) {
 void getmonth(CallState&, Args a, Value& out) { part(a, out, [](const Civil& c) { return c.month; }); }
 void hourofday(CallState&, Args a, Value& out) { part(a, out, [](const Civil& c) { return c.hour; }); }
 void dayofmonth(CallState&, Args a, Value& out) { part(a, out, [](const Civil& c) { return c.day; }); }
-void dayofyear(CallState&, Args a, Value& out) {
-  const int64_t start = *start_of(Period::year, a[0].i, 0);
-  out.i = (a[0].i - start) / ticks_per_day + 1;
+// From 1.
+int64_t day_of_year(int64_t ticks) {
+  const Civil c = civil(ticks);
+  int64_t day = c.day;
+  for (int month = 1; month < c.month; ++month) day += days_in_month(c.year, month);
+  return day;
 }
+void dayofyear(CallState&, Args a, Value& out) { out.i = day_of_year(a[0].i); }
 void dayofweek(CallState&, Args a, Value& out) { out.i = day_of_week(a[0].i) * ticks_per_day; }
 // ISO 8601 week.
 int64_t iso_week(int64_t ticks) {
   const int64_t day = floor_to(ticks, ticks_per_day);
   const int64_t thursday = day + (3 - (day_of_week(ticks) + 6) % 7) * ticks_per_day;
-  return (thursday - *start_of(Period::year, thursday, 0)) / ticks_per_day / 7 + 1;
+  return (day_of_year(thursday) - 1) / 7 + 1;
 }
 void week_of_year(CallState&, Args a, Value& out) { out.i = iso_week(a[0].i); }
 
@@ -80,6 +87,8 @@ int64_t unit_ticks(const std::string& unit) {
   if (unit == "microsecond") return 10;
   return 0;
 }
+// The Sunday that a week begins with; that of the first week lies before the calendar.
+int64_t first_of_week(int64_t ticks) { return floor_to(ticks, ticks_per_day) - day_of_week(ticks) * ticks_per_day; }
 void datetime_diff(CallState&, Args a, Value& out) {
   const std::string unit = singular(to_text(a[0]));
   const int64_t x = a[1].i, y = a[2].i;
@@ -87,8 +96,10 @@ void datetime_diff(CallState&, Args a, Value& out) {
   if (unit == "year") out.i = c.year - d.year;
   else if (unit == "quarter") out.i = (c.year * 4 + (c.month - 1) / 3) - (d.year * 4 + (d.month - 1) / 3);
   else if (unit == "month") out.i = (c.year * 12 + c.month) - (d.year * 12 + d.month);
-  else if (unit == "week") out.i = (*start_of(Period::week, x, 0) - *start_of(Period::week, y, 0)) / (7 * ticks_per_day);
-  else if (unit == "nanosecond") out.i = (x - y) * 100;
+  else if (unit == "week") out.i = (first_of_week(x) - first_of_week(y)) / (7 * ticks_per_day);
+  else if (unit == "nanosecond") {
+    if (__builtin_mul_overflow(x - y, int64_t{100}, &out.i)) set_null(out);
+  }
   else if (const int64_t ticks = unit_ticks(unit)) out.i = (floor_to(x, ticks) - floor_to(y, ticks)) / ticks;
   else set_null(out);
 }
@@ -96,7 +107,8 @@ void datetime_add(CallState&, Args a, Value& out) {
   const std::string unit = singular(to_text(a[0]));
   const int64_t n = integer_at(a, 1, 0);
   const Civil c = civil(a[2].i);
-  if (std::abs(n) > 4'000'000'000'000) return set_null(out);
+  constexpr int64_t most = 4'000'000'000'000;
+  if (n > most || n < -most) return set_null(out);
   int64_t months = unit == "year" ? n * 12 : unit == "quarter" ? n * 3 : unit == "month" ? n : 0;
   if (months != 0 || unit == "year" || unit == "quarter" || unit == "month") {
     months += c.year * 12 + c.month - 1;
@@ -122,7 +134,7 @@ void datetime_part(CallState&, Args a, Value& out) {
   else if (unit == "month") out.i = c.month;
   else if (unit == "week_of_year" || unit == "weekofyear") out.i = iso_week(a[1].i);
   else if (unit == "day") out.i = c.day;
-  else if (unit == "dayofyear") out.i = (a[1].i - *start_of(Period::year, a[1].i, 0)) / ticks_per_day + 1;
+  else if (unit == "dayofyear") out.i = day_of_year(a[1].i);
   else if (unit == "hour") out.i = c.hour;
   else if (unit == "minute") out.i = c.minute;
   else if (unit == "second") out.i = c.second;
@@ -131,21 +143,23 @@ void datetime_part(CallState&, Args a, Value& out) {
   else if (unit == "nanosecond") out.i = c.fraction * 100;
   else set_null(out);
 }
+// A field of a date; beyond what any can be it is out of range.
+int field_at(Args a, size_t k, int64_t missing) { return static_cast<int>(std::clamp<int64_t>(integer_at(a, k, missing), -1, 100)); }
 void make_datetime(CallState&, Args a, Value& out) {
   if (a.size() == 1) return void(out = convert(a[0], Type::datetime));
   const double seconds = real_at(a, 5, 0);
-  const auto whole = static_cast<int64_t>(seconds);
-  const std::optional<int64_t> t = ticks_of(integer_at(a, 0, 0), static_cast<int>(integer_at(a, 1, 0)), static_cast<int>(integer_at(a, 2, 1)),
-                                            static_cast<int>(integer_at(a, 3, 0)), static_cast<int>(integer_at(a, 4, 0)), static_cast<int>(whole),
-                                            std::llround((seconds - static_cast<double>(whole)) * 1e7));
-  t ? void(out.i = *t) : set_null(out);
+  if (!(seconds >= 0 && seconds < 60)) return set_null(out);
+  const auto whole = static_cast<int>(seconds);
+  const std::optional<int64_t> t = ticks_of(integer_at(a, 0, 0), field_at(a, 1, 0), field_at(a, 2, 1), field_at(a, 3, 0), field_at(a, 4, 0), whole,
+                                            std::llround((seconds - whole) * 1e7));
+  t && *t <= max_datetime ? void(out.i = *t) : set_null(out);
 }
 void make_timespan(CallState&, Args a, Value& out) {
   if (a.size() == 1) return void(out = convert(a[0], Type::timespan));
   const size_t first = a.size() == 4 ? 1 : 0;
   const double seconds = a.size() > 2 ? real_at(a, first + 2, 0) : 0;
   const int64_t hours = integer_at(a, first, 0), minutes = integer_at(a, first + 1, 0), days = first ? integer_at(a, 0, 0) : 0;
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || !(seconds >= 0 && seconds < 60) || std::abs(days) > 10'000'000) return set_null(out);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || !(seconds >= 0 && seconds < 60) || days > 10'000'000 || days < -10'000'000) return set_null(out);
   out.i = days * ticks_per_day + hours * ticks_per_hour + minutes * ticks_per_minute + std::llround(seconds * 1e7);
 }
 void format_datetime_(CallState&, Args a, Value& out) { out.s = format_datetime(a[0].i, to_text(a[1])); }
@@ -161,7 +175,7 @@ void unixtime(CallState&, Args a, Value& out) {
     const std::optional<int64_t> n = to_int64(a[0]);
     int64_t ticks = 0;
     if (!n || __builtin_mul_overflow(*n, numerator, &ticks)) return set_null(out);
-    out.i = unix_epoch_ticks + ticks / denominator;
+    if (__builtin_add_overflow(unix_epoch_ticks, ticks / denominator, &out.i)) return set_null(out);
   }
   if (out.i < 0 || out.i > max_datetime) set_null(out);
 }

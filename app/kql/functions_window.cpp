@@ -36,10 +36,10 @@ bool restarts(std::span<const Vec> args, size_t k, size_t row) {
 Vec row_number(CallState&, std::span<const Vec> args, size_t n) {
   const int64_t start = integer_of(args, 0, 1);
   Column out(Type::int64);
-  int64_t number = start;
+  auto number = static_cast<uint64_t>(start);  // wraps around by definition, as sums do
   for (size_t row = 0; row < n; ++row) {
-    if (restarts(args, 1, row)) number = start;
-    out.push_i64(number++);
+    if (restarts(args, 1, row)) number = static_cast<uint64_t>(start);
+    out.push_i64(static_cast<int64_t>(number++));
   }
   return {share(std::move(out)), false};
 }

@@ -1,6 +1,7 @@
 #include "app/kql/plugins.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "app/kql/functions.h"
 
@@ -20,6 +21,14 @@ bool PluginCall::is_table(size_t k) const { return has(k) && !is_column(k) && bi
 size_t PluginCall::column(size_t k) const {
   if (!has(k)) fail(name() + "() needs a column as argument " + std::to_string(k + 1));
   return binder_.column_index(*positional_[k], input_->schema);
+}
+size_t PluginCall::axis(size_t k) const {
+  const size_t index = column(k);
+  const Type type = input_->schema[index].type;
+  if (type == Type::datetime || type == Type::timespan || type == Type::real || is_integer(type)) return index;
+  fail("the column '" + input_->schema[index].name + "' that " + name() + "() counts along is a " + columns::type_name(type) +
+           ", not a time or a number",
+       "convert it before: extend " + input_->schema[index].name + " = todatetime(" + input_->schema[index].name + ")");
 }
 std::vector<size_t> PluginCall::columns_from(size_t k) const {
   std::vector<size_t> out;
@@ -84,6 +93,16 @@ Batch PluginCall::run(const NodePtr& table) const { return run_to_one(*table, bi
 void PluginCall::check_stop() const { binder_.context_.check_stop(); }
 int64_t PluginCall::now() const { return binder_.context_.now; }
 void PluginCall::fail(const std::string& message, const std::string& hint) const { binder_.fail(call_.span, message, hint); }
+
+int64_t tick_of(const Value& value) {
+  if (value.type != Type::real) return value.i;
+  constexpr double limit = 0x1p62;
+  if (!(value.d > -limit)) return -(int64_t{1} << 62);  // what is no number too
+  return static_cast<int64_t>(std::floor(std::min(value.d, limit)));
+}
+void push_tick(columns::Column& column, int64_t ticks) {
+  column.type() == Type::real ? column.push_f64(static_cast<double>(ticks)) : column.push_i64(ticks);
+}
 
 const Plugin* find_plugin(std::string_view name) {
   for (const std::span<const Plugin> part : {activity_plugins(), cluster_plugins(), lookup_plugins(), pattern_plugins(), window_plugins()}) {

@@ -23,6 +23,7 @@ class PluginCall {
   bool is_column(size_t k) const;              // names a column of the input
   bool is_table(size_t k) const;
   size_t column(size_t k) const;               // of the input
+  size_t axis(size_t k) const;                 // a column of times or numbers of the input, to count along
   std::vector<size_t> columns_from(size_t k) const;
   Value constant(size_t k) const;
   Value constant(size_t k, Type type, const char* what) const;  // converted; not null
@@ -65,6 +66,10 @@ std::span<const Plugin> cluster_plugins();
 std::span<const Plugin> lookup_plugins();
 std::span<const Plugin> pattern_plugins();
 std::span<const Plugin> window_plugins();
+
+// The place of a value on its axis, and a place put into a column of the axis' type.
+int64_t tick_of(const Value& value);
+void push_tick(columns::Column& column, int64_t ticks);
 
 // A table built row by row.
 class TableMaker {

@@ -19,10 +19,6 @@ std::string key_of(const Batch& rows, const std::vector<size_t>& columns, size_t
   for (const size_t k : columns) append_key(key, *rows.column(k), row);
   return key;
 }
-int64_t tick_of(const Value& v) { return v.type == Type::real ? static_cast<int64_t>(std::floor(v.d)) : v.i; }
-void push_like(columns::Column& column, int64_t ticks) {
-  column.type() == Type::real ? column.push_f64(static_cast<double>(ticks)) : column.push_i64(ticks);
-}
 void push_share(columns::Column& column, double part, double whole) { whole > 0 ? column.push_f64(part / whole) : column.push_null(); }
 
 // Ids by window of time, for each combination of the dimensions.
@@ -57,7 +53,7 @@ void push_dimensions(TableMaker& out, size_t at, PluginCall& call, const std::ve
 // active_users_count(id, time, start, end, look back, period, active periods, bin, dimensions...): ids
 // that were seen in so many periods of the window that ends with their appearance.
 NodePtr active_users_count(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const int64_t start = call.ticks(2, "start"), end = call.ticks(3, "end"), look_back = call.ticks(4, "window"), period = call.ticks(5, "period");
   const int64_t needed = call.ticks(6, "number of periods"), bin = call.ticks(7, "bin");
   if (bin <= 0 || look_back <= 0) call.fail("the bin and the window of active_users_count() must be greater than zero");
@@ -79,7 +75,7 @@ NodePtr active_users_count(PluginCall& call) {
       }
     }
     for (const auto& [t, ids] : active) {
-      push_like(out.at(0), t);
+      push_tick(out.at(0), t);
       push_dimensions(out, 1, call, dimensions, activity.first_row);
       out.at(1 + dimensions.size()).push_i64(static_cast<int64_t>(ids.size()));
     }
@@ -89,7 +85,7 @@ NodePtr active_users_count(PluginCall& call) {
 
 // activity_metrics(id, time, [start, end,] window, dimensions...)
 NodePtr activity_metrics(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const bool bounded = call.n_args() >= 5 && !call.is_column(3);
   const int64_t start = bounded ? call.ticks(2, "start") : 0, end = bounded ? call.ticks(3, "end") : INT64_MAX;
   const size_t window_at = bounded ? 4 : 2;
@@ -106,7 +102,7 @@ NodePtr activity_metrics(PluginCall& call) {
   for (const Activity& activity : activities(call, id, time, start, end, window, dimensions)) {
     Ids known;
     for (const auto& [t, ids] : activity.windows) {
-      push_like(out.at(0), t);
+      push_tick(out.at(0), t);
       push_dimensions(out, 1, call, dimensions, activity.first_row);
       out.at(at).push_i64(static_cast<int64_t>(ids.size()));
       out.at(at + 1).push_i64(static_cast<int64_t>(ids.size() - n_common(ids, known)));
@@ -124,7 +120,7 @@ NodePtr activity_metrics(PluginCall& call) {
 // activity_engagement(id, time, [start, end,] inner window, outer window, dimensions...): ids of a window
 // against those of the longer window that ends with it.
 NodePtr activity_engagement(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const bool bounded = call.n_args() >= 6 && !call.is_column(4) && !call.is_column(5);
   const size_t at_inner = bounded ? 4 : 2;
   const int64_t inner = call.ticks(at_inner, "inner window"), outer = call.ticks(at_inner + 1, "outer window");
@@ -144,7 +140,7 @@ NodePtr activity_engagement(PluginCall& call) {
       if (t < start) continue;
       Ids around;
       for (auto w = activity.windows.upper_bound(t + inner - outer - 1); w != activity.windows.end() && w->first <= t; ++w) around.insert(w->second.begin(), w->second.end());
-      push_like(out.at(0), t);
+      push_tick(out.at(0), t);
       push_dimensions(out, 1, call, dimensions, activity.first_row);
       out.at(at).push_i64(static_cast<int64_t>(ids.size()));
       out.at(at + 1).push_i64(static_cast<int64_t>(around.size()));
@@ -157,7 +153,7 @@ NodePtr activity_engagement(PluginCall& call) {
 // new_activity_metrics(id, time, start, end, window [, cohort] , dimensions... [, look back table]): of
 // the ids first seen in one window, how many are there in each later one.
 NodePtr new_activity_metrics(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const int64_t start = call.ticks(2, "start"), end = call.ticks(3, "end"), window = call.ticks(4, "window");
   size_t k = 5;
   std::optional<int64_t> cohort;
@@ -194,8 +190,8 @@ NodePtr new_activity_metrics(PluginCall& call) {
       if (cohort && from->first != start + floor_to(*cohort - start, window)) continue;
       for (auto to = from; to != activity.windows.end(); ++to) {
         const size_t kept = n_common(fresh, to->second), n_new = to == from ? fresh.size() : to->second.size() - n_common(to->second, known);
-        push_like(out.at(0), from->first);
-        push_like(out.at(1), to->first);
+        push_tick(out.at(0), from->first);
+        push_tick(out.at(1), to->first);
         push_dimensions(out, 2, call, dimensions, activity.first_row);
         out.at(at).push_i64(static_cast<int64_t>(n_new));
         out.at(at + 1).push_i64(static_cast<int64_t>(kept));
@@ -211,7 +207,7 @@ NodePtr new_activity_metrics(PluginCall& call) {
 // funnel_sequence_completion(id, time, start, end, bin, state, sequence, longest periods): ids that went
 // through the first states of the sequence in order within a period.
 NodePtr funnel_sequence_completion(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1), state = call.column(5);
+  const size_t id = call.column(0), time = call.axis(1), state = call.column(5);
   const int64_t start = call.ticks(2, "start"), end = call.ticks(3, "end"), bin = call.ticks(4, "bin");
   if (bin <= 0) call.fail("the bin of funnel_sequence_completion() must be greater than zero");
   std::vector<std::string> sequence;
@@ -261,7 +257,7 @@ NodePtr funnel_sequence_completion(PluginCall& call) {
       for (size_t s = 0; s < sequence.size(); ++s) {
         path += (s ? " -> " : "") + sequence[s];
         const auto found = reached.find({p, s});
-        push_like(out.at(0), t);
+        push_tick(out.at(0), t);
         out.at(1).push_text(path);
         out.at(2).push_i64(periods[p]);
         out.at(3).push_i64(found == reached.end() ? 0 : static_cast<int64_t>(found->second.size()));

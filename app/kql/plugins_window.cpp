@@ -34,9 +34,15 @@ std::vector<Group> groups_of(const Batch& rows, const std::vector<size_t>& colum
   if (out.empty() && columns.empty()) out.emplace_back();
   return out;
 }
-int64_t tick_of(const Value& v) { return v.type == Type::real ? static_cast<int64_t>(std::floor(v.d)) : v.i; }
-void push_like(columns::Column& column, int64_t ticks) {
-  column.type() == Type::real ? column.push_f64(static_cast<double>(ticks)) : column.push_i64(ticks);
+// The start of the bin so many bins before; the first place there is where that lies before it.
+int64_t back_from(int64_t at, int64_t n_bins, int64_t bin) {
+  int64_t out = 0;
+  return __builtin_mul_overflow(n_bins, bin, &out) || __builtin_sub_overflow(at, out, &out) ? INT64_MIN : out;
+}
+// Between two places, the later one first.
+int64_t span_of(int64_t later, int64_t earlier) {
+  int64_t out = 0;
+  return __builtin_sub_overflow(later, earlier, &out) ? INT64_MAX : out;
 }
 int64_t positive(const PluginCall& call, int64_t step, const char* what) {
   if (step <= 0) call.fail("the " + std::string(what) + " of " + call.name() + "() must be greater than zero");
@@ -45,7 +51,7 @@ int64_t positive(const PluginCall& call, int64_t step, const char* what) {
 
 // rolling_percentile(value, percent, index, bin, bins per window, dimensions...)
 NodePtr rolling_percentile(PluginCall& call) {
-  const size_t value = call.column(0), index = call.column(2);
+  const size_t value = call.column(0), index = call.axis(2);
   const Value percent = call.constant(1);
   const double share_wanted = to_real(percent).value_or(-1);
   if (!(share_wanted >= 0 && share_wanted <= 100)) call.fail("the percentile of rolling_percentile() must be between 0 and 100");
@@ -64,12 +70,12 @@ NodePtr rolling_percentile(PluginCall& call) {
     }
     for (auto last = bins.begin(); last != bins.end(); ++last) {
       std::vector<Value> window;
-      for (auto at = bins.lower_bound(last->first - (n_bins - 1) * bin); at != bins.end() && at->first <= last->first; ++at) {
+      for (auto at = bins.lower_bound(back_from(last->first, n_bins - 1, bin)); at != bins.end() && at->first <= last->first; ++at) {
         window.insert(window.end(), at->second.begin(), at->second.end());
       }
       const auto rank = static_cast<size_t>(std::max(1.0, std::ceil(share_wanted / 100 * static_cast<double>(window.size()) - 1e-9)));
       std::nth_element(window.begin(), window.begin() + static_cast<int64_t>(rank - 1), window.end(), [](const Value& a, const Value& b) { return compare(a, b) < 0; });
-      push_like(out.at(0), last->first);
+      push_tick(out.at(0), last->first);
       for (size_t k = 0; k < dimensions.size(); ++k) push(out.at(1 + k), get(*rows.column(dimensions[k]), group.first));
       push(out.at(1 + dimensions.size()), window[rank - 1]);
     }
@@ -80,7 +86,7 @@ NodePtr rolling_percentile(PluginCall& call) {
 // sliding_window_counts(id, time, start, end, look back, step, dimensions...): for each step, the rows
 // and the different ids in the window that ends with it.
 NodePtr sliding_window_counts(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const int64_t start = call.ticks(2, "start"), end = call.ticks(3, "end");
   const int64_t look_back = positive(call, call.ticks(4, "window"), "window"), step = positive(call, call.ticks(5, "step"), "step");
   if ((end - start) / step > max_windows) call.fail("sliding_window_counts() would make more than a million windows", "choose a greater step");
@@ -113,7 +119,7 @@ NodePtr sliding_window_counts(PluginCall& call) {
         }
       }
       if (count == 0) continue;
-      push_like(out.at(0), t);
+      push_tick(out.at(0), t);
       for (size_t k = 0; k < dimensions.size(); ++k) push(out.at(1 + k), get(*rows.column(dimensions[k]), group.first));
       out.at(1 + dimensions.size()).push_i64(count);
       out.at(2 + dimensions.size()).push_i64(static_cast<int64_t>(inside.size()));
@@ -125,7 +131,7 @@ NodePtr sliding_window_counts(PluginCall& call) {
 // session_count(id, time, start, end, bin, look back, dimensions...): a session is a run of events of one
 // id without a gap above look back; it counts in every bin where it has an event.
 NodePtr session_count(PluginCall& call) {
-  const size_t id = call.column(0), time = call.column(1);
+  const size_t id = call.column(0), time = call.axis(1);
   const int64_t start = call.ticks(2, "start"), end = call.ticks(3, "end");
   const int64_t bin = positive(call, call.ticks(4, "bin"), "bin"), look_back = call.ticks(5, "window");
   const std::vector<size_t> dimensions = call.columns_from(6);
@@ -153,7 +159,7 @@ NodePtr session_count(PluginCall& call) {
       }
     }
     for (const auto& [t, n] : counts) {
-      push_like(out.at(0), t);
+      push_tick(out.at(0), t);
       for (size_t k = 0; k < dimensions.size(); ++k) push(out.at(1 + k), get(*rows.column(dimensions[k]), group.first));
       out.at(1 + dimensions.size()).push_i64(n);
     }
@@ -184,7 +190,7 @@ NodePtr rows_near(PluginCall& call) {
 // sequence_detect(time, longest step, longest span, condition..., dimensions...): rows that meet the
 // conditions one behind the other.
 NodePtr sequence_detect(PluginCall& call) {
-  const size_t time = call.column(0);
+  const size_t time = call.axis(0);
   const int64_t longest_step = call.ticks(1, "longest step"), longest_span = call.ticks(2, "longest span");
   const Batch& rows = call.rows();
   Evaluator evaluator(call.now());
@@ -210,7 +216,7 @@ NodePtr sequence_detect(PluginCall& call) {
     std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<int64_t> matched;
     for (const auto& [t, row] : order) {
-      if (!matched.empty() && (t - matched.back() > longest_step || t - matched.front() > longest_span)) matched.clear();
+      if (!matched.empty() && (span_of(t, matched.back()) > longest_step || span_of(t, matched.front()) > longest_span)) matched.clear();
       if (hits[matched.size()].count(row)) {
         matched.push_back(t);
       } else if (hits[0].count(row)) {
@@ -218,8 +224,8 @@ NodePtr sequence_detect(PluginCall& call) {
       }
       if (matched.size() < hits.size()) continue;
       for (size_t d = 0; d < dimensions.size(); ++d) push(out.at(d), get(*rows.column(dimensions[d]), group.first));
-      for (size_t j = 0; j < matched.size(); ++j) push_like(out.at(dimensions.size() + j), matched[j]);
-      out.at(dimensions.size() + matched.size()).push_i64(matched.back() - matched.front());
+      for (size_t j = 0; j < matched.size(); ++j) push_tick(out.at(dimensions.size() + j), matched[j]);
+      out.at(dimensions.size() + matched.size()).push_i64(span_of(matched.back(), matched.front()));
       matched.clear();
     }
   }

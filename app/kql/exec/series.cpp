@@ -25,7 +25,6 @@ class Series : public Node {
     const ColumnPtr axis = evaluator.column(*plan.axis, all);
     const bool real = axis->type() == Type::real;
     const double step = real ? plan.step.d : static_cast<double>(plan.step.i);
-    const auto value = [&](size_t row) { return real ? axis->f64(row) : static_cast<double>(axis->i64(row)); };
     Value from = plan.from, to = plan.to;
     bool to_included = plan.to_included;
     for (size_t row = 0; row < all.n_rows(); ++row) {  // open ends come from the data
@@ -40,18 +39,26 @@ class Series : public Node {
     }
     int64_t n_points = 0;
     if (!from.null && !to.null) {
-      const double span = (real ? to.d - from.d : static_cast<double>(to.i - from.i)) / step;
-      n_points = span < 0 ? 0 : static_cast<int64_t>(to_included ? std::floor(span + 1e-9) + 1 : std::ceil(span - 1e-9));
+      const double span = (real ? to.d - from.d : static_cast<double>(__int128{to.i} - from.i)) / step;
+      const double points = !(span >= 0) ? 0 : to_included ? std::floor(span + 1e-9) + 1 : std::ceil(span - 1e-9);
+      if (points > max_points) engine::fail(engine::ErrorKind::invalid_input, "make-series would make %.0f points a series, and 1048576 is the most; use a larger step", points);
+      n_points = static_cast<int64_t>(points);
     }
-    if (n_points > max_points) engine::fail(engine::ErrorKind::invalid_input, "make-series would make %lld points a series, and 1048576 is the most; use a larger step", static_cast<long long>(n_points));
 
     Rows inside;
     std::vector<int64_t> points;
     for (uint32_t row = 0; row < all.n_rows() && n_points > 0; ++row) {
       if (axis->is_null(row)) continue;
-      const double at = real ? (value(row) - from.d) / step : 0;
-      const int64_t point = real ? static_cast<int64_t>(std::floor(at + 1e-12)) : floor_to(axis->i64(row) - from.i, plan.step.i) / plan.step.i;
-      if (point < 0 || point >= n_points) continue;
+      int64_t point = 0;
+      if (real) {
+        const double at = std::floor((axis->f64(row) - from.d) / step + 1e-12);
+        if (!(at >= 0 && at < static_cast<double>(n_points))) continue;
+        point = static_cast<int64_t>(at);
+      } else {
+        if (axis->i64(row) < from.i || __builtin_sub_overflow(axis->i64(row), from.i, &point)) continue;
+        point /= plan.step.i;
+      }
+      if (point >= n_points) continue;
       inside.push_back(row);
       points.push_back(point);
     }
