@@ -27,4 +27,23 @@ void Backend::norm_and_add(Norm, const float*, float*, int, int) { CHECK_INVARIA
 void Backend::scale(float, float*, int64_t) { CHECK_INVARIANT(has_row_operations()); }
 void Backend::gelu_mul(const float*, float*, int64_t) { CHECK_INVARIANT(has_row_operations()); }
 
+void Backend::rope_and_store_runs(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                                  std::span<const KvRun> runs) {
+  int64_t row = 0;
+  for (const KvRun& run : runs) {
+    rope_and_store(shape, rope, q + row * shape.n_heads_q * shape.head_dim_k, k + row * shape.n_heads_k * shape.head_dim_k,
+                   v + row * shape.n_heads_v * shape.head_dim_v, run.cache, run.first_position, run.n_tokens);
+    row += run.n_tokens;
+  }
+}
+
+void Backend::attend_runs(const AttentionShape& shape, const float* q, std::span<const KvRun> runs, float* out) {
+  int64_t row = 0;
+  for (const KvRun& run : runs) {
+    attention(shape, q + row * shape.n_heads_q * shape.head_dim_k, run.cache, out + row * shape.n_heads_q * shape.head_dim_v,
+              run.first_position, run.n_tokens);
+    row += run.n_tokens;
+  }
+}
+
 }  // namespace engine

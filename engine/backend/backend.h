@@ -77,6 +77,12 @@ struct KvLayer {
 // A run of this many keys from a multiple of it on lies in one block.
 constexpr int kv_block_step = 128;
 
+// Consecutive tokens of one text. A pass over several texts has their runs one behind the other in its activations.
+struct KvRun {
+  KvLayer cache;
+  int first_position = 0, n_tokens = 0;
+};
+
 // Angle of pair i at position p is p * frequencies[i] (head_dim_k / 2 of them, host memory).
 struct Rope {
   std::span<const double> frequencies;
@@ -128,6 +134,9 @@ class Backend {
   virtual void set_stop(std::stop_token stop) = 0;
   virtual bool stopped() const = 0;
 
+  // A pass through the model begins. repeats: a decoding step, whose like will follow: a backend may keep what it takes.
+  virtual void begin_pass(bool /*repeats*/) {}
+
   // x[t] = row tokens[t] of the table {dim, n_vocab}, host memory; every id was checked.
   virtual void embed(const Tensor& table, std::span<const int32_t> tokens, float* x) = 0;
   // The same, to the last bit, from the copy that load_matrix made of a table, where the backend can:
@@ -166,6 +175,10 @@ class Backend {
   // the cache, which holds them already. Scores are q.k / sqrt(head_dim_k).
   virtual void attention(const AttentionShape& shape, const float* q, const KvLayer& cache,
                          float* out, int first_position, int n_tokens) = 0;
+  // Both for several texts, each with its own cache; the caches are of one pool. As called for one run after the other.
+  virtual void rope_and_store_runs(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                                   std::span<const KvRun> runs);
+  virtual void attend_runs(const AttentionShape& shape, const float* q, std::span<const KvRun> runs, float* out);
 };
 
 struct CpuOptions {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "engine/backend/cuda_backend.h"
 #include "engine/base/error.h"
@@ -51,6 +52,26 @@ size_t cache_bytes(CacheType type, int n_heads, int dim, int n_tokens) {
   return size_t(row_bytes_of(type, n_heads, dim, n_tokens) + scales);
 }
 
+void check_types(const KvLayer& cache) {
+  if (cache.k_type == cache.v_type) return;
+  fail(ErrorKind::unsupported, "keys of %s beside values of %s are not run on the GPU; take one type, or --gpu off",
+       cache_type_name(cache.k_type), cache_type_name(cache.v_type));
+}
+
+// n queries from one on.
+AttentionParams from_query(AttentionParams p, int query, int n) {
+  p.q += int64_t(query) * p.n_heads_q * p.dim_k;
+  p.out += int64_t(query) * p.n_heads_q * p.dim_v;
+  p.first_token += query;
+  if (p.lengths) {
+    p.lengths += query;
+    p.k_pool.blocks += int64_t(query) * p.block_stride;
+    p.v_pool.blocks += int64_t(query) * p.block_stride;
+  }
+  p.n_queries = n;
+  return p;
+}
+
 constexpr int split_tokens = 4 * page_tokens;  // the least that a split has
 constexpr int most_decoded_tokens = 8;         // more at once are a prompt
 
@@ -66,11 +87,11 @@ size_t CudaBackend::v_cache_bytes(const AttentionShape& shape, CacheType type, i
 
 uint32_t CudaBackend::cache_layout() const { return 0x43554401; }  // "CUD", 1
 
-CachePool CudaBackend::pool(const KvLayer& cache, bool keys, const AttentionShape& shape) const {
+CachePool CudaBackend::pool(const KvLayer& cache, bool keys, const AttentionShape& shape, const Scratch& blocks) const {
   const CacheType type = keys ? cache.k_type : cache.v_type;
   const int n_heads = keys ? shape.n_heads_k : shape.n_heads_v, dim = keys ? shape.head_dim_k : shape.head_dim_v;
   CachePool p{};
-  p.blocks = cache.blocks ? reinterpret_cast<const uint64_t*>(blocks_.buffer->data()) : nullptr;
+  p.blocks = cache.blocks ? reinterpret_cast<const uint64_t*>(blocks.buffer->data()) : nullptr;
   p.base = cache.blocks ? (keys ? cache.k_offset : cache.v_offset) : reinterpret_cast<uint64_t>(keys ? cache.k : cache.v);
   p.scales_at = row_bytes_of(type, n_heads, dim, cache.piece_tokens());
   p.block_tokens = int(whole_pages(cache.piece_tokens()));
@@ -90,6 +111,20 @@ void CudaBackend::prepare_blocks(const KvLayer& cache, int n_tokens) {
   queue_.upload_early(blocks_.buffer->address(), blocks_sent_.data(), n * sizeof(uint64_t));
 }
 
+// Cosine and sine of each pair at each position.
+std::vector<float> CudaBackend::turns_of(const Rope& rope, std::span<const int32_t> positions) const {
+  std::vector<float> turns;
+  turns.reserve(positions.size() * rope.frequencies.size() * 2);
+  for (const int32_t position : positions) {
+    for (const double frequency : rope.frequencies) {
+      const double angle = double(position) * frequency;
+      turns.push_back(float(std::cos(angle)));
+      turns.push_back(float(std::sin(angle)));
+    }
+  }
+  return turns;
+}
+
 // All layers of a pass stand at the same tokens: what they need is sent once.
 void CudaBackend::prepare_step(const Rope& rope, const KvLayer& cache, int first_position, int n_tokens) {
   prepare_blocks(cache, first_position + n_tokens);
@@ -97,44 +132,59 @@ void CudaBackend::prepare_step(const Rope& rope, const KvLayer& cache, int first
                                      turn_frequencies_.end());
   if (same_turns && state_position_ == first_position && state_tokens_ == n_tokens) return;
   if (step_read_) queue_.flush();
-  const size_t n_pairs = rope.frequencies.size(), bytes = size_t(n_tokens) * n_pairs * 2 * sizeof(float);
+  std::vector<int32_t> positions(static_cast<size_t>(n_tokens));
+  std::iota(positions.begin(), positions.end(), first_position);
+  const std::vector<float> turns = turns_of(rope, positions);
   scratch(state_, sizeof(StepState), "the state of a step");
-  scratch(turns_, bytes, "rotary positions");
-  std::vector<float> turns(size_t(n_tokens) * n_pairs * 2);
-  for (int t = 0; t < n_tokens; ++t) {
-    float* to = turns.data() + size_t(t) * n_pairs * 2;
-    for (size_t i = 0; i < n_pairs; ++i) {
-      const double angle = double(first_position + t) * rope.frequencies[i];
-      to[2 * i] = float(std::cos(angle));
-      to[2 * i + 1] = float(std::sin(angle));
-    }
-  }
+  scratch(turns_, turns.size() * sizeof(float), "rotary positions");
   const StepState state{first_position, n_tokens};
-  queue_.upload_early(turns_.buffer->address(), turns.data(), bytes);
+  queue_.upload_early(turns_.buffer->address(), turns.data(), turns.size() * sizeof(float));
   queue_.upload_early(state_.buffer->address(), &state, sizeof(state));
   turn_frequencies_.assign(rope.frequencies.begin(), rope.frequencies.end());
   state_position_ = first_position;
   state_tokens_ = n_tokens;
 }
 
-void CudaBackend::rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
-                                 const KvLayer& cache, int first_position, int n_tokens) {
-  if (n_tokens == 0 || stopped()) return;
-  if (cache.k_type != cache.v_type) {
-    fail(ErrorKind::unsupported, "keys of %s beside values of %s are not run on the GPU; take one type, or --gpu off",
-         cache_type_name(cache.k_type), cache_type_name(cache.v_type));
+// A token's table has room for the longest context, so that it lies at the same place from step to step.
+void CudaBackend::prepare_batch(const Rope& rope, std::span<const KvRun> runs) {
+  int stride = 0;
+  for (const KvRun& run : runs) {
+    CHECK_INVARIANT(run.cache.blocks != nullptr && run.cache.block_tokens > 0 && run.cache.block_tokens % page_tokens == 0);
+    stride = std::max(stride, (run.cache.n_ctx + run.cache.block_tokens - 1) / run.cache.block_tokens);
   }
-  CHECK_INVARIANT(int(rope.frequencies.size()) * 2 == shape.head_dim_k);
-  prepare_step(rope, cache, first_position, n_tokens);
+  std::vector<int32_t> lengths, positions;
+  std::vector<uint64_t> tables;
+  for (const KvRun& run : runs) {
+    const auto n_blocks = size_t((run.first_position + run.n_tokens + run.cache.block_tokens - 1) / run.cache.block_tokens);
+    for (int i = 0; i < run.n_tokens; ++i) {
+      positions.push_back(run.first_position + i);
+      lengths.push_back(run.first_position + i + 1);
+      for (size_t b = 0; b < size_t(stride); ++b) {
+        tables.push_back(b < n_blocks ? reinterpret_cast<uint64_t>(run.cache.blocks[b]) : 0);
+      }
+    }
+  }
+  const bool same_turns = std::equal(rope.frequencies.begin(), rope.frequencies.end(), batch_frequencies_.begin(), batch_frequencies_.end());
+  const bool same_tables = tables == tables_sent_ && stride == table_stride_;
+  if (same_turns && same_tables && lengths == lengths_sent_) return;
+  if (step_read_) queue_.flush();
+  if (!same_tables) {
+    scratch(tables_, tables.size() * sizeof(uint64_t), "the caches' tables of blocks");
+    queue_.upload_early(tables_.buffer->address(), tables.data(), tables.size() * sizeof(uint64_t));
+    tables_sent_ = std::move(tables);
+    table_stride_ = stride;
+  }
+  const std::vector<float> turns = turns_of(rope, positions);
+  scratch(lengths_, lengths.size() * sizeof(int32_t), "the lengths of a batch");
+  scratch(batch_turns_, turns.size() * sizeof(float), "rotary positions");
+  queue_.upload_early(lengths_.buffer->address(), lengths.data(), lengths.size() * sizeof(int32_t));
+  queue_.upload_early(batch_turns_.buffer->address(), turns.data(), turns.size() * sizeof(float));
+  lengths_sent_ = std::move(lengths);
+  batch_frequencies_.assign(rope.frequencies.begin(), rope.frequencies.end());
+}
+
+void CudaBackend::store(const AttentionShape& shape, const Rope& rope, const KvLayer& cache, RopeStoreParams& p, int n_tokens) {
   step_read_ = true;
-  RopeStoreParams p{};
-  p.q = q;
-  p.k = k;
-  p.v = v;
-  p.turns = reinterpret_cast<const float*>(turns_.buffer->data());
-  p.k_pool = pool(cache, true, shape);
-  p.v_pool = pool(cache, false, shape);
-  p.state = reinterpret_cast<const StepState*>(state_.buffer->data());
   p.n_heads_q = shape.n_heads_q;
   p.n_heads_k = shape.n_heads_k;
   p.n_heads_v = shape.n_heads_v;
@@ -146,6 +196,44 @@ void CudaBackend::rope_and_store(const AttentionShape& shape, const Rope& rope, 
                 {.grid = {unsigned(n_tokens), heads, 1}, .threads = 64, .shared_bytes = unsigned(shape.head_dim_k) * 4}, p);
 }
 
+void CudaBackend::rope_and_store(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                                 const KvLayer& cache, int first_position, int n_tokens) {
+  if (n_tokens == 0 || stopped()) return;
+  check_types(cache);
+  CHECK_INVARIANT(int(rope.frequencies.size()) * 2 == shape.head_dim_k);
+  prepare_step(rope, cache, first_position, n_tokens);
+  RopeStoreParams p{};
+  p.q = q;
+  p.k = k;
+  p.v = v;
+  p.turns = reinterpret_cast<const float*>(turns_.buffer->data());
+  p.k_pool = pool(cache, true, shape, blocks_);
+  p.v_pool = pool(cache, false, shape, blocks_);
+  p.state = reinterpret_cast<const StepState*>(state_.buffer->data());
+  store(shape, rope, cache, p, n_tokens);
+}
+
+void CudaBackend::rope_and_store_runs(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                                      std::span<const KvRun> runs) {
+  if (runs.size() == 1) {
+    return rope_and_store(shape, rope, q, k, v, runs[0].cache, runs[0].first_position, runs[0].n_tokens);
+  }
+  if (stopped()) return;
+  for (const KvRun& run : runs) check_types(run.cache);
+  CHECK_INVARIANT(int(rope.frequencies.size()) * 2 == shape.head_dim_k);
+  prepare_batch(rope, runs);
+  RopeStoreParams p{};
+  p.q = q;
+  p.k = k;
+  p.v = v;
+  p.turns = reinterpret_cast<const float*>(batch_turns_.buffer->data());
+  p.k_pool = pool(runs[0].cache, true, shape, tables_);
+  p.v_pool = pool(runs[0].cache, false, shape, tables_);
+  p.lengths = reinterpret_cast<const int32_t*>(lengths_.buffer->data());
+  p.block_stride = table_stride_;
+  store(shape, rope, runs[0].cache, p, int(lengths_sent_.size()));
+}
+
 void CudaBackend::attention(const AttentionShape& shape, const float* q, const KvLayer& cache, float* out,
                             int first_position, int n_tokens) {
   if (n_tokens == 0 || stopped()) return;
@@ -153,30 +241,64 @@ void CudaBackend::attention(const AttentionShape& shape, const float* q, const K
   AttentionParams p{};
   p.q = q;
   p.out = out;
-  p.k_pool = pool(cache, true, shape);
-  p.v_pool = pool(cache, false, shape);
+  p.k_pool = pool(cache, true, shape, blocks_);
+  p.v_pool = pool(cache, false, shape, blocks_);
   p.state = reinterpret_cast<const StepState*>(state_.buffer->data());
+  p.first_token = first_position - state_position_;
+  p.n_queries = n_tokens;
+  attend(shape, cache, p, cache.n_ctx, first_position + n_tokens);
+}
+
+// Of the tokens that rope_and_store_runs stored last: each is a query with a length and a table of its own.
+void CudaBackend::attend_runs(const AttentionShape& shape, const float* q, std::span<const KvRun> runs, float* out) {
+  if (runs.size() == 1) return attention(shape, q, runs[0].cache, out, runs[0].first_position, runs[0].n_tokens);
+  if (stopped()) return;
+  AttentionParams p{};
+  int n_ctx = 0, n_keys = 0;
+  for (const KvRun& run : runs) {
+    p.n_queries += run.n_tokens;
+    n_ctx = std::max(n_ctx, run.cache.n_ctx);
+    n_keys = std::max(n_keys, run.first_position + run.n_tokens);
+  }
+  CHECK_INVARIANT(size_t(p.n_queries) == lengths_sent_.size());
+  p.q = q;
+  p.out = out;
+  p.k_pool = pool(runs[0].cache, true, shape, tables_);
+  p.v_pool = pool(runs[0].cache, false, shape, tables_);
+  p.lengths = reinterpret_cast<const int32_t*>(lengths_.buffer->data());
+  p.block_stride = table_stride_;
+  attend(shape, runs[0].cache, p, n_ctx, n_keys);
+}
+
+void CudaBackend::attend(const AttentionShape& shape, const KvLayer& cache, AttentionParams& p, int n_ctx, int n_keys) {
+  const int n_tokens = p.n_queries;
   p.scale_log2 = float(1.4426950408889634 / std::sqrt(double(shape.head_dim_k)));
   p.n_heads_q = shape.n_heads_q;
   p.n_heads_k = shape.n_heads_k;
   p.n_heads_v = shape.n_heads_v;
   p.dim_k = shape.head_dim_k;
   p.dim_v = shape.head_dim_v;
-  p.first_token = first_position - state_position_;
-  p.n_queries = n_tokens;
-  if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < first_position + n_tokens) {
-    return attend_selected(p, shape.selective_v_top_k, cache, first_position + n_tokens);
+  if (shape.selective_v_top_k > 0 && exact_ && n_tokens > 1) {
+    // Alone, a token with few enough keys takes another way than one with more.
+    for (int query = 0; query < n_tokens; ++query) {
+      AttentionParams one = from_query(p, query, 1);
+      attend(shape, cache, one, n_ctx, p.lengths ? lengths_sent_[size_t(query)] : n_keys - n_tokens + query + 1);
+    }
+    return;
+  }
+  if (shape.selective_v_top_k > 0 && shape.selective_v_top_k < n_keys) {
+    return attend_selected(p, shape.selective_v_top_k, cache.k_type, n_ctx, n_keys);
   }
   const DecodeInstance* const instance =
       cache.k_type != CacheType::f32
           ? find_decode_instance(cache_numbers(cache.k_type), p.n_heads_q, p.n_heads_k, p.n_heads_v, p.dim_k, p.dim_v) : nullptr;
   p.heads_per_cta = instance ? decode_heads_per_cta(p.n_heads_q, p.n_heads_k, p.n_heads_v, instance->n_v) : 1;
-  if (instance && n_tokens > most_decoded_tokens && !exact_) return attend_prompt(p, *instance);
+  if (instance && n_tokens > most_decoded_tokens && !exact_ && p.lengths == nullptr) return attend_prompt(p, *instance);
 
   // Two CTAs for each multiprocessor, and never less than a split's least, whatever the context has room for: the same
   // grid then serves every step of a decoding graph.
   const int n_groups = shape.n_heads_q / p.heads_per_cta;
-  const int room = int((int64_t(cache.n_ctx) + split_tokens - 1) / split_tokens);
+  const int room = int((int64_t(n_ctx) + split_tokens - 1) / split_tokens);
   const int wanted = device_.n_multiprocessors() * 2 / std::max(1, n_groups * (exact_ ? 1 : n_tokens));
   p.max_splits = std::clamp(wanted, 1, room);
   const size_t n_results = size_t(n_tokens) * size_t(shape.n_heads_q) * size_t(p.max_splits);
@@ -207,13 +329,13 @@ void CudaBackend::attend_prompt(const AttentionParams& p, const DecodeInstance& 
 }
 
 // Selective V: scores of all keys, the largest of each head, their rows of V. Queries go in groups whose scores fit.
-void CudaBackend::attend_selected(const AttentionParams& all, int top_k, const KvLayer& cache, int n_keys) {
+void CudaBackend::attend_selected(const AttentionParams& all, int top_k, CacheType cache_type, int n_ctx, int n_keys) {
   constexpr size_t most_score_bytes = size_t(64) << 20;
   const unsigned n_heads = unsigned(all.n_heads_q);
   SelectParams p{};
   p.top_k = top_k;
   // A decoding step's grid is that of the whole context, so that its graph serves every length.
-  p.max_tokens = int(whole_pages(all.n_queries == 1 ? std::max(cache.n_ctx, n_keys) : n_keys));
+  p.max_tokens = int(whole_pages(all.n_queries == 1 || all.lengths ? std::max(n_ctx, n_keys) : n_keys));
   const size_t query_bytes = size_t(n_heads) * size_t(p.max_tokens) * 4;
   const int at_once = int(std::clamp<size_t>(most_score_bytes / query_bytes, 1, size_t(all.n_queries)));
   const size_t chosen_bytes = size_t(at_once) * n_heads * size_t(top_k) * 4;
@@ -221,14 +343,10 @@ void CudaBackend::attend_selected(const AttentionParams& all, int top_k, const K
   p.scores = reinterpret_cast<float*>(memory);
   p.chosen = reinterpret_cast<int32_t*>(memory + query_bytes * size_t(at_once));
   p.weights = reinterpret_cast<float*>(memory + query_bytes * size_t(at_once) + chosen_bytes);
-  const std::string type = cache_name(cache.k_type);
+  const std::string type = cache_name(cache_type);
   for (int query = 0; query < all.n_queries; query += at_once) {
     const unsigned n = unsigned(std::min(at_once, all.n_queries - query));
-    p.a = all;
-    p.a.q += int64_t(query) * all.n_heads_q * all.dim_k;
-    p.a.out += int64_t(query) * all.n_heads_q * all.dim_v;
-    p.a.first_token += query;
-    p.a.n_queries = int(n);
+    p.a = from_query(all, query, int(n));
     queue_.launch("select", "select_scores_" + type,
                   {.grid = {unsigned((p.max_tokens + 255) / 256), n_heads, n}, .threads = 128, .shared_bytes = unsigned(all.dim_k) * 4}, p);
     queue_.launch("select", "select_top", {.grid = {n_heads, n, 1}, .threads = 256}, p);

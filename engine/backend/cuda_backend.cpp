@@ -140,13 +140,16 @@ std::unique_ptr<Matrix> CudaBackend::load_matrix(const Tensor& weights, const st
 
 // ---- products
 
+void CudaBackend::begin_pass(bool repeats) {
+  queue_.collect(repeats);
+  step_read_ = false;
+}
+
 // The table stays in the file's map: a step's row is a few KB, the table up to a GB that the GPU has better use for.
 void CudaBackend::embed(const Tensor& table, std::span<const int32_t> tokens, float* x) {
   const auto type = kernels::WeightType(table.dtype);
   const kernels::BlockSize block = kernels::block_size(type);
   const int64_t dim = table.dims[0], row_bytes = dim / block.n_elements * block.n_bytes;
-  queue_.collect(tokens.size() == 1);  // a decoding step begins
-  step_read_ = false;
   const int64_t at_once = std::max<int64_t>(1, int64_t(CudaQueue::most_staged / 4) / (dim * 4));
   for (int64_t first = 0; first < int64_t(tokens.size()); first += at_once) {
     const int64_t n = std::min(at_once, int64_t(tokens.size()) - first);

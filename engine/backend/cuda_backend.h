@@ -60,6 +60,7 @@ class CudaBackend : public Backend {
   size_t matrix_bytes(const Tensor& weights) const override;
   void set_stop(std::stop_token stop) override { stop_ = std::move(stop); }
   bool stopped() const override { return stop_.stop_requested(); }
+  void begin_pass(bool repeats) override;
 
   void embed(const Tensor& table, std::span<const int32_t> tokens, float* x) override;
   void matmul(std::span<const Projection> projections, const float* x, Norm norm, int n_tokens) override;
@@ -73,6 +74,9 @@ class CudaBackend : public Backend {
                       const KvLayer& cache, int first_position, int n_tokens) override;
   void attention(const AttentionShape& shape, const float* q, const KvLayer& cache, float* out, int first_position,
                  int n_tokens) override;
+  void rope_and_store_runs(const AttentionShape& shape, const Rope& rope, float* q, const float* k, const float* v,
+                           std::span<const KvRun> runs) override;
+  void attend_runs(const AttentionShape& shape, const float* q, std::span<const KvRun> runs, float* out) override;
 
   const CudaDevice& device() const { return device_; }
   const CudaQueue& queue() const { return queue_; }
@@ -94,9 +98,15 @@ class CudaBackend : public Backend {
   // What kernels read that changes from pass to pass: StepState, cosines and sines, the cache's blocks.
   void prepare_step(const Rope& rope, const KvLayer& cache, int first_position, int n_tokens);
   void prepare_blocks(const KvLayer& cache, int n_tokens);
+  // Likewise for several texts: each token's length and table of blocks.
+  void prepare_batch(const Rope& rope, std::span<const KvRun> runs);
+  std::vector<float> turns_of(const Rope& rope, std::span<const int32_t> positions) const;
+  void store(const AttentionShape& shape, const Rope& rope, const KvLayer& cache, kernels::cuda::RopeStoreParams& params, int n_tokens);
+  // params.n_queries queries, the longest of which sees n_keys keys of a cache with room for n_ctx.
+  void attend(const AttentionShape& shape, const KvLayer& cache, kernels::cuda::AttentionParams& params, int n_ctx, int n_keys);
   void attend_prompt(const kernels::cuda::AttentionParams& params, const kernels::cuda::DecodeInstance& instance);
-  void attend_selected(const kernels::cuda::AttentionParams& all, int top_k, const KvLayer& cache, int n_keys);
-  kernels::cuda::CachePool pool(const KvLayer& cache, bool keys, const AttentionShape& shape) const;
+  void attend_selected(const kernels::cuda::AttentionParams& all, int top_k, CacheType type, int n_ctx, int n_keys);
+  kernels::cuda::CachePool pool(const KvLayer& cache, bool keys, const AttentionShape& shape, const Scratch& blocks) const;
 
   CudaDevice device_;
   CudaQueue queue_;
@@ -108,6 +118,12 @@ class CudaBackend : public Backend {
   std::vector<double> turn_frequencies_;
   std::vector<std::byte*> blocks_sent_;
   int state_position_ = -1, state_tokens_ = 0;
+  // Of a batch: lengths of its tokens, their tables of blocks (table_stride_ entries each), their turns.
+  Scratch lengths_, tables_, batch_turns_;
+  std::vector<int32_t> lengths_sent_;
+  std::vector<uint64_t> tables_sent_;
+  std::vector<double> batch_frequencies_;
+  int table_stride_ = 0;
   bool step_read_ = false;  // something collected reads the step's state
   size_t arrived_zeroed_ = 0;
 };

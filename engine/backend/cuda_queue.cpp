@@ -9,7 +9,7 @@ namespace engine {
 using namespace kernels::cuda;
 
 namespace {
-constexpr size_t most_recorded = 4;  // graphs kept: a few caches and workspaces in turn
+constexpr size_t most_recorded = 8;  // graphs kept: a few caches, workspaces and sizes of a batch in turn
 }
 
 CudaQueue::CudaQueue(CudaDevice& device) : device_(device) {

@@ -100,7 +100,8 @@ class LanguageModel {
 };
 
 // One conversation: a KV cache and a position. Not thread-safe; one thread at a time. Sessions of one
-// model may run on several threads: their passes through the model take turns.
+// model may run on several threads: what they decode at the same time goes through the model together, prompts take turns.
+// Answers are the same as without company.
 class GenerationSession {
  public:
   // Throws Error{out_of_memory} naming the bytes of the cache.

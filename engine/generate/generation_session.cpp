@@ -65,7 +65,8 @@ class LocalSession final : public GenerationSession {
   // Runs tokens through the model; logits_ are those of the last, or of each where there are drafts.
   // False where it was cancelled.
   bool prefill(std::span<const int32_t> tokens, std::stop_token stop, const std::function<void(size_t)>& on_done);
-  bool run(std::span<const int32_t> tokens, std::stop_token stop);
+  // Together with what other sessions decode; member stands among them for this one.
+  bool run(std::span<const int32_t> tokens, std::stop_token stop, std::optional<StepBatcher::Member>& member);
   std::span<float> row(size_t i) {
     const auto n_vocab = static_cast<size_t>(model_->config().n_vocab);
     return std::span(logits_).subspan(i * n_vocab, n_vocab);
@@ -162,10 +163,12 @@ bool LocalSession::prefill(std::span<const int32_t> tokens, std::stop_token stop
   return run_or_move(stop, [&] { forward(*place_.model, *cache_, tokens, LogitsWanted::last, logits_, stop, on_done); });
 }
 
-bool LocalSession::run(std::span<const int32_t> tokens, std::stop_token stop) {
-  if (tokens.size() == 1) return prefill(tokens, std::move(stop), {});
+bool LocalSession::run(std::span<const int32_t> tokens, std::stop_token stop, std::optional<StepBatcher::Member>& member) {
   logits_.resize(static_cast<size_t>(model_->config().n_vocab) * tokens.size());
-  return run_or_move(stop, [&] { forward_exact(*place_.model, *cache_, tokens, logits_, stop); });
+  return run_or_move(stop, [&] {
+    if (!member || member->batcher() != place_.batcher) member.emplace(place_.batcher);
+    place_.batcher->step(*place_.model, *cache_, tokens, logits_, stop);
+  });
 }
 
 Generation LocalSession::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
@@ -224,6 +227,7 @@ void LocalSession::decode(Answer& answer) {
   if (speculates) lookup_.add(cache_->tokens());
   auto n_before = static_cast<size_t>(cache_->n_tokens());  // tokens that the first row follows
   std::vector<int32_t> batch;                              // the last token, then the drafts
+  std::optional<StepBatcher::Member> member;
   result.finish_reason = FinishReason::max_tokens;
   if (answer.options.max_tokens > 0) {
     for (;;) {
@@ -252,7 +256,7 @@ void LocalSession::decode(Answer& answer) {
       }
       n_before = static_cast<size_t>(cache_->n_tokens()) + 1;
       ++result.n_passes;
-      if (!run(batch, answer.stop)) {
+      if (!run(batch, answer.stop, member)) {
         result.finish_reason = FinishReason::cancelled;
         break;
       }

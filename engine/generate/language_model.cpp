@@ -102,9 +102,12 @@ std::shared_ptr<const SigmaModel> LoadedModel::model() const {
 LoadedModel::Place LoadedModel::place(CacheTypes types) const {
   const std::lock_guard<std::mutex> lock(place_mutex_);
   if (!model_->backend().is_gpu()) types = {cpu_cache_type(types.k), cpu_cache_type(types.v)};
-  std::shared_ptr<KvPool>& pool = pools_[{types.k, types.v}];
-  if (pool == nullptr) pool = std::make_shared<KvPool>(config_, model_->backend(), types, cache_budget_bytes_);
-  return {model_, pool};
+  Shared& shared = shared_[{types.k, types.v}];
+  if (shared.pool == nullptr) {
+    shared.pool = std::make_shared<KvPool>(config_, model_->backend(), types, cache_budget_bytes_);
+    shared.batcher = std::make_shared<StepBatcher>();
+  }
+  return {model_, shared.pool, shared.batcher};
 }
 
 bool LoadedModel::cpu_may_take_over(const SigmaModel& failed, const Error& error) const {
@@ -122,7 +125,7 @@ void LoadedModel::move_to_cpu(const std::shared_ptr<const SigmaModel>& failed, c
   options.gpu = GpuMode::off;
   auto on_cpu = load_sigma(failed->shared_file(), options, {}, std::move(stop));
   const std::lock_guard<std::mutex> lock(place_mutex_);
-  pools_.clear();  // sessions that are at work keep theirs
+  shared_.clear();  // sessions that are at work keep theirs
   model_ = std::move(on_cpu);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/backend/choose_backend.h"
 #include "engine/base/error.h"
 #include "engine/generate/generation.h"
+#include "engine/generate/step_batcher.h"
 #include "engine/model/sigma.h"
 #include "engine/tokenizer/tokenizer.h"
 
@@ -38,6 +39,7 @@ class LoadedModel final : public LanguageModel {
   struct Place {
     std::shared_ptr<const SigmaModel> model;
     std::shared_ptr<KvPool> pool;  // the memory of all caches with the same number formats; goes before the model
+    std::shared_ptr<StepBatcher> batcher;  // of the sessions with such caches
   };
   // Both safe from any thread.
   std::shared_ptr<const SigmaModel> model() const;
@@ -53,7 +55,11 @@ class LoadedModel final : public LanguageModel {
   BackendOptions backend_;
   mutable std::mutex place_mutex_, move_mutex_;  // of the next two; one moves, others wait
   mutable std::shared_ptr<const SigmaModel> model_;
-  mutable std::map<std::pair<CacheType, CacheType>, std::shared_ptr<KvPool>> pools_;  // of model_
+  struct Shared {
+    std::shared_ptr<KvPool> pool;
+    std::shared_ptr<StepBatcher> batcher;
+  };
+  mutable std::map<std::pair<CacheType, CacheType>, Shared> shared_;  // of model_
   std::unique_ptr<Tokenizer> tokenizer_;
   std::string no_tokenizer_, name_;
   ChatFamily family_ = ChatFamily::plain;

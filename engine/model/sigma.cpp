@@ -95,14 +95,31 @@ uint64_t SigmaModel::bytes_per_token() const { return weights_->size_bytes; }
 
 class ForwardPass {
  public:
-  ForwardPass(const SigmaModel& model, KvCache& cache)
-      : c_(model.config_), weights_(*model.weights_), backend_(*model.backend_), cache_(cache) {}
+  explicit ForwardPass(const SigmaModel& model)
+      : c_(model.config_), weights_(*model.weights_), backend_(*model.backend_) {}
 
-  // One block through all layers; its keys and values are in the cache afterwards, but not counted.
-  // Returns how many rows at the end of x the last layer was finished for.
-  int run_layers(SigmaModel::Workspace& w, std::span<const int32_t> tokens, LogitsWanted wanted) {
-    const int n = int(tokens.size());
-    embed(w, tokens);
+  struct Part {
+    KvCache* cache;
+    std::span<const int32_t> tokens;
+  };
+
+  // Blocks of one text or several through all layers; their keys and values are in the caches afterwards, but not counted.
+  // Returns how many rows at the end of x the last layer was finished for: with several texts, all.
+  int run_layers(SigmaModel::Workspace& w, std::span<const Part> parts, LogitsWanted wanted) {
+    CHECK_INVARIANT(parts.size() == 1 || wanted == LogitsWanted::all);
+    parts_ = parts;
+    runs_.resize(parts.size());
+    int n = 0;
+    for (const Part& part : parts) {
+      part.cache->prepare(int(part.tokens.size()));
+      n += int(part.tokens.size());
+    }
+    backend_.begin_pass(n == 1 || parts.size() > 1);
+    n = 0;
+    for (const Part& part : parts) {
+      embed(w, part.tokens, w.x->floats() + int64_t(n) * c_.dim);
+      n += int(part.tokens.size());
+    }
     if (c_.embedding_scale != 1) backend_.scale(c_.embedding_scale, w.x->floats(), int64_t(n) * c_.dim);
     for (int layer = 0; layer < c_.n_layers; ++layer) {
       const bool last = layer + 1 == c_.n_layers;
@@ -122,23 +139,41 @@ class ForwardPass {
   // are computed.
   void logits(SigmaModel::Workspace& w, int first_row, int n_rows, float* out) {
     const int64_t width = c_.n_vocab;
-    const int at_once = std::min(w.n_tokens, block_logits);
-    for (int row = 0; row < n_rows; row += at_once) {
-      const int n = std::min(at_once, n_rows - row);
-      const Projection head[] = {{weights_.head.get(), w.logits->floats()}};
-      backend_.matmul(head, w.x->floats() + int64_t(first_row + row) * c_.dim, norm(*weights_.final_norm), n);
-      if (backend_.stopped()) fail(ErrorKind::cancelled, "the computation was cancelled");
+    for (int row = 0; row < n_rows;) {
+      const int n = compute_logits(w, first_row + row, n_rows - row);
       const std::span<float> to(out + row * width, size_t(n * width));
       backend_.download(std::as_writable_bytes(to), *w.logits, 0);
+      row += n;
+    }
+  }
+
+  // Of all rows of x, each to its own place.
+  void logits(SigmaModel::Workspace& w, std::span<float* const> rows) {
+    const auto width = size_t(c_.n_vocab);
+    for (int row = 0; row < int(rows.size());) {
+      const int n = compute_logits(w, row, int(rows.size()) - row);
+      for (int i = 0; i < n; ++i) {
+        backend_.download(std::as_writable_bytes(std::span(rows[size_t(row + i)], width)), *w.logits, size_t(i) * width * sizeof(float));
+      }
+      row += n;
     }
   }
 
  private:
-  void embed(SigmaModel::Workspace& w, std::span<const int32_t> tokens) {
-    if (c_.tied_embeddings && backend_.embed_from(*weights_.head, tokens, w.x->floats())) return;
+  // Of as many rows from `row` on as there is room for; returns their number.
+  int compute_logits(SigmaModel::Workspace& w, int row, int n_rows) {
+    const int n = std::min({w.n_tokens, block_logits, n_rows});
+    const Projection head[] = {{weights_.head.get(), w.logits->floats()}};
+    backend_.matmul(head, w.x->floats() + int64_t(row) * c_.dim, norm(*weights_.final_norm), n);
+    if (backend_.stopped()) fail(ErrorKind::cancelled, "the computation was cancelled");
+    return n;
+  }
+
+  void embed(SigmaModel::Workspace& w, std::span<const int32_t> tokens, float* x) {
+    if (c_.tied_embeddings && backend_.embed_from(*weights_.head, tokens, x)) return;
     for (size_t done = 0; done < tokens.size(); done += rows_until_release) {
       const size_t n = std::min(tokens.size() - done, rows_until_release);
-      backend_.embed(weights_.embedding, tokens.subspan(done, n), w.x->floats() + done * size_t(c_.dim));
+      backend_.embed(weights_.embedding, tokens.subspan(done, n), x + done * size_t(c_.dim));
       // Each row brings the pages around it; they are the file's and may go again.
       w.n_embedded += n;
       if (!weights_.embedding_is_mapped || w.n_embedded < rows_until_release) continue;
@@ -157,21 +192,25 @@ class ForwardPass {
                                c_.selective_v_top_k, local ? c_.sliding_window : 0};
     const std::vector<double>& frequencies =
         local && !weights_.rope_frequencies_local.empty() ? weights_.rope_frequencies_local : weights_.rope_frequencies;
-    const int position = cache_.n_tokens();
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const KvCache& cache = *parts_[i].cache;
+      runs_[i] = {cache.layer(index), cache.n_tokens(), int(parts_[i].tokens.size())};
+    }
     float* x = w.x->floats();
 
     const Projection qkv[] = {{layer.q.get(), w.q->floats()}, {layer.k.get(), w.k->floats()}, {layer.v.get(), w.v->floats()}};
     backend_.matmul(qkv, x, norm(*layer.attention_norm), n);
     bias_and_norm_heads(w, layer, n);
     float* q = augment(w, layer, n);
-    backend_.rope_and_store(shape, {frequencies, c_.rope_interleaved}, q, w.k->floats(),
-                            w.v->floats(), cache_.layer(index), position, n);
+    backend_.rope_and_store_runs(shape, {frequencies, c_.rope_interleaved}, q, w.k->floats(), w.v->floats(), runs_);
     if (n_needed == 0) return;
 
-    const int skip = n - n_needed;
+    const int skip = n - n_needed;  // of one text
     x += int64_t(skip) * c_.dim;
     q += int64_t(skip) * c_.n_heads_q * c_.head_dim_k;
-    backend_.attention(shape, q, cache_.layer(index), w.attention->floats(), position + skip, n_needed);
+    runs_[0].first_position += skip;
+    runs_[0].n_tokens -= skip;
+    backend_.attend_runs(shape, q, runs_, w.attention->floats());
     add_product(w, *layer.output, w.attention->floats(), layer.post_attention_norm.get(), x, n_needed);
     if (c_.gelu) {
       const Projection both[] = {{layer.gate.get(), w.ffn->floats()}, {layer.up.get(), w.ffn_up->floats()}};
@@ -220,7 +259,17 @@ class ForwardPass {
   const SigmaConfig& c_;
   const SigmaWeights& weights_;
   Backend& backend_;
-  KvCache& cache_;
+  std::span<const Part> parts_;
+  std::vector<KvRun> runs_;  // of the parts, in the layer at work
+
+  static SigmaModel::Workspace& workspace(const SigmaModel& model, size_t n_tokens) {
+    const int room = int(std::min<size_t>(n_tokens, block_tokens));
+    if (!model.workspace_ || model.workspace_->n_tokens < room) {
+      model.workspace_.reset();
+      model.workspace_ = std::make_unique<SigmaModel::Workspace>(model.config_, *model.backend_, room);
+    }
+    return *model.workspace_;
+  }
 
  public:
   static void run(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
@@ -229,25 +278,41 @@ class ForwardPass {
     const SigmaConfig& c = model.config_;
     const std::lock_guard<std::mutex> lock(model.mutex_);
     const StopScope scope(*model.backend_, std::move(stop), exact);
-    const int room = int(std::min<size_t>(tokens.size(), block_tokens));
-    if (!model.workspace_ || model.workspace_->n_tokens < room) {
-      model.workspace_.reset();
-      model.workspace_ = std::make_unique<SigmaModel::Workspace>(c, *model.backend_, room);
-    }
-    SigmaModel::Workspace& w = *model.workspace_;
-    ForwardPass pass(model, cache);
+    SigmaModel::Workspace& w = workspace(model, tokens.size());
+    ForwardPass pass(model);
     for (size_t done = 0; done < tokens.size();) {
       const size_t n = std::min(tokens.size() - done, size_t(block_tokens));
       const bool last = done + n == tokens.size();
       const LogitsWanted here = wanted == LogitsWanted::last && !last ? LogitsWanted::none : wanted;
-      cache.prepare(int(n));
-      const int n_rows = pass.run_layers(w, tokens.subspan(done, n), here);
+      const Part part[] = {{&cache, tokens.subspan(done, n)}};
+      const int n_rows = pass.run_layers(w, part, here);
       float* out = wanted == LogitsWanted::all ? logits.data() + done * size_t(c.n_vocab) : logits.data();
       pass.logits(w, int(n) - n_rows, n_rows, out);
       cache.append(tokens.subspan(done, n));
       done += n;
       if (on_progress) on_progress(done);
     }
+  }
+
+  static void run_batch(const SigmaModel& model, std::span<const BatchStep> steps, std::stop_token stop) {
+    const std::lock_guard<std::mutex> lock(model.mutex_);
+    const StopScope scope(*model.backend_, std::move(stop), true);
+    std::vector<Part> parts;
+    size_t n_tokens = 0;
+    for (const BatchStep& step : steps) {
+      parts.push_back({step.cache, step.tokens});
+      n_tokens += step.tokens.size();
+    }
+    CHECK_INVARIANT(n_tokens <= size_t(block_tokens));
+    SigmaModel::Workspace& w = workspace(model, n_tokens);
+    ForwardPass pass(model);
+    pass.run_layers(w, parts, LogitsWanted::all);
+    std::vector<float*> rows;  // of logits, where each goes
+    for (const BatchStep& step : steps) {
+      for (size_t i = 0; i < step.tokens.size(); ++i) rows.push_back(step.logits.data() + i * size_t(model.config_.n_vocab));
+    }
+    pass.logits(w, rows);
+    for (const BatchStep& step : steps) step.cache->append(step.tokens);
   }
 };
 
@@ -288,6 +353,14 @@ void forward_exact(const SigmaModel& model, KvCache& cache, std::span<const int3
   if (tokens.empty()) return;
   check_input(model, cache, tokens, logits.size(), tokens.size());
   ForwardPass::run(model, cache, tokens, LogitsWanted::all, logits, std::move(stop), true, {});
+}
+
+void forward_batch(const SigmaModel& model, std::span<const BatchStep> steps, std::stop_token stop) {
+  for (const BatchStep& step : steps) {
+    CHECK_INVARIANT(!step.tokens.empty() && &step.cache->pool() == &steps[0].cache->pool());
+    check_input(model, *step.cache, step.tokens, step.logits.size(), step.tokens.size());
+  }
+  if (!steps.empty()) ForwardPass::run_batch(model, steps, std::move(stop));
 }
 
 }  // namespace engine

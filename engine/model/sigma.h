@@ -93,4 +93,15 @@ void forward(const SigmaModel& model, KvCache& cache, std::span<const int32_t> t
 void forward_exact(const SigmaModel& model, KvCache& cache, std::span<const int32_t> tokens,
                    std::span<float> logits, std::stop_token stop = {});
 
+// What one of several texts goes on with.
+struct BatchStep {
+  KvCache* cache = nullptr;         // no two alike; all of one pool
+  std::span<const int32_t> tokens;  // together at most prompt_block_tokens
+  std::span<float> logits;          // n_vocab for each token
+};
+
+// forward_exact of each, in one pass through the weights: decoding is bound by reading them, so that several texts cost
+// little more than one. After a stop no cache has changed.
+void forward_batch(const SigmaModel& model, std::span<const BatchStep> steps, std::stop_token stop = {});
+
 }  // namespace engine

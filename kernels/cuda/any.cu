@@ -105,7 +105,9 @@ SIGMA_DEVICE void turn_row(const float* x, const float* turns, bool interleaved,
 template <class C>
 SIGMA_DEVICE void rope_store(const RopeStoreParams& p) {
   extern __shared__ __align__(128) float row_values[];
-  const int token = int(blockIdx.x), index = int(blockIdx.y), position = p.state->first_position + token;
+  const int token = int(blockIdx.x), index = int(blockIdx.y);
+  const int position = p.lengths ? p.lengths[token] - 1 : p.state->first_position + token;
+  const int64_t table = int64_t(token) * p.block_stride;
   const float* turns = p.turns + int64_t(token) * p.dim_k;
   if (index < p.n_heads_q) {
     float* q = p.q + (int64_t(token) * p.n_heads_q + index) * p.dim_k;
@@ -114,11 +116,11 @@ SIGMA_DEVICE void rope_store(const RopeStoreParams& p) {
     const int head = index - p.n_heads_q;
     turn_row(p.k + (int64_t(token) * p.n_heads_k + head) * p.dim_k, turns, p.interleaved != 0, p.dim_k, row_values);
     __syncthreads();
-    const PageRows page = find_page(p.k_pool, 0, p.n_heads_k, head, position, p.dim_k * C::element_bytes);
+    const PageRows page = find_page(p.k_pool, table, p.n_heads_k, head, position, p.dim_k * C::element_bytes);
     store_row(C{}, page, position % page_tokens, p.dim_k, row_values);
   } else {
     const int head = index - p.n_heads_q - p.n_heads_k;
-    const PageRows page = find_page(p.v_pool, 0, p.n_heads_v, head, position, p.dim_v * C::element_bytes);
+    const PageRows page = find_page(p.v_pool, table, p.n_heads_v, head, position, p.dim_v * C::element_bytes);
     store_row(C{}, page, position % page_tokens, p.dim_v, p.v + (int64_t(token) * p.n_heads_v + head) * p.dim_v);
   }
 }

@@ -85,9 +85,11 @@ struct RopeStoreParams {  // rope_store_*
   const float *k, *v;     // (n_tokens, n_heads_k, dim_k), (n_tokens, n_heads_v, dim_v)
   const float* turns;     // (n_tokens, dim_k / 2, 2): cosine, sine of each pair
   CachePool k_pool, v_pool;
-  const StepState* state;
+  const int32_t* lengths; // (n_tokens): position + 1 of token i, whose table of blocks is its own; null: first_position + i
+  const StepState* state; // read where lengths is null
   int32_t n_heads_q, n_heads_k, n_heads_v, dim_k, dim_v;
   int32_t interleaved;
+  int32_t block_stride;   // as in AttentionParams
 };
 
 struct AttentionParams {  // dq_decode_*, dq_any_*, dq_prefill_*

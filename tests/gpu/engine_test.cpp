@@ -90,6 +90,44 @@ TEST_CASE("gpu: a run repeats to the last bit, whatever order blocks run in") {
   }
 }
 
+TEST_CASE("gpu: texts of a batch get what each gets alone, to the last bit, and its steps replay a graph") {
+  if (!has_kernels()) return;
+  for (const int selective : {0, 40}) {
+    CAPTURE(selective);
+    const SimulatedGpu gpu;
+    SigmaConfig config = config_of_width(64);
+    config.selective_v_top_k = selective;
+    const TinyFile file(config, TinyType::q8_0);
+    const auto model = file.on_gpu();
+    const int lengths[] = {30, 128, 150};
+    constexpr int n_steps = 5;
+    const auto n_vocab = static_cast<size_t>(config.n_vocab);
+    const auto pool = std::make_shared<KvPool>(model->config(), model->backend(), half);
+    std::vector<std::vector<int32_t>> texts;
+    std::vector<std::vector<float>> expected, got(std::size(lengths));
+    std::vector<std::unique_ptr<KvCache>> caches;
+    for (size_t i = 0; i < std::size(lengths); ++i) {
+      texts.push_back(random_tokens(lengths[i] + n_steps, config.n_vocab, static_cast<uint32_t>(i)));
+      const auto all = run_tokens(*model, texts[i], static_cast<size_t>(lengths[i]), half);
+      expected.emplace_back(all.end() - static_cast<std::ptrdiff_t>(n_steps * n_vocab), all.end());
+      got[i].resize(n_steps * n_vocab);
+      caches.push_back(std::make_unique<KvCache>(pool, 200 + 100 * static_cast<int>(i)));
+      forward(*model, *caches[i], std::span(texts[i]).first(static_cast<size_t>(lengths[i])), LogitsWanted::none, {});
+    }
+    const auto n_before = gpu.simulated() ? gpu.fake().n_graph_launches() : 0;
+    for (size_t step = 0; step < n_steps; ++step) {
+      std::vector<BatchStep> steps;
+      for (size_t i = 0; i < caches.size(); ++i) {
+        steps.push_back({caches[i].get(), std::span(texts[i]).subspan(static_cast<size_t>(lengths[i]) + step, 1),
+                         std::span(got[i]).subspan(step * n_vocab, n_vocab)});
+      }
+      forward_batch(*model, steps);
+    }
+    for (size_t i = 0; i < caches.size(); ++i) CHECK(got[i] == expected[i]);
+    if (gpu.simulated() && selective == 0) CHECK(gpu.fake().n_graph_launches() > n_before);
+  }
+}
+
 TEST_CASE("gpu: a stop ends a run, and the model goes on working") {
   if (!has_kernels()) return;
   const SimulatedGpu gpu;

@@ -1,6 +1,6 @@
 sigma_test(test_engine_generate
            SOURCES ${CMAKE_CURRENT_LIST_DIR}/grammar_test.cpp ${CMAKE_CURRENT_LIST_DIR}/grammar_random_test.cpp ${CMAKE_CURRENT_LIST_DIR}/hostile_test.cpp
-                   ${CMAKE_CURRENT_LIST_DIR}/sampler_test.cpp
+                   ${CMAKE_CURRENT_LIST_DIR}/sampler_test.cpp ${CMAKE_CURRENT_LIST_DIR}/batch_test.cpp
                    ${CMAKE_CURRENT_LIST_DIR}/session_test.cpp ${CMAKE_CURRENT_LIST_DIR}/speculation_test.cpp
            LIBS engine_generate test_tiny_model)
 sigma_test(test_engine_example SOURCES ${CMAKE_CURRENT_LIST_DIR}/example_test.cpp LIBS test_tiny_model)
