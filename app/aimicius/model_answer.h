@@ -20,7 +20,7 @@ struct AnswerOptions {
 
 // Each sample is a conversation of its own, through the model's chat template; a schema becomes a grammar that the
 // answer is held to. A prompt that leaves no room for an answer gives Error{invalid_input} with both lengths.
-// Throws Error{out_of_memory} where the context does not fit.
+// Calls from several threads have a context each, and decode together. Throws Error{out_of_memory} where one does not fit.
 AnswerTask answer_with(std::shared_ptr<engine::LanguageModel> model, const AnswerOptions& options);
 
 // The options as a JSON object, for the run's manifest.

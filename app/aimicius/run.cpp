@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "app/aimicius/scorers.h"
 #include "app/aimicius/task.h"
@@ -185,30 +188,6 @@ Scored score_given(const Scorer& scorer, const json& item, size_t number, const 
   return scorer.score(item, found == predictions.by_number.end() ? nullptr : &found->second);
 }
 
-// Nothing where the answer was stopped half-way.
-std::optional<Scored> ask_and_score(const Scorer& scorer, const json& item, const AnswerTask& answer) {
-  const auto start = std::chrono::steady_clock::now();
-  TaskAnswer said;
-  std::string refused;
-  try {
-    said = answer(scorer.prompt(item));
-  } catch (const engine::Error& e) {
-    if (e.kind() != engine::ErrorKind::invalid_input) throw;
-    refused = e.what();
-  }
-  if (!said.complete) return std::nullopt;
-  const json prediction = said.text;
-  Scored scored = scorer.score(item, refused.empty() ? &prediction : nullptr);
-  if (!refused.empty()) {
-    scored.sample.parse_state = "not asked";
-    scored.sample.failure = refused;
-  }
-  scored.sample.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  scored.sample.prompt_tokens = said.prompt_tokens;
-  scored.sample.generated_tokens = said.generated_tokens;
-  return scored;
-}
-
 void add_similarity(const RunRequest& request, Scored& scored) {
   if (!request.similarity || scored.accepted.empty()) return;
   double nearest = 0;
@@ -220,6 +199,92 @@ void add_similarity(const RunRequest& request, Scored& scored) {
   details["values"] = scored.values;
   scored.sample.details = details.dump();
 }
+
+// Samples through the model or the predictions, n_parallel at a time; each is kept as it comes.
+class SampleLoop {
+ public:
+  SampleLoop(const RunRequest& request, const Scorer& scorer, const std::vector<json>& items, const Predictions& predictions, RunWriter& writer)
+      : request_(request), scorer_(scorer), items_(items), predictions_(predictions), writer_(writer), scored_(items.size()) {}
+
+  // Until all are done, or a stop, or an error, which it throws when the others have ended their samples.
+  void run() {
+    const auto wanted = static_cast<size_t>(request_.answer ? std::max(1, request_.n_parallel) : 1);
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < std::min(wanted, items_.size()); ++i) others.emplace_back([this] { work(); });
+    work();
+    for (std::thread& thread : others) thread.join();
+    writer_.flush();
+    if (error_) std::rethrow_exception(error_);
+  }
+  // Those there are, in the data's order.
+  std::vector<Scored> take() {
+    std::vector<Scored> all;
+    for (std::optional<Scored>& one : scored_) {
+      if (one) all.push_back(std::move(*one));
+    }
+    return all;
+  }
+
+ private:
+  void work() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    try {
+      while (next_ < items_.size() && !ended_ && !request_.stop.stop_requested()) {
+        const size_t number = next_++;
+        std::optional<Scored> one = request_.answer ? ask_and_score(items_[number], lock)
+                                                    : score_given(scorer_, items_[number], number, predictions_);
+        if (!one) break;  // stopped in the middle of an answer
+        one->sample.number = number;
+        add_similarity(request_, *one);
+        writer_.add(one->sample);
+        scored_[number] = std::move(one);
+        if (request_.on_progress) request_.on_progress(++n_done_, items_.size());
+      }
+    } catch (...) {
+      if (!lock.owns_lock()) lock.lock();
+      if (!error_) error_ = std::current_exception();
+    }
+    ended_ = ended_ || error_ != nullptr;
+  }
+
+  // Nothing where the answer was stopped half-way. Only the model is asked without the lock.
+  std::optional<Scored> ask_and_score(const json& item, std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    const auto start = std::chrono::steady_clock::now();
+    TaskAnswer said;
+    std::string refused;
+    try {
+      said = request_.answer(scorer_.prompt(item));
+    } catch (const engine::Error& e) {
+      if (e.kind() != engine::ErrorKind::invalid_input) throw;
+      refused = e.what();
+    }
+    const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    lock.lock();
+    if (!said.complete) return std::nullopt;
+    const json prediction = said.text;
+    Scored scored = scorer_.score(item, refused.empty() ? &prediction : nullptr);
+    if (!refused.empty()) {
+      scored.sample.parse_state = "not asked";
+      scored.sample.failure = refused;
+    }
+    scored.sample.ms = ms;
+    scored.sample.prompt_tokens = said.prompt_tokens;
+    scored.sample.generated_tokens = said.generated_tokens;
+    return scored;
+  }
+
+  const RunRequest& request_;
+  const Scorer& scorer_;
+  const std::vector<json>& items_;
+  const Predictions& predictions_;
+  RunWriter& writer_;
+  std::mutex mutex_;  // of all below, the writer, the scorer and the callbacks
+  std::vector<std::optional<Scored>> scored_;
+  size_t next_ = 0, n_done_ = 0;
+  bool ended_ = false;
+  std::exception_ptr error_ = nullptr;
+};
 
 }  // namespace
 
@@ -270,27 +335,18 @@ store::TaskRun run_task(const RunRequest& request, store::RunStore& runs) {
   store::TaskRun run = begin_run(request, scorer, items.size(), predictions.notes);
   run.id = runs.create(run);
   RunWriter writer(runs, run.id);
-  std::vector<Scored> scored;
+  SampleLoop loop(request, scorer, items, predictions, writer);
   try {
-    for (size_t i = 0; i < items.size() && !request.stop.stop_requested(); ++i) {
-      std::optional<Scored> one = request.answer ? ask_and_score(scorer, items[i], request.answer)
-                                                 : score_given(scorer, items[i], i, predictions);
-      if (!one) break;  // stopped in the middle of an answer
-      one->sample.number = i;
-      add_similarity(request, *one);
-      writer.add(one->sample);
-      scored.push_back(std::move(*one));
-      if (request.on_progress) request.on_progress(i + 1, items.size());
-    }
-    writer.flush();
+    loop.run();
   } catch (const engine::Error& e) {
     run.state = "failed";
     run.error = e.what();
     run.finished = now();
-    run.metrics = to_json(metrics_of(scored, scorer.main_metric));
+    run.metrics = to_json(metrics_of(loop.take(), scorer.main_metric));
     runs.update(run);
     throw;
   }
+  const std::vector<Scored> scored = loop.take();
   run.n_done = scored.size();
   run.finished = now();
   run.metrics = to_json(metrics_of(scored, scorer.main_metric));

@@ -35,7 +35,7 @@ struct TaskAnswer {
   bool complete = true;  // false: it was stopped, and does not count
 };
 
-// Answers one prompt. Error{invalid_input} means this one cannot be answered (too long, say) and counts as a wrong
+// Answers one prompt; called from several threads where a run asks several at a time. Error{invalid_input} means this one cannot be answered (too long, say) and counts as a wrong
 // answer with that reason; any other error ends the run.
 using AnswerTask = std::function<TaskAnswer(const TaskPrompt&)>;
 
@@ -47,6 +47,7 @@ struct RunRequest {
   std::string model{};                        // what answers: kept with the run
   std::string settings{};                     // JSON object of what it takes to answer so again: kept in the manifest
   size_t limit = 0;                           // only the first samples; 0: all
+  int n_parallel = 1;                         // samples that are asked at the same time
   // How near two texts are in meaning, at most 1 (the cosine of a sentence encoder's vectors): cmdgen then
   // has a cmd_score, that of its command and the nearest accepted one, 0 where there is none.
   std::function<double(const std::string&, const std::string&)> similarity{};

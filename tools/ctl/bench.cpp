@@ -23,7 +23,7 @@ namespace {
 
 struct BenchOptions {
   std::string model, isa, cache = "f16", gpu = "auto";
-  int n_prompt = 512, n_generate = 64, depth = 0, threads = 0, repetitions = 5;
+  int n_prompt = 512, n_generate = 64, depth = 0, threads = 0, repetitions = 5, batch = 1;
   bool json = false;
 };
 
@@ -61,15 +61,36 @@ struct Speeds {
   std::vector<double> bandwidth;        // bytes/s that memory gave beside them; empty on a GPU
 };
 
-Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const BenchOptions& options,
+// One for each text that decodes.
+using Caches = std::vector<std::unique_ptr<engine::KvCache>>;
+
+// The same tokens in every text: the work does not depend on which.
+void decode(const engine::SigmaModel& model, const Caches& caches, std::span<const int32_t> tokens, std::vector<float>& logits) {
+  const auto n_vocab = static_cast<size_t>(model.config().n_vocab);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const std::span<const int32_t> token = tokens.subspan(i, 1);
+    if (caches.size() == 1) {
+      engine::forward(model, *caches[0], token, engine::LogitsWanted::last, logits);
+      continue;
+    }
+    std::vector<engine::BatchStep> steps;
+    for (size_t text = 0; text < caches.size(); ++text) {
+      steps.push_back({caches[text].get(), token, std::span(logits).subspan(text * n_vocab, n_vocab)});
+    }
+    engine::forward_batch(model, steps);
+  }
+}
+
+Speeds measure(const engine::SigmaModel& model, const Caches& caches, const BenchOptions& options,
                engine::ReadBandwidth* bandwidth) {
   using engine::LogitsWanted;
   const int n_vocab = model.config().n_vocab;
-  std::vector<float> logits(static_cast<size_t>(n_vocab));
+  engine::KvCache& cache = *caches[0];
+  std::vector<float> logits(static_cast<size_t>(n_vocab) * caches.size());
   const std::vector<int32_t> context = some_tokens(options.depth, n_vocab);
   const std::vector<int32_t> prompt = some_tokens(options.n_prompt, n_vocab);
   const std::vector<int32_t> generated = some_tokens(options.n_generate, n_vocab);
-  engine::forward(model, cache, context, LogitsWanted::none, {});
+  for (const auto& each : caches) engine::forward(model, *each, context, LogitsWanted::none, {});
 
   Speeds speeds;
   for (int i = -1; i < options.repetitions; ++i) {  // the first warms up
@@ -80,12 +101,10 @@ Speeds measure(const engine::SigmaModel& model, engine::KvCache& cache, const Be
       if (i >= 0) speeds.prefill.push_back(options.n_prompt / seconds_since(start));
     }
     if (options.n_generate > 0) {
-      cache.truncate(options.depth);
+      for (const auto& each : caches) each->truncate(options.depth);
       const auto start = std::chrono::steady_clock::now();
-      for (const int32_t& token : generated) {
-        engine::forward(model, cache, {&token, 1}, LogitsWanted::last, logits);
-      }
-      if (i >= 0) speeds.decode.push_back(options.n_generate / seconds_since(start));
+      decode(model, caches, generated, logits);
+      if (i >= 0) speeds.decode.push_back(options.n_generate * double(caches.size()) / seconds_since(start));
     }
     if (bandwidth && i >= 0) speeds.bandwidth.push_back(bandwidth->measure());
   }
@@ -108,15 +127,17 @@ int run_bench(const BenchOptions& options) {
                                                .gpu = engine::gpu_mode(options.gpu)});
   const engine::CacheType type = cache_type(options.cache);
   const int n_ctx = options.depth + std::max({options.n_prompt, options.n_generate, 1});
-  engine::KvCache cache(model->config(), n_ctx, model->backend(), {type, type});
+  const auto pool = std::make_shared<engine::KvPool>(model->config(), model->backend(), engine::CacheTypes{type, type});
+  Caches caches;
+  for (int i = 0; i < options.batch; ++i) caches.push_back(std::make_unique<engine::KvCache>(pool, n_ctx));
   const std::string backend = model->backend().name();
   std::unique_ptr<engine::ReadBandwidth> bandwidth;
   if (options.n_generate > 0 && backend.rfind("cpu", 0) == 0) bandwidth = std::make_unique<engine::ReadBandwidth>(options.threads);
-  const Speeds speeds = measure(*model, cache, options, bandwidth.get());
-  // What a decoded token reads: all weights, and the cache halfway through.
+  const Speeds speeds = measure(*model, caches, options, bandwidth.get());
+  // What a decoding step reads: all weights, and each text's cache halfway through.
   const uint64_t kv_bytes = engine::KvCache::size_bytes(model->config(), std::max(1, options.depth + options.n_generate / 2),
                                                         model->backend(), {type, type});
-  const double bytes_read = double(model->bytes_per_token() + kv_bytes), memory = median(speeds.bandwidth);
+  const double bytes_read = double(model->bytes_per_token()) / options.batch + double(kv_bytes), memory = median(speeds.bandwidth);  // for a token
   const double used = memory > 0 ? bytes_read * median(speeds.decode) / memory : 0;
   const int threads = options.threads > 0 ? options.threads : int(std::thread::hardware_concurrency());
   if (options.json) {
@@ -124,12 +145,12 @@ int run_bench(const BenchOptions& options) {
         "{\"prefill_tok_s\": %.3f, \"decode_tok_s\": %.3f, \"threads\": %d, \"depth\": %d, \"kv\": \"%s\", "
         "\"repetitions\": %d, \"spread\": {\"prefill\": %.4f, \"decode\": %.4f}, \"backend\": \"%s\", "
         "\"weight_bytes\": %llu, \"bytes_per_token\": %llu, \"kv_bytes_per_token\": %llu, \"read_bandwidth\": %.0f, \"bandwidth_used\": %.4f, "
-        "\"prompt\": %d, \"generate\": %d}\n",
+        "\"prompt\": %d, \"generate\": %d, \"batch\": %d}\n",
         median(speeds.prefill), median(speeds.decode), threads, options.depth, options.cache.c_str(),
         options.repetitions, spread(speeds.prefill), spread(speeds.decode), backend.c_str(),
         static_cast<unsigned long long>(model->weight_bytes()),
         static_cast<unsigned long long>(model->bytes_per_token()), static_cast<unsigned long long>(kv_bytes), memory, used,
-        options.n_prompt, options.n_generate);
+        options.n_prompt, options.n_generate, options.batch);
     return 0;
   }
   std::printf("%s, depth %d, %s cache, median of %d\n", backend.c_str(), options.depth, options.cache.c_str(),
@@ -139,6 +160,7 @@ int run_bench(const BenchOptions& options) {
                 100 * spread(speeds.prefill));
   }
   if (options.n_generate > 0) {
+    if (options.batch > 1) std::printf("%d texts at once: ", options.batch);
     std::printf("decode  %d: %8.1f tokens/s  (spread %.0f %%), %.1f GB/s of weights and cache", options.n_generate,
                 median(speeds.decode), 100 * spread(speeds.decode), bytes_read * median(speeds.decode) / 1e9);
     if (memory > 0) std::printf("; memory gives %.1f GB/s: %.0f %% used", memory / 1e9, 100 * used);
@@ -155,6 +177,7 @@ void add_bench_command(Program& program) {
   command->add_option("--model", options->model, "GGUF file or folder of a Hugging Face model");
   command->add_option("-p", options->n_prompt, "Tokens of the prompt; 0: no prefill")->check(CLI::Range(0, 1 << 20));
   command->add_option("-n", options->n_generate, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20));
+  command->add_option("--batch", options->batch, "Texts that decode together; tokens/s are all of theirs")->check(CLI::Range(1, 256));
   command->add_option("--depth", options->depth, "Tokens already in the context")->check(CLI::Range(0, 1 << 24));
   command->add_option("--kv,--cache", options->cache, "Number format of the cache")->check(CLI::IsMember({"f32", "f16", "q8", "q8_0", "q4", "q4_0", "bf16", "fp8"}));
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")->check(CLI::Range(0, 256));

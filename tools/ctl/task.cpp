@@ -31,7 +31,7 @@ void on_interrupt(int) { interrupt.request_stop(); }
 struct Options {
   std::string task, data, predictions, model, encoder, gpu = "auto";
   size_t limit = 0;
-  int n_ctx = 4096, n_threads = 0;
+  int n_ctx = 4096, n_threads = 0, n_parallel = 4;
   float temperature = 0;
   uint64_t seed = 1;
   std::vector<int64_t> runs;
@@ -133,6 +133,7 @@ int run_tasks(const Program& program, const Options& options) {
   for (const std::string_view task : engine::split(options.task, ',')) {
     app::aimicius::RunRequest request = request_of(options, std::string(engine::trim(task)));
     request.answer = answer;
+    request.n_parallel = options.n_parallel;
     request.stop = interrupt.get_token();
     request.model = options.model;
     if (encoder) {
@@ -228,6 +229,8 @@ void add_task(Program& program) {
                   "Folder of a sentence encoder (all-MiniLM-L6-v2): cmdgen then has a CMD Score, the cosine of the answer and the nearest accepted command");
   run->add_option("--limit", options->limit, "Only the first samples; 0: all");
   run->add_option("--context", options->n_ctx, "Tokens of context for the model")->check(CLI::Range(256, 1 << 20));
+  run->add_option("--parallel", options->n_parallel, "Samples answered at the same time, in one pass through the model; answers do not depend on it")
+      ->check(CLI::Range(1, 64));
   run->add_option("--temperature", options->temperature, "0: greedy")->check(CLI::Range(0.0, 2.0));
   run->add_option("--seed", options->seed, "Seed of the model's sampling");
   run->add_option("--threads", options->n_threads, "Threads; 0: one for each core");

@@ -1,6 +1,8 @@
 // Runs whose answers are asked for, one prompt a sample.
 #include <doctest/doctest.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "app/aimicius/task.h"
@@ -95,6 +97,44 @@ TEST_CASE("aimicius/model run: a fault of the model ends the run as failed and i
   const auto run = bench.runs.list().front();
   CHECK(run.state == "failed");
   CHECK(run.error == "no memory for the cache");
+}
+
+TEST_CASE("aimicius/model run: samples asked at the same time are stored as those asked in turn") {
+  Bench bench;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int n_at_work = 0;
+  auto request = bench.request([&](const aimicius::TaskPrompt& prompt) {
+    std::unique_lock<std::mutex> lock(mutex);
+    ++n_at_work;
+    changed.notify_all();
+    changed.wait(lock, [&] { return n_at_work == 3; });  // all three, or this never ends
+    return aimicius::TaskAnswer{.text = prompt.user == "list files" ? "ls -l" : "reboot"};
+  });
+  request.n_parallel = 3;
+  std::vector<size_t> progress;
+  request.on_progress = [&](size_t done, size_t) { progress.push_back(done); };
+  const auto run = aimicius::run_task(request, bench.runs);
+  CHECK(run.n_done == 3);
+  CHECK(progress == std::vector<size_t>{1, 2, 3});
+  const auto samples = bench.runs.samples(run.id);
+  REQUIRE(samples.size() == 3);
+  for (size_t i = 0; i < 3; ++i) CHECK(samples[i].number == i);
+  CHECK(samples[0].failure.empty());
+  CHECK_FALSE(samples[1].failure.empty());
+}
+
+TEST_CASE("aimicius/model run: of samples asked at the same time a fault ends the run, and those answered stay") {
+  Bench bench;
+  auto request = bench.request([](const aimicius::TaskPrompt& prompt) -> aimicius::TaskAnswer {
+    if (prompt.user == "succeed") engine::fail(engine::ErrorKind::out_of_memory, "no memory for the cache");
+    return {.text = "ls -l"};
+  });
+  request.n_parallel = 2;
+  CHECK_THROWS_WITH_AS(aimicius::run_task(request, bench.runs), doctest::Contains("no memory"), engine::Error);
+  const auto run = bench.runs.list().front();
+  CHECK(run.state == "failed");
+  CHECK(bench.runs.samples(run.id).size() == 2);
 }
 
 TEST_CASE("aimicius/model run: neither predictions nor a model is wrong usage") {
