@@ -119,6 +119,7 @@ class Backend {
   virtual void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) = 0;
   virtual void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) = 0;
   virtual void copy(Buffer& to, const Buffer& from) = 0;  // from's bytes; to is as large or larger
+  virtual uint64_t free_bytes() const = 0;  // of its memory, now
   // Throws what allocate would where so much more cannot be had now.
   virtual void require_memory(uint64_t size_bytes, const std::string& what) const = 0;
   virtual void wait() = 0;

@@ -8,6 +8,7 @@
 
 #include "engine/backend/host_memory.h"
 #include "engine/base/error.h"
+#include "engine/base/free_memory.h"
 #include "kernels/cpu/pack.h"
 
 namespace engine {
@@ -66,6 +67,8 @@ void CpuBackend::copy(Buffer& to, const Buffer& from) {
   CHECK_INVARIANT(from.size_bytes() <= to.size_bytes());
   std::memcpy(to.data(), from.data(), from.size_bytes());
 }
+
+uint64_t CpuBackend::free_bytes() const { return free_memory_bytes(); }
 
 void CpuBackend::require_memory(uint64_t size_bytes, const std::string& what) const {
   require_host_memory(size_bytes, what);

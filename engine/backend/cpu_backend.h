@@ -50,6 +50,7 @@ class CpuBackend : public Backend {
   void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
   void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) override;
   void copy(Buffer& to, const Buffer& from) override;
+  uint64_t free_bytes() const override;
   void require_memory(uint64_t size_bytes, const std::string& what) const override;
   void wait() override {}
   void set_exact(bool on) override { exact_ = on; }

@@ -54,6 +54,7 @@ class CudaBackend : public Backend {
   void upload(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
   void download(std::span<std::byte> to, const Buffer& from, size_t offset_bytes) override;
   void copy(Buffer& to, const Buffer& from) override;
+  uint64_t free_bytes() const override { return device_.free_bytes(); }
   void require_memory(uint64_t size_bytes, const std::string& what) const override;
   void wait() override { queue_.wait(); }
   std::unique_ptr<Matrix> load_matrix(const Tensor& weights, const std::string& name, bool source_may_go) override;

@@ -104,7 +104,7 @@ LoadedModel::Place LoadedModel::place(CacheTypes types) const {
   if (!model_->backend().is_gpu()) types = {cpu_cache_type(types.k), cpu_cache_type(types.v)};
   Shared& shared = shared_[{types.k, types.v}];
   if (shared.pool == nullptr) {
-    shared.pool = std::make_shared<KvPool>(config_, model_->backend(), types, cache_budget_bytes_);
+    shared.pool = model_->make_pool(types, cache_budget_bytes_);
     shared.batcher = std::make_shared<StepBatcher>();
   }
   return {model_, shared.pool, shared.batcher};

@@ -27,7 +27,7 @@ class LoadedModel final : public LanguageModel {
   const SigmaConfig& config() const override { return config_; }
   const Tokenizer& tokenizer() const override;
   std::string name() const override { return name_; }
-  std::string device() const override { return model()->backend().name(); }
+  std::string device() const override { return model()->device(); }
   int n_ctx_trained() const override { return config_.n_ctx_trained; }
   std::string apply_chat_template(std::span<const ChatMessage> messages) const override;
   std::vector<int32_t> tokenize(std::string_view text, bool parse_special) const override;

@@ -36,7 +36,7 @@ Perplexity measure_perplexity(const LanguageModel& model, std::string_view text,
   }
   const std::shared_ptr<const SigmaModel> kept = loaded->model();
   const SigmaModel& sigma = *kept;
-  KvCache cache(sigma.config(), n_ctx, sigma.backend(), sigma.default_cache_types());
+  KvCache cache(sigma.make_pool(sigma.default_cache_types()), n_ctx);
   const auto n_vocab = static_cast<size_t>(sigma.config().n_vocab);
   std::vector<float> logits(n_vocab);
   double sum = 0, sum_squares = 0;

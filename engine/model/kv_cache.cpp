@@ -23,6 +23,7 @@ KvCache::KvCache(std::shared_ptr<KvPool> pool, int n_ctx) : pool_(std::move(pool
     fail(ErrorKind::invalid_input, "a context of %d tokens was asked for; it must be 1 to %d", n_ctx,
          max_context);
   }
+  data_.resize(pool_->parts().size());
   pool_->reserve(KvPool::n_blocks_for(n_ctx), format("the cache for %d tokens (keys and values)", n_ctx));
 }
 
@@ -41,12 +42,15 @@ uint64_t KvCache::size_bytes(const SigmaConfig& config, int n_ctx, const Backend
 }
 
 KvLayer KvCache::layer(int layer) const {
-  return {.k_type = pool_->types().k,
-          .v_type = pool_->types().v,
+  const size_t index = pool_->part_of(layer);
+  const KvPart& part = pool_->parts()[index];
+  const auto in_part = size_t(layer - part.first_layer);
+  return {.k_type = part.types.k,
+          .v_type = part.types.v,
           .n_ctx = n_ctx_,
-          .blocks = data_.data(),
-          .k_offset = pool_->k_layer_bytes() * size_t(layer),
-          .v_offset = pool_->values_offset() + pool_->v_layer_bytes() * size_t(layer),
+          .blocks = data_[index].data(),
+          .k_offset = part.k_layer_bytes * in_part,
+          .v_offset = part.values_offset() + part.v_layer_bytes * in_part,
           .block_tokens = block_tokens};
 }
 
@@ -72,20 +76,17 @@ void KvCache::prepare(int n) {
       const long n_mine = published_[last] == blocks_[last] ? 2 : 1;
       if (!pool_->reclaim(blocks_[last], n_mine)) {
         Ref copy = pool_->take_block();
-        pool_->backend().copy(*copy->data, *blocks_[last]->data);
+        for (size_t i = 0; i < data_.size(); ++i) {
+          pool_->parts()[i].backend->copy(*copy->data[i], *blocks_[last]->data[i]);
+          data_[i][last] = copy->data[i]->data();
+        }
         blocks_[last].swap(copy);
-        data_[last] = blocks_[last]->data->data();
         pool_->give_back(std::move(copy));
       }
     }
     pool_->give_back(std::move(published_[last]));
   }
-  while (blocks_.size() < size_t(KvPool::n_blocks_for(n_tokens() + n))) {
-    Ref block = pool_->take_block();
-    data_.push_back(block->data->data());
-    blocks_.push_back(std::move(block));
-    published_.emplace_back();
-  }
+  while (blocks_.size() < size_t(KvPool::n_blocks_for(n_tokens() + n))) add_block(pool_->take_block(), nullptr);
 }
 
 void KvCache::publish_full_blocks() {
@@ -133,9 +134,16 @@ int KvCache::begin(std::span<const int32_t> tokens) {
 void KvCache::set_blocks(std::vector<Ref> blocks, int n_tokens) {
   drop_blocks(0);
   tokens_.resize(size_t(n_tokens));
-  published_ = blocks;
-  blocks_ = std::move(blocks);
-  for (const Ref& block : blocks_) data_.push_back(block->data->data());
+  for (Ref& block : blocks) {
+    Ref published = block;
+    add_block(std::move(block), std::move(published));
+  }
+}
+
+void KvCache::add_block(Ref block, Ref published) {
+  for (size_t i = 0; i < data_.size(); ++i) data_[i].push_back(block->data[i]->data());
+  blocks_.push_back(std::move(block));
+  published_.push_back(std::move(published));
 }
 
 void KvCache::drop_blocks(size_t n_kept) {
@@ -145,7 +153,7 @@ void KvCache::drop_blocks(size_t n_kept) {
     pool_->give_back(std::move(blocks_.back()));
     published_.pop_back();
     blocks_.pop_back();
-    data_.pop_back();
+    for (auto& data : data_) data.pop_back();
   }
 }
 

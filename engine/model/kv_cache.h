@@ -49,8 +49,8 @@ class KvCache {
   KvLayer layer(int layer) const;
   void append(std::span<const int32_t> tokens);
 
-  // For saved caches: block i in the backend's memory.
-  Buffer& block(int i) const { return *blocks_[size_t(i)]->data; }
+  // For saved caches: what a part of the pool has of block i.
+  Buffer& block(int i, size_t part = 0) const { return *blocks_[size_t(i)]->data[part]; }
 
  private:
   using Ref = std::shared_ptr<KvBlock>;
@@ -58,6 +58,7 @@ class KvCache {
   void publish_full_blocks();
   void leave_to_pool(int n_kept);  // publishes all; n_kept tokens will be kept
   void set_blocks(std::vector<Ref> blocks, int n_tokens);
+  void add_block(Ref block, Ref published);
   void drop_blocks(size_t n_kept);
 
   std::shared_ptr<KvPool> pool_;
@@ -66,7 +67,7 @@ class KvCache {
   std::vector<Ref> blocks_;
   // The tree's block for the tokens of blocks_[i]: the same, another with these tokens, or none yet.
   std::vector<Ref> published_;
-  std::vector<std::byte*> data_;  // of blocks_
+  std::vector<std::vector<std::byte*>> data_;  // of blocks_, in each part
 };
 
 }  // namespace engine

@@ -38,12 +38,19 @@ class Header {
   ContentHash begin_checksum() const { return content_hash(std::span(bytes).first(checked_bytes)); }
 };
 
+// Another one wherever the same text's blocks are other bytes.
+uint32_t layout_of(const KvPool& pool) {
+  uint32_t layout = 0;
+  for (const KvPart& part : pool.parts()) layout = layout * 31 + part.backend->cache_layout() + uint32_t(part.first_layer) * 7919;
+  return layout;
+}
+
 // What a file of this cache's says for certain; the number of tokens is the file's own.
 Header header_for(const KvCache& cache, const KvFileContext& context, int n_tokens) {
   Header h;
   std::memcpy(h.bytes.data(), magic, 8);
   h.set<uint32_t>(8, version);
-  h.set<uint32_t>(12, context.backend.cache_layout());
+  h.set<uint32_t>(12, layout_of(cache.pool()));
   h.set<uint32_t>(16, uint32_t(cache.types().k));
   h.set<uint32_t>(20, uint32_t(cache.types().v));
   h.set<uint32_t>(24, block_tokens);
@@ -58,19 +65,20 @@ size_t padded_token_bytes(size_t n_tokens) {
   return (end + 63) / 64 * 64 - header_bytes;
 }
 
-// A block as it is saved: of the last one only the text's places, so that nothing of an earlier
-// text that stood in the same memory is written to a file.
-void read_block(const KvCache& cache, const KvFileContext& context, int index, std::span<std::byte> to) {
-  Backend& backend = context.backend;
+// A block as it is saved, one part of it: of the last block only the text's places, so that nothing of an
+// earlier text that stood in the same memory is written to a file.
+void read_block(const KvCache& cache, const KvFileContext& context, int index, size_t part_index, std::span<std::byte> to) {
+  const KvPart& part = cache.pool().parts()[part_index];
+  Backend& backend = *part.backend;
   const int n_used = std::min(block_tokens, cache.n_tokens() - index * block_tokens);
   if (n_used == block_tokens) {
-    backend.download(to, cache.block(index), 0);
+    backend.download(to, cache.block(index, part_index), 0);
     return;
   }
   const SigmaConfig& c = context.config;
   const AttentionShape shape{c.n_heads_q, c.n_heads_k, c.n_heads_v, c.head_dim_k, c.head_dim_v, 0};
   const auto copy = backend.allocate(to.size(), "a block of the key-value cache");
-  backend.copy(*copy, cache.block(index));
+  backend.copy(*copy, cache.block(index, part_index));
   const int n_rest = block_tokens - n_used;
   const auto zeros = [&](int64_t width) {
     const std::vector<std::byte> none(size_t(n_rest) * size_t(width) * 4);
@@ -82,7 +90,7 @@ void read_block(const KvCache& cache, const KvFileContext& context, int index, s
              v = zeros(int64_t(c.n_heads_v) * c.head_dim_v);
   const std::vector<double> still(size_t(c.head_dim_k / 2));
   std::byte* const data = copy->data();
-  for (int layer = 0; layer < c.n_layers; ++layer) {
+  for (int layer = part.first_layer; layer < part.first_layer + part.n_layers; ++layer) {
     KvLayer view = cache.layer(layer);
     view.blocks = &data;
     view.n_ctx = block_tokens;
@@ -90,6 +98,16 @@ void read_block(const KvCache& cache, const KvFileContext& context, int index, s
                            n_used, n_rest);
   }
   backend.download(to, *copy, 0);
+}
+
+// Each part's share of a block, in turn.
+template <typename Function>
+void for_parts(const KvPool& pool, std::span<std::byte> block, const Function& function) {
+  for (size_t part = 0; part < pool.parts().size(); ++part) {
+    const size_t n = pool.parts()[part].block_bytes();
+    function(part, block.first(n));
+    block = block.subspan(n);
+  }
 }
 
 void read_exactly(std::istream& in, const std::string& name, std::span<std::byte> to, const char* what) {
@@ -160,7 +178,7 @@ void write_kv_file(std::ostream& out, const std::string& name, const KvCache& ca
   write(tokens);
   std::vector<std::byte> block(cache.pool().block_bytes());
   for (int i = 0; i < KvPool::n_blocks_for(cache.n_tokens()); ++i) {
-    read_block(cache, context, i, block);
+    for_parts(cache.pool(), block, [&](size_t part, std::span<std::byte> bytes) { read_block(cache, context, i, part, bytes); });
     sum = content_hash(block, sum);
     write(block);
   }
@@ -196,7 +214,9 @@ int read_kv_file(std::istream& in, const std::string& name, KvCache& cache, cons
     for (int i = 0; i < KvPool::n_blocks_for(n_tokens); ++i) {
       read_exactly(in, name, block, "its blocks");
       sum = content_hash(block, sum);
-      context.backend.upload(cache.block(i), 0, block);
+      for_parts(cache.pool(), block, [&](size_t part, std::span<std::byte> bytes) {
+        cache.pool().parts()[part].backend->upload(cache.block(i, part), 0, bytes);
+      });
     }
     if (sum != header.hash(checked_bytes)) {
       fail(ErrorKind::invalid_input, "%s: its checksum does not fit; it is damaged, remove it", name.c_str());

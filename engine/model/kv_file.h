@@ -24,11 +24,10 @@
 
 namespace engine {
 
-// What both sides need to know. The backend must be free: SigmaModel's save_cache and restore_cache
-// see to it.
+// What both sides need to know. The backends of the cache must be free: SigmaModel's save_cache and
+// restore_cache see to it.
 struct KvFileContext {
   const SigmaConfig& config;
-  Backend& backend;
   ContentHash model;
 };
 

@@ -23,13 +23,29 @@ size_t common_length(std::span<const int32_t> a, std::span<const int32_t> b) {
 }  // namespace
 
 KvPool::KvPool(const SigmaConfig& config, Backend& backend, CacheTypes types, uint64_t budget_bytes)
-    : backend_(backend),
-      types_(types),
-      n_layers_(config.n_layers),
-      k_layer_bytes_(round_up_64(backend.k_cache_bytes(shape_of(config), types.k, block_tokens))),
-      v_layer_bytes_(round_up_64(backend.v_cache_bytes(shape_of(config), types.v, block_tokens))),
-      block_bytes_((k_layer_bytes_ + v_layer_bytes_) * size_t(config.n_layers)),
-      budget_bytes_(budget_bytes) {}
+    : KvPool(config, std::vector<LayerPlace>{{&backend, config.n_layers}}, types, budget_bytes) {}
+
+KvPool::KvPool(const SigmaConfig& config, std::span<const LayerPlace> places, CacheTypes types, uint64_t budget_bytes)
+    : types_(types), budget_bytes_(budget_bytes) {
+  const AttentionShape shape = shape_of(config);
+  int first_layer = 0;
+  for (const LayerPlace& place : places) {
+    KvPart part{.backend = place.backend, .first_layer = first_layer, .n_layers = place.n_layers, .types = types};
+    if (places.size() > 1 && !place.backend->is_gpu()) part.types = {cpu_cache_type(types.k), cpu_cache_type(types.v)};
+    part.k_layer_bytes = round_up_64(place.backend->k_cache_bytes(shape, part.types.k, block_tokens));
+    part.v_layer_bytes = round_up_64(place.backend->v_cache_bytes(shape, part.types.v, block_tokens));
+    block_bytes_ += part.block_bytes();
+    first_layer += place.n_layers;
+    parts_.push_back(part);
+  }
+  CHECK_INVARIANT(first_layer == config.n_layers);
+}
+
+size_t KvPool::part_of(int layer) const {
+  size_t part = 0;
+  while (layer >= parts_[part].first_layer + parts_[part].n_layers) ++part;
+  return part;
+}
 
 uint64_t KvPool::cache_bytes(const SigmaConfig& config, int n_ctx, const Backend& backend, CacheTypes types) {
   const AttentionShape shape = shape_of(config);
@@ -68,7 +84,9 @@ void KvPool::reserve(int n_blocks, const std::string& what) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // Idle blocks make room, so only what lies beyond the memory held already must be free.
   const size_t held = n_blocks_ + free_.size(), wanted = n_reserved_ + size_t(n_blocks);
-  if (wanted > held) backend_.require_memory(uint64_t(wanted - held) * block_bytes_, what);
+  for (const KvPart& part : parts_) {
+    if (wanted > held) part.backend->require_memory(uint64_t(wanted - held) * part.block_bytes(), what);
+  }
   n_reserved_ = wanted;
   most_reserved_ = std::max(most_reserved_, n_reserved_);
 }
@@ -93,13 +111,15 @@ KvPool::Ref KvPool::take_block() {
 }
 
 // What no cache uses makes room where the device has no more.
-std::unique_ptr<Buffer> KvPool::allocate_locked() {
+KvPool::Memory KvPool::allocate_locked() {
   try {
-    return backend_.allocate(block_bytes_, "a block of the key-value cache");
+    Memory data;
+    for (const KvPart& part : parts_) data.push_back(part.backend->allocate(part.block_bytes(), "a block of the key-value cache"));
+    return data;
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::out_of_memory || evict_locked() == nullptr) throw;
   }
-  std::unique_ptr<Buffer> data = std::move(free_.back());
+  Memory data = std::move(free_.back());
   free_.pop_back();
   return data;
 }

@@ -6,6 +6,7 @@
 #include "engine/base/free_memory.h"
 #include "engine/files/model_file.h"
 #include "engine/model/sigma.h"
+#include "engine/model/sigma_weights.h"
 
 namespace engine {
 namespace {
@@ -29,13 +30,15 @@ uint64_t stored_bytes(const Tensor& t, const Backend& backend) {
   return t.n_dims < 2 || t.dims[1] == 1 ? u(t.dims[0]) * 4 : backend.matrix_bytes(t);
 }
 
-uint64_t weight_bytes(const ModelFile& file, const SigmaConfig& c, const Backend& backend) {
+uint64_t weight_bytes(const ModelFile& file, const SigmaConfig& c, const Backend& backend, LayerRange layers) {
   uint64_t sum = 0;
   for (const NamedTensor& named : file.tensors()) {
     const bool table = named.name == "token_embd.weight" || named.name == "model.embed_tokens.weight";
     const bool unused_head = c.tied_embeddings && named.name == "lm_head.weight";
     // A table that is no output matrix stays in the file; its rows are read from there.
     if ((table && !c.tied_embeddings) || unused_head || named.name == "rope_freqs.weight") continue;
+    const int layer = std::max(-1, layer_of_tensor(named.name)), end = layers.first + layers.n;
+    if (layer < 0 ? end < c.n_layers : layer < layers.first || layer >= end) continue;
     sum += stored_bytes(named.tensor, backend);
   }
   return sum;
@@ -102,11 +105,15 @@ CacheType cache_type(const std::string& name) {
 }
 
 MemoryNeed memory_need(const ModelFile& file, const SigmaConfig& c, const Backend& backend, CacheTypes types) {
+  return memory_need(file, c, backend, types, {0, c.n_layers});
+}
+
+MemoryNeed memory_need(const ModelFile& file, const SigmaConfig& c, const Backend& backend, CacheTypes types, LayerRange layers) {
   MemoryNeed need;
-  need.weights = weight_bytes(file, c, backend);
+  need.weights = weight_bytes(file, c, backend, layers);
   const AttentionShape shape{c.n_heads_q, c.n_heads_k, c.n_heads_v, c.head_dim_k, c.head_dim_v, 0};
-  need.k_per_token = u(c.n_layers) * backend.k_cache_bytes(shape, types.k, KvPool::block_tokens) / KvPool::block_tokens;
-  need.v_per_token = u(c.n_layers) * backend.v_cache_bytes(shape, types.v, KvPool::block_tokens) / KvPool::block_tokens;
+  need.k_per_token = u(layers.n) * backend.k_cache_bytes(shape, types.k, KvPool::block_tokens) / KvPool::block_tokens;
+  need.v_per_token = u(layers.n) * backend.v_cache_bytes(shape, types.v, KvPool::block_tokens) / KvPool::block_tokens;
   const uint64_t n_threads = u(backend.n_threads());
   need.work = u(prompt_block_tokens) * (activation_width(c) * 4 + packed_width_bytes(file, c)) +
               (u(prompt_block_logits) + speculated_rows) * u(c.n_vocab) * 4 + u(c.n_vocab) * candidate_bytes +

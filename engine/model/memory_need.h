@@ -29,8 +29,14 @@ struct MemoryNeed {
   int context_for(uint64_t bytes) const;
 };
 
-// Reads metadata and shapes only. Throws as read_sigma_config does.
+// Layers of a model that one backend has; the last ones have the output matrix.
+struct LayerRange {
+  int first = 0, n = 0;
+};
+
+// Reads metadata and shapes only. Throws as read_sigma_config does. The second form is of some layers.
 MemoryNeed memory_need(const ModelFile& file, const SigmaConfig& config, const Backend& backend, CacheTypes types);
+MemoryNeed memory_need(const ModelFile& file, const SigmaConfig& config, const Backend& backend, CacheTypes types, LayerRange layers);
 
 // f32 for models of f32 weights alone, else f16.
 CacheTypes default_cache_types(const ModelFile& file);

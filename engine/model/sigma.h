@@ -4,7 +4,7 @@
 //
 //   auto file = ModelFile::open(path);
 //   auto model = SigmaModel::load(*file, make_cpu_backend());
-//   KvCache cache(model->config(), 4096, model->backend());
+//   KvCache cache(model->make_pool(model->default_cache_types()), 4096);
 //   std::vector<float> logits(model->config().n_vocab);
 //   forward(*model, cache, tokens, LogitsWanted::last, logits);
 #pragma once
@@ -28,6 +28,13 @@ class ModelFile;
 
 struct SigmaWeights;  // sigma_weights.h
 
+// The first layers of a model, where its own backend has no memory for all: they run on this one, the host's. Activations
+// go over once a pass.
+struct HostLayers {
+  std::unique_ptr<Backend> backend;
+  int n_layers = 0;  // 0: none; fewer than all
+};
+
 class SigmaModel {
  public:
   // Reads GGUF (`llama`, `sigma`) and HF folders; sigma_weights.h lists names and keys. Keeps the
@@ -36,11 +43,15 @@ class SigmaModel {
   // is wrong, Error{out_of_memory}, Error{cancelled} within 100 ms of a stop.
   static std::shared_ptr<const SigmaModel> load(
       std::shared_ptr<const ModelFile> file, std::unique_ptr<Backend> backend,
-      const std::function<void(double)>& on_progress = {}, std::stop_token stop = {});
+      const std::function<void(double)>& on_progress = {}, std::stop_token stop = {}, HostLayers host = {});
   ~SigmaModel();
 
   const SigmaConfig& config() const { return config_; }
-  Backend& backend() const { return *backend_; }
+  Backend& backend() const { return *backend_; }  // of the last layers and the logits
+  std::span<const LayerPlace> places() const { return places_; }
+  std::string device() const;  // the backends' names, with their layers where there are two
+  // For the caches of this model, on its backends.
+  std::shared_ptr<KvPool> make_pool(CacheTypes types, uint64_t budget_bytes = 0) const;
   const ModelFile& file() const { return *file_; }
   std::shared_ptr<const ModelFile> shared_file() const { return file_; }
   // f32 for models of f32 weights, whose results then depend on nothing but f32 sums; else f16.
@@ -63,11 +74,12 @@ class SigmaModel {
 
   SigmaConfig config_;
   std::shared_ptr<const ModelFile> file_;
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> backend_, host_backend_;  // host_backend_: null without host layers
+  std::vector<LayerPlace> places_;
   std::unique_ptr<SigmaWeights> weights_;
   struct Workspace;
-  mutable std::mutex mutex_;  // one forward pass at a time: backend and workspace are shared
-  mutable std::unique_ptr<Workspace> workspace_;
+  mutable std::mutex mutex_;  // one forward pass at a time: backends and workspaces are shared
+  mutable std::vector<std::unique_ptr<Workspace>> workspaces_;  // of each place
   mutable std::once_flag hash_once_;
   mutable ContentHash hash_;
 };

@@ -31,7 +31,7 @@ ContentHash SigmaModel::content_hash() const {
 }
 
 void SigmaModel::save_cache(const KvCache& cache, const std::string& path) const {
-  const KvFileContext context{config_, *backend_, content_hash()};
+  const KvFileContext context{config_, content_hash()};
   const std::string part = path + ".part";
   try {
     std::ofstream out(part, std::ios::binary | std::ios::trunc);
@@ -53,7 +53,7 @@ void SigmaModel::save_cache(const KvCache& cache, const std::string& path) const
 }
 
 int SigmaModel::restore_cache(KvCache& cache, const std::string& path) const {
-  const KvFileContext context{config_, *backend_, content_hash()};
+  const KvFileContext context{config_, content_hash()};
   std::error_code ignored;
   std::ifstream in(path, std::ios::binary);
   if (!in || !fs::is_regular_file(path, ignored)) fail(ErrorKind::not_found, "%s: cannot open it", path.c_str());

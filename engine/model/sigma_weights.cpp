@@ -317,8 +317,10 @@ class Loader {
  public:
   Loader(const ModelFile& file, const SigmaConfig& config, Backend& backend, SigmaWeights& weights,
          const std::function<void(double)>& on_progress)
-      : file_(file), config_(config), backend_(backend), weights_(weights), on_progress_(on_progress),
+      : file_(file), config_(config), backend_(&backend), weights_(weights), on_progress_(on_progress),
         gguf_(file.format() == ModelFormat::gguf) {}
+
+  void use(Backend& backend) { backend_ = &backend; }  // for what comes next
 
   const Tensor& find(const std::string& name, int64_t n_in, int64_t n_out) {
     const Tensor* tensor = file_.find(name);
@@ -339,7 +341,7 @@ class Loader {
 
   std::unique_ptr<Matrix> matrix(const std::string& name, int n_in, int n_out) {
     const Tensor& tensor = find(name, n_in, n_out);
-    auto matrix = backend_.load_matrix(tensor, name, is_mapped(tensor));
+    auto matrix = backend_->load_matrix(tensor, name, is_mapped(tensor));
     weights_.all_f32 = weights_.all_f32 && tensor.dtype == DType::f32;
     count(tensor.size_bytes, matrix->size_bytes());
     return matrix;
@@ -354,8 +356,8 @@ class Loader {
     std::vector<float> values(static_cast<size_t>(width));
     to_f32(tensor, values, name);
     for (float& v : values) v = (v + plus) * factor;
-    auto buffer = backend_.allocate(values.size() * 4, name);
-    backend_.upload(*buffer, 0, std::as_bytes(std::span<const float>(values)));
+    auto buffer = backend_->allocate(values.size() * 4, name);
+    backend_->upload(*buffer, 0, std::as_bytes(std::span<const float>(values)));
     count(tensor.size_bytes, values.size() * 4);
     return buffer;
   }
@@ -433,7 +435,7 @@ class Loader {
 
   const ModelFile& file_;
   const SigmaConfig& config_;
-  Backend& backend_;
+  Backend* backend_;
   SigmaWeights& weights_;
   const std::function<void(double)>& on_progress_;
   bool gguf_;
@@ -482,10 +484,17 @@ SigmaConfig read_sigma_config(const ModelFile& file) {
   return config;
 }
 
-SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, Backend& backend,
+int layer_of_tensor(const std::string& name) {
+  for (const std::string_view before : {"blk.", "model.layers."}) {
+    if (name.rfind(before, 0) == 0) return std::atoi(name.c_str() + before.size());
+  }
+  return -1;
+}
+
+SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, std::span<const LayerPlace> places,
                                 const std::function<void(double)>& on_progress) {
   SigmaWeights w;
-  Loader load(file, c, backend, w, on_progress);
+  Loader load(file, c, *places[0].backend, w, on_progress);
   const int q_width = c.n_heads_q * c.head_dim_k, v_width = c.n_heads_q * c.head_dim_v;
   w.rope_frequencies = rope_frequencies(file, c);
   w.rope_frequencies_local = local_rope_frequencies(c);
@@ -494,7 +503,13 @@ SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& c, Bac
   w.embedding = load.find(embedding, c.dim, c.n_vocab);
   w.embedding_is_mapped = load.is_mapped(w.embedding);
   w.layers.resize(size_t(c.n_layers));
+  int next_place = places[0].n_layers;  // the layer that it begins with
   for (int i = 0; i < c.n_layers; ++i) {
+    if (i == next_place) {
+      places = places.subspan(1);
+      next_place += places[0].n_layers;
+      load.use(*places[0].backend);
+    }
     SigmaLayer& layer = w.layers[size_t(i)];
     layer.attention_norm = load.norm(i, attention_norm);
     layer.q = load.matrix(i, q_proj, c.dim, q_width);

@@ -42,6 +42,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/model/kv_pool.h"
 #include "engine/model/sigma_config.h"
 
 namespace engine {
@@ -82,8 +83,11 @@ std::vector<double> local_rope_frequencies(const SigmaConfig& config);
 
 // Throws Error{invalid_input} naming a tensor that is missing or of the wrong shape,
 // Error{unsupported} naming one that no such model has (a bias, say), Error{out_of_memory},
-// Error{cancelled}. The backend's stop token is obeyed.
-SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& config, Backend& backend,
+// Error{cancelled}. The backends' stop tokens are obeyed.
+SigmaWeights load_sigma_weights(const ModelFile& file, const SigmaConfig& config, std::span<const LayerPlace> places,
                                 const std::function<void(double)>& on_progress);
+
+// The layer that a tensor belongs to; -1: none.
+int layer_of_tensor(const std::string& name);
 
 }  // namespace engine

@@ -50,13 +50,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] % 2 == 1) bytes = with_checksum(std::move(bytes), cache.pool().block_bytes());
   std::istringstream in(bytes);
   try {
-    const int n = read_kv_file(in, "fuzz.kv", cache, {config, *backend, {1, 2}});
+    const int n = read_kv_file(in, "fuzz.kv", cache, {config, {1, 2}});
     if (n != cache.n_tokens()) std::abort();
     for (const int32_t token : cache.tokens()) {
       if (token < 0 || token >= config.n_vocab) std::abort();
     }
     std::ostringstream out;
-    write_kv_file(out, "fuzz.kv", cache, {config, *backend, {1, 2}});
+    write_kv_file(out, "fuzz.kv", cache, {config, {1, 2}});
   } catch (const engine::Error&) {
     if (cache.n_tokens() != 0) std::abort();
   }

@@ -2,6 +2,7 @@
 // What is claimed of the numbers: the tokens before a fault are the GPU's, those behind it are what the CPU gives for the text
 // so far. These models have f32 weights and caches, where both give the same greedy text, so the whole of it is compared.
 #include "engine/generate/generation.h"
+#include "engine/model/memory_need.h"
 #include "tests/gpu/simulated_gpu.h"
 
 using namespace engine;
@@ -237,4 +238,65 @@ TEST_CASE("gpu faults: a GPU that was required fails with one error, and the ses
     }
   }
   CHECK(!on_cpu(*model));
+}
+
+namespace {
+
+// A model of 6 layers and a GPU that holds so many of them beside the output matrix and the buffers of a pass.
+struct SplitFixture {
+  TinyFile file;
+  std::vector<int32_t> prompt;
+  explicit SplitFixture(SigmaConfig config = config_of_width(64)) : file((config.n_layers = 6, config), TinyType::f32) {
+    prompt = random_tokens(120, config.n_vocab, 11);
+  }
+  std::string path() const { return file.folder.file("tiny.gguf"); }
+  uint64_t bytes_for(int n_layers) const {
+    const SimulatedGpu gpu;
+    const auto backend = make_cuda_backend();
+    const auto model = ModelFile::open(path());
+    const MemoryNeed need = memory_need(*model, file.tiny.config, *backend, {CacheType::f32, CacheType::f32}, {6 - n_layers, n_layers});
+    return need.weights + need.cache(256) + need.work;
+  }
+  std::shared_ptr<LanguageModel> load(GpuMode mode) const {
+    LoadOptions options;
+    options.n_threads = 1;
+    options.n_ctx = 256;
+    options.gpu = mode;
+    return LanguageModel::load(path(), options);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gpu faults, short of memory: the CPU takes the layers that do not fit, and the text is the same") {
+  if (!has_simulator()) return;
+  const SplitFixture f;
+  const auto expected = GenerationSession::create(f.load(GpuMode::off), 256)->generate(f.prompt, greedy_options).tokens;
+  for (const int n_layers : {1, 4}) {
+    CAPTURE(n_layers);
+    fake_cuda::Limits limits;
+    limits.memory_bytes = f.bytes_for(n_layers) * 32 / 31 + 4096;
+    const SimulatedGpu gpu(limits);
+    const auto model = f.load(GpuMode::automatic);
+    CHECK(model->device().find(std::to_string(n_layers) + " of 6 layers") != std::string::npos);
+    CHECK(GenerationSession::create(model, 256)->generate(f.prompt, greedy_options).tokens == expected);
+    CHECK(gpu.fake().n_graph_launches() > 4);
+    CHECK_THROWS_AS(f.load(GpuMode::require), Error);
+  }
+}
+
+TEST_CASE("gpu faults, vanish under a split model: the CPU takes all layers and goes on") {
+  if (!has_simulator()) return;
+  const SplitFixture f;
+  const auto expected = GenerationSession::create(f.load(GpuMode::off), 256)->generate(f.prompt, greedy_options).tokens;
+  fake_cuda::Limits limits;
+  limits.memory_bytes = f.bytes_for(3) * 32 / 31 + 4096;
+  limits.vanish_after_launches = 60;
+  const SimulatedGpu gpu(limits);
+  const auto model = f.load(GpuMode::automatic);
+  REQUIRE(model->device().find("3 of 6 layers") != std::string::npos);
+  const Generation g = GenerationSession::create(model, 256)->generate(f.prompt, greedy_options);
+  CHECK(g.tokens == expected);
+  CHECK(!g.moved_to_cpu.empty());
+  CHECK(on_cpu(*model));
 }

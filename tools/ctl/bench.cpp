@@ -127,10 +127,10 @@ int run_bench(const BenchOptions& options) {
                                                .gpu = engine::gpu_mode(options.gpu)});
   const engine::CacheType type = cache_type(options.cache);
   const int n_ctx = options.depth + std::max({options.n_prompt, options.n_generate, 1});
-  const auto pool = std::make_shared<engine::KvPool>(model->config(), model->backend(), engine::CacheTypes{type, type});
+  const auto pool = model->make_pool({type, type});
   Caches caches;
   for (int i = 0; i < options.batch; ++i) caches.push_back(std::make_unique<engine::KvCache>(pool, n_ctx));
-  const std::string backend = model->backend().name();
+  const std::string backend = model->device();
   std::unique_ptr<engine::ReadBandwidth> bandwidth;
   if (options.n_generate > 0 && backend.rfind("cpu", 0) == 0) bandwidth = std::make_unique<engine::ReadBandwidth>(options.threads);
   const Speeds speeds = measure(*model, caches, options, bandwidth.get());

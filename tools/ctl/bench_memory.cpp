@@ -36,12 +36,15 @@ std::vector<int32_t> some_tokens(int n, int n_vocab) {
 }
 
 // Tokens whose keys and values are zeros.
-void fill(engine::KvCache& cache, engine::Backend& backend, std::span<const int32_t> tokens) {
+void fill(engine::KvCache& cache, std::span<const int32_t> tokens) {
   const std::vector<std::byte> zeros(cache.pool().block_bytes());
   for (size_t done = 0; done < tokens.size();) {
     const size_t n = std::min(tokens.size() - done, static_cast<size_t>(engine::KvPool::block_tokens));
     cache.prepare(static_cast<int>(n));
-    backend.upload(cache.block(cache.n_tokens() / engine::KvPool::block_tokens), 0, zeros);
+    for (size_t part = 0; part < cache.pool().parts().size(); ++part) {
+      const engine::KvPart& share = cache.pool().parts()[part];
+      share.backend->upload(cache.block(cache.n_tokens() / engine::KvPool::block_tokens, part), 0, std::span(zeros).first(share.block_bytes()));
+    }
     cache.append(tokens.subspan(done, n));
     done += n;
   }
@@ -79,7 +82,7 @@ Measured measure(const MemoryBenchOptions& options, int& n_ctx) {
 
   const auto n_filled = static_cast<size_t>(n_ctx - engine::prompt_block_tokens - n_drafts);
   cache.truncate(0);
-  fill(cache, model.backend(), all.first(n_filled));
+  fill(cache, all.first(n_filled));
   engine::forward(model, cache, all.subspan(n_filled, static_cast<size_t>(engine::prompt_block_tokens)), LogitsWanted::last, logits);
   logits.resize(static_cast<size_t>(n_vocab) * n_drafts);
   engine::forward_exact(model, cache, all.last(n_drafts), logits);

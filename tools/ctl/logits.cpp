@@ -45,8 +45,7 @@ int run_logits(const LogitsOptions& options) {
                                                .gpu = engine::gpu_mode(options.gpu)});
   const size_t n_vocab = size_t(model->config().n_vocab);
   std::vector<float> logits(options.tokens.size() * n_vocab);
-  engine::KvCache cache(model->config(), std::max(1, int(options.tokens.size())), model->backend(),
-                        cache_types(options.cache, *model));
+  engine::KvCache cache(model->make_pool(cache_types(options.cache, *model)), std::max(1, int(options.tokens.size())));
   engine::forward(*model, cache, options.tokens, engine::LogitsWanted::all, logits);
   print_rows(logits, n_vocab);
   return 0;

@@ -29,7 +29,7 @@ std::shared_ptr<const SigmaModel> model() {
   return one;
 }
 
-KvFileContext context() { return {model()->config(), model()->backend(), {1, 2}}; }
+KvFileContext context() { return {model()->config(), {1, 2}}; }
 
 void run(KvCache& cache, std::span<const int32_t> tokens) { forward(*model(), cache, tokens, LogitsWanted::none, {}); }
 
