@@ -14,6 +14,8 @@
 //   Bytes   64 x u8             load_bytes store_bytes bits with_bits look_up
 //                               dot4<wide>(acc, w, x): lane i gains w[4i..4i+3] . s8 x[0..3];
 //                               wide where w may pass 127
+//   Pairs   32 x s16            where sums_pairs alone: pairs(w, x) is half of dot4, in 16 bits; add;
+//                               add_pairs(acc, p) the other half; dot4(acc, less_128(w), x)
 //   max_tokens_*, max_value_rows   widest tiles whose sums stay in registers
 #pragma once
 

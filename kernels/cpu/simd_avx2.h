@@ -168,6 +168,33 @@ INLINE I32 dot4(I32 acc, Bytes w, const void* x) {
   };
   return {step(acc.a, w.a), step(acc.b, w.b)};
 }
+// The steps of dot4 apart, for weights of few bits: products in pairs stay in 16 bits and several of them are added there,
+// which is half of the instructions.
+constexpr bool sums_pairs = true;
+struct Pairs { __m256i a, b; };  // 32 x s16
+INLINE Pairs pairs(Bytes w, const void* x) {
+  const __m256i xs = _mm256_set1_epi32(*static_cast<const int32_t*>(x));
+  return {_mm256_maddubs_epi16(w.a, xs), _mm256_maddubs_epi16(w.b, xs)};
+}
+INLINE Pairs add(Pairs x, Pairs y) { return {_mm256_add_epi16(x.a, y.a), _mm256_add_epi16(x.b, y.b)}; }
+INLINE I32 add_pairs(I32 acc, Pairs p) {
+  const __m256i one = _mm256_set1_epi16(1);
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(p.a, one)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(p.b, one))};
+}
+// Bytes less 128 as sizes and signs: |w| <= 128 against x of its sign, at most 127, does not saturate.
+struct SignedBytes { Bytes size, sign; };
+INLINE SignedBytes less_128(Bytes w) {
+  const __m256i half = _mm256_set1_epi8(char(128));
+  const Bytes s = {_mm256_xor_si256(w.a, half), _mm256_xor_si256(w.b, half)};
+  return {{_mm256_abs_epi8(s.a), _mm256_abs_epi8(s.b)}, s};
+}
+INLINE I32 dot4(I32 acc, SignedBytes w, const void* x) {
+  const __m256i xs = _mm256_set1_epi32(*static_cast<const int32_t*>(x)), one = _mm256_set1_epi16(1);
+  const auto step = [&](__m256i sum, __m256i size, __m256i sign) __attribute__((always_inline)) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(xs, sign)), one));
+  };
+  return {step(acc.a, w.size.a, w.sign.a), step(acc.b, w.size.b, w.sign.b)};
+}
 INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace

@@ -95,6 +95,7 @@ template <bool wide>
 INLINE I32 dot4(I32 acc, Bytes w, const void* x) {
   return {_mm512_dpbusd_epi32(acc.v, w.v, _mm512_set1_epi32(*static_cast<const int32_t*>(x)))};
 }
+constexpr bool sums_pairs = false;  // dot4 is one instruction, or none
 INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace

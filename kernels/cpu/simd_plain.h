@@ -109,6 +109,7 @@ INLINE I32 dot4(I32 acc, Bytes w, const void* x) {
   LANES acc.v[i] += w.v[4 * i] * q[0] + w.v[4 * i + 1] * q[1] + w.v[4 * i + 2] * q[2] + w.v[4 * i + 3] * q[3];
   return acc;
 }
+constexpr bool sums_pairs = false;  // dot4 is one instruction, or none
 INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 
 #undef LANES

@@ -65,12 +65,37 @@ INLINE void spread_six_bits(const uint8_t* tile, const PackedOffsets& at, uint8_
   store_bytes(out + 192, with_bits<2>(bits<4>(c, low_four), b, upper_two));
 }
 
+// q may take all of a byte; less_128 then has its offset taken off.
+template <WeightType type>
+constexpr bool is_wide = packed_type(type).low_bits == 8 || type == WeightType::iq4_nl;
+
+// Groups whose products with activations fit 16 bits together; 0: the instruction set has no use for it.
+template <WeightType type>
+constexpr int pairs_room = !sums_pairs || is_wide<type>
+                               ? 0 : 32767 / (2 * 127 * ((1 << (packed_type(type).low_bits + packed_type(type).high_bits)) - 1));
+
 template <WeightType type, int n, int group, int end>
 INLINE void dot_groups(const Quants<type>& quants, const uint8_t* x, I32* acc) {
-  if constexpr (group < end) {
-    constexpr bool wide = packed_type(type).low_bits == 8 || type == WeightType::iq4_nl;
-    const Bytes w = quants.template get<group>();
-    for (int i = 0; i < n; ++i) acc[i] = dot4<wide>(acc[i], w, x + (group * n + i) * 4);
+  if constexpr (group < end && pairs_room<type> > 1) {
+    constexpr int stop = group + pairs_room<type> < end ? group + pairs_room<type> : end;
+    const auto first = quants.template get<group>();
+    decltype(pairs(first, x)) sums[n];
+    each<n>(EACH(i) { sums[i] = pairs(first, x + (group * n + i) * 4); });
+    each<stop - group - 1>(EACH(j) {
+      constexpr int at = group + 1 + decltype(j)::value;
+      const auto w = quants.template get<at>();
+      each<n>(EACH(i) { sums[i] = add(sums[i], pairs(w, x + (at * n + i) * 4)); });
+    });
+    each<n>(EACH(i) { acc[i] = add_pairs(acc[i], sums[i]); });
+    dot_groups<type, n, stop, end>(quants, x, acc);
+  } else if constexpr (group < end) {
+    const auto w = quants.template get<group>();
+    if constexpr (sums_pairs && is_wide<type>) {
+      const auto lower = less_128(w);
+      each<n>(EACH(i) { acc[i] = dot4(acc[i], lower, x + (group * n + i) * 4); });
+    } else {
+      for (int i = 0; i < n; ++i) acc[i] = dot4<is_wide<type>>(acc[i], w, x + (group * n + i) * 4);
+    }
     dot_groups<type, n, group + 1, end>(quants, x, acc);
   }
 }
@@ -113,7 +138,7 @@ void dot_int8(const uint8_t* tile, const void* activations, int64_t n_in, float*
         for (int i = 0; i < n; ++i) {
           // Start from -offset * sum(x): what the unsigned q is too large by.
           constexpr int from = n_groups == 1 ? 0 : (1 + g);
-          if constexpr (t.offset == 0) acc[i] = I32{};
+          if constexpr (t.offset == 0 || (sums_pairs && is_wide<type>)) acc[i] = I32{};
           else acc[i] = shift_left<log2_of(t.offset)>(set1(negative_sums + from * n + i));
         }
         dot_groups<type, n, g * 8 / n_groups, (g + 1) * 8 / n_groups>(quants, x, acc);

@@ -2,6 +2,7 @@
 // bits of its token alone. Speculative decoding stands on it.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 #include <random>
 
@@ -85,6 +86,43 @@ TEST_CASE("backend/exact: rows of a product of several tokens have the bits of s
         CHECK(gated == gated1);
       }
       backend->set_exact(false);
+    }
+  }
+}
+
+// Where products are added up in 16 bits before 32, none may pass what fits: the largest numbers of each type and of the
+// activations, all of one sign.
+TEST_CASE("backend/exact: products of the largest numbers do not overflow, in every type and instruction set") {
+  constexpr int n_in = 512, n_out = 16;
+  for (const char* isa : {"avx512", "avx2", "plain"}) {
+    std::unique_ptr<Backend> backend;
+    try {
+      backend = make_cpu_backend({.n_threads = 1, .isa = isa});
+    } catch (const Error&) {
+      continue;  // not on this processor
+    }
+    for (const Format& format : formats) {
+      for (const float weight : {1.0f, -1.0f}) {
+        for (const float activation : {1.0f, -1.0f}) {
+          CAPTURE(isa);
+          CAPTURE(int(format.type));
+          CAPTURE(weight);
+          CAPTURE(activation);
+          // One other number in each block keeps the type's range open to both ends.
+          std::vector<float> numbers(n_in, weight), x(n_in, activation);
+          for (size_t i = 0; i < numbers.size(); i += 32) numbers[i] = -weight;
+          Weights w;
+          const size_t row_bytes = size_t(n_in / format.n_elements) * size_t(format.n_bytes);
+          w.bytes.resize(row_bytes * n_out);
+          for (size_t row = 0; row < n_out; ++row) quantize_row(format.type, numbers, std::span(w.bytes).subspan(row * row_bytes, row_bytes));
+          w.matrix = backend->load_matrix({format.type, 2, {n_in, n_out, 1, 1}, w.bytes.data(), w.bytes.size()}, "w");
+          std::vector<float> y(n_out);
+          const Projection product[] = {{w.matrix.get(), y.data()}};
+          backend->matmul(product, x.data(), {}, 1);
+          const double expected = double(weight) * activation * (n_in - 2 * n_in / 32);
+          for (const float got : y) CHECK(std::abs(got - expected) < 0.2 * n_in);
+        }
+      }
     }
   }
 }
